@@ -1,0 +1,52 @@
+import { invalid } from './errors.js';
+
+/** Data time in milliseconds since the Unix epoch, UTC. */
+export type EventTime = number;
+
+const isoPattern = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
+
+/**
+ * Reads an event time: `2012-04-01`, `2012-04-01 08:30[:00[.000]]`, with `T` or a space, with or without an offset
+ * (none means UTC), or epoch milliseconds as a number.
+ *
+ * @throws PlatformError EVENT_TIME_INVALID, naming `field`
+ */
+export function parseEventTime(value: unknown, field: string): EventTime {
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  if (value instanceof Date && !Number.isNaN(value.getTime())) return value.getTime();
+  if (typeof value === 'string' && isoPattern.test(value)) {
+    const text = value.replace(' ', 'T');
+    const hasZone = text.length > 10 && /(Z|[+-]\d{2}:?\d{2})$/.test(text.slice(10));
+    const ms = Date.parse(text.length === 10 || hasZone ? text : `${text}Z`);
+    if (!Number.isNaN(ms)) return ms;
+  }
+  throw invalid(
+    'EVENT_TIME_INVALID',
+    `${field}: ${JSON.stringify(value)} is no time; send ISO 8601 such as "2012-04-01" or "2012-04-01T08:30:00Z"`,
+    { field },
+  );
+}
+
+/** `2012-04-01` for midnight UTC, the full ISO 8601 text otherwise. */
+export function formatEventTime(time: EventTime): string {
+  const text = new Date(time).toISOString();
+  return text.endsWith('T00:00:00.000Z') ? text.slice(0, 10) : text;
+}
+
+const unitsMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/**
+ * Reads a duration such as `200ms`, `30s`, `5m`, `3h`, `7d`, in milliseconds.
+ *
+ * @throws PlatformError DURATION_INVALID, naming `field`
+ */
+export function parseDuration(text: string, field: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text.trim());
+  const unit = match?.[2] === undefined ? undefined : unitsMs[match[2]];
+  if (!match || unit === undefined) {
+    throw invalid('DURATION_INVALID', `${field}: "${text}" is no duration; write for example 30s, 3h or 7d`, {
+      field,
+    });
+  }
+  return Number(match[1]) * unit;
+}

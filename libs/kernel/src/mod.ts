@@ -1,0 +1,18 @@
+export { assert, unreachable } from './assert.js';
+export { canonicalJson } from './canonical-json.js';
+export { type Clock, fixedClock, systemClock } from './clock.js';
+export { type Digest, digestOf, isDigest, sha256 } from './digest.js';
+export {
+  asPlatformError,
+  type ErrorOptions,
+  type Fault,
+  invalid,
+  notFound,
+  PlatformError,
+  type Retry,
+  unavailable,
+} from './errors.js';
+export { type EventTime, formatEventTime, parseDuration, parseEventTime } from './event-time.js';
+export { uuidv5, uuidv7, uuidv7Millis } from './ids.js';
+export { limits } from './limits.js';
+export { waitFor } from './wait-for.js';
