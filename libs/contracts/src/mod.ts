@@ -1,1 +1,17 @@
-export {};
+export * from './catalogue.js';
+export * as oip from './gen/inference/grpc_service_pb.js';
+export * from './gen/perennial/v1/audit_service_pb.js';
+export * from './gen/perennial/v1/data_events_pb.js';
+export * from './gen/perennial/v1/feature_service_pb.js';
+export * from './gen/perennial/v1/inference_service_pb.js';
+export * from './gen/perennial/v1/ingest_service_pb.js';
+export * from './gen/perennial/v1/model_events_pb.js';
+export * from './gen/perennial/v1/monitor_events_pb.js';
+export * from './gen/perennial/v1/monitor_service_pb.js';
+export * from './gen/perennial/v1/operations_pb.js';
+export * from './gen/perennial/v1/prediction_pb.js';
+export * from './gen/perennial/v1/registry_service_pb.js';
+export * from './gen/perennial/v1/trainer_service_pb.js';
+export * from './gen/perennial/v1/training_events_pb.js';
+export * from './gen/perennial/v1/validate_service_pb.js';
+export * from './subjects.js';
