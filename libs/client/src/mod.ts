@@ -1,1 +1,9 @@
-export {};
+export {
+  Perennial,
+  type PredictAnswer,
+  type PredictOptions,
+  type PublishAnswer,
+  type WatermarkAnswer,
+} from './client.js';
+export { type ClientConfig, loadClientConfig } from './config.js';
+export { RequestError } from './request-error.js';

@@ -1,0 +1,168 @@
+import type { Readable } from 'node:stream';
+import type { ClientConfig } from './config.js';
+import { RequestError, requestErrorOf } from './request-error.js';
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+type Row = Record<string, Json>;
+
+export interface PredictOptions {
+  timeoutMs?: number;
+}
+
+export interface PredictAnswer {
+  predictions: {
+    prediction_id: string;
+    /** Number for regression, probability of the positive class for classification. */
+    prediction: number;
+    model_version: number;
+    features?: Row;
+    provided?: string[];
+  }[];
+}
+
+export interface PublishAnswer {
+  taken: number;
+  duplicates: number;
+  refused: number;
+  first_refusal: string;
+}
+
+export interface WatermarkAnswer {
+  source: string;
+  /** Event time of the newest verified row and label that features are built from; empty where there is none. */
+  rows: string;
+  labels: string;
+  /** Nothing is in hand anywhere: what the data so far leads to has happened. */
+  settled: boolean;
+}
+
+/**
+ * A client of one platform. Every method is one HTTP call to the gateway and throws RequestError with the gateway's
+ * own words. Names in paths are escaped here, so that callers need not.
+ */
+export class Perennial {
+  readonly #config: ClientConfig;
+
+  constructor(config: ClientConfig) {
+    this.#config = { ...config, url: config.url.replace(/\/$/, '') };
+  }
+
+  get url(): string {
+    return this.#config.url;
+  }
+
+  /** Any control route: `path` begins with /v1; answers the JSON body. */
+  async call<T = unknown>(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    options: {
+      json?: unknown;
+      body?: Uint8Array | string | Readable;
+      contentType?: string;
+      timeoutMs?: number;
+    } = {},
+  ): Promise<T> {
+    const response = await this.open(method, path, options);
+    const text = await response.text();
+    return (text === '' ? {} : JSON.parse(text)) as T;
+  }
+
+  /** As `call`, but gives the open response, for streams. */
+  async open(
+    method: string,
+    path: string,
+    options: {
+      json?: unknown;
+      body?: Uint8Array | string | Readable;
+      contentType?: string;
+      timeoutMs?: number;
+      signal?: AbortSignal;
+    } = {},
+  ): Promise<Response> {
+    const headers: Record<string, string> = { authorization: `Bearer ${this.#config.token}` };
+    const body = options.json === undefined ? options.body : JSON.stringify(options.json);
+    if (options.json !== undefined) headers['content-type'] = 'application/json';
+    if (options.contentType) headers['content-type'] = options.contentType;
+    const signal = options.signal ?? (options.timeoutMs ? AbortSignal.timeout(options.timeoutMs) : undefined);
+    let response: Response;
+    try {
+      response = await fetch(this.#config.url + path, {
+        method,
+        headers,
+        ...(body === undefined
+          ? {}
+          : { body: body as NonNullable<RequestInit['body']>, duplex: 'half' as const }),
+        ...(signal ? { signal } : {}),
+      });
+    } catch (thrown) {
+      const cause =
+        thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause.message : String(thrown);
+      throw new RequestError(
+        0,
+        'CONNECTION',
+        `${this.#config.url} does not answer (${cause}); is the platform running?`,
+      );
+    }
+    if (!response.ok) throw await requestErrorOf(response);
+    return response;
+  }
+
+  /** Makes a system.yaml so; with `dryRun` only says what would change. */
+  applySystem(specYaml: string, options: { dryRun?: boolean } = {}): Promise<Record<string, unknown>> {
+    const query = options.dryRun ? '?dry-run=true' : '';
+    return this.call('POST', `/v1/systems${query}`, { body: specYaml, contentType: 'application/yaml' });
+  }
+
+  predict(system: string, rows: Row[], options: PredictOptions = {}): Promise<PredictAnswer> {
+    return this.call('POST', `/v1/systems/${encodeURIComponent(system)}/predict`, {
+      json: { rows },
+      ...options,
+    });
+  }
+
+  /** Streams a file or a batch in; the answer comes when every row is durable. The same content again changes nothing. */
+  publish(
+    source: string,
+    kind: 'rows' | 'labels',
+    body: Uint8Array | string | Readable,
+    { producer, format }: { producer: string; format: 'json' | 'jsonl' | 'csv' | 'parquet' },
+  ): Promise<PublishAnswer> {
+    const query = new URLSearchParams({ producer, format });
+    return this.call('POST', `/v1/sources/${encodeURIComponent(source)}/${kind}?${query}`, {
+      body,
+      contentType: 'application/octet-stream',
+    });
+  }
+
+  /** Where the data stands; waits up to `waitMs` until `rows` and `labels` are reached and everything is settled. */
+  watermark(
+    system: string,
+    want: { rows?: string; labels?: string; waitMs?: number } = {},
+  ): Promise<WatermarkAnswer> {
+    const query = new URLSearchParams();
+    if (want.waitMs !== undefined) query.set('wait', String(want.waitMs));
+    if (want.rows) query.set('rows', want.rows);
+    if (want.labels) query.set('labels', want.labels);
+    return this.call('GET', `/v1/systems/${encodeURIComponent(system)}/watermark?${query}`);
+  }
+
+  /** Events as they happen, from server-sent events, until `signal` aborts. */
+  async *events(options: { follow: boolean; signal?: AbortSignal }): AsyncGenerator<Record<string, unknown>> {
+    const response = await this.open('GET', `/v1/events?follow=${options.follow}`, {
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+    if (!response.body) return;
+    let pending = '';
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body) {
+      pending += decoder.decode(chunk as Uint8Array, { stream: true });
+      const messages = pending.split('\n\n');
+      pending = messages.pop() ?? '';
+      for (const message of messages) {
+        const data = message.split('\n').filter((line) => line.startsWith('data: '));
+        if (data.length)
+          yield JSON.parse(data.map((line) => line.slice(6)).join('\n')) as Record<string, unknown>;
+      }
+    }
+  }
+}
