@@ -6,4 +6,5 @@ export {
   type WatermarkAnswer,
 } from './client.js';
 export { type ClientConfig, loadClientConfig } from './config.js';
+export { GrpcPerennial } from './grpc.js';
 export { RequestError } from './request-error.js';
