@@ -1,0 +1,31 @@
+import { closeSync, fstatSync, openSync, readSync, renameSync, statSync } from 'node:fs';
+
+/** A log over this is put aside at the next start: one older file is kept. */
+const logBytesMax = 20 * 1024 * 1024;
+/** Enough for some hundred lines. */
+const tailBytesMax = 64 * 1024;
+
+/** The last lines of a log; empty when there is none. */
+export function logTail(file: string, lineCount = 40): string {
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, 'r');
+  } catch {
+    return '';
+  }
+  try {
+    const size = fstatSync(descriptor).size;
+    const start = Math.max(0, size - tailBytesMax);
+    const bytes = Buffer.alloc(size - start);
+    const read = readSync(descriptor, bytes, 0, bytes.length, start);
+    return bytes.toString('utf8', 0, read).trimEnd().split('\n').slice(-lineCount).join('\n');
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Puts a log that has grown too long aside as `<file>.old`. */
+export function rotateLog(file: string): void {
+  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > logBytesMax) renameSync(file, `${file}.old`);
+}

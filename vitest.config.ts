@@ -1,0 +1,39 @@
+import { defineConfig } from 'vitest/config';
+
+const exclude = ['**/node_modules/**', '**/dist/**'];
+/** Whole platforms under a story or under faults: minutes each, and they need the machine to themselves. */
+const system = ['test/e2e/**/*.test.ts', 'test/chaos/**/*.test.ts'];
+
+export default defineConfig({
+  test: {
+    globalSetup: ['test/vitest.setup.ts'],
+    reporters: ['default', './test/vitest.totals.ts'],
+    pool: 'forks',
+    // Two cores are what we promise to work on, and many tests start servers of their own.
+    maxWorkers: 2,
+    projects: [
+      {
+        test: {
+          name: 'packages',
+          include: ['{libs,services,infra,examples,test}/**/*.test.ts'],
+          exclude: [...exclude, ...system],
+          // A real server's start under load takes seconds.
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'system',
+          include: system,
+          exclude,
+          testTimeout: 600_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
