@@ -1,8 +1,12 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const exclude = ['**/node_modules/**', '**/dist/**'];
 /** Whole platforms under a story or under faults: minutes each, and they need the machine to themselves. */
 const system = ['test/e2e/**/*.test.ts', 'test/chaos/**/*.test.ts'];
+
+/** Tests of every package use the testkit; as a dependency of each it would be a circle in the workspace. */
+const alias = { '@perennial/testkit': fileURLToPath(new URL('libs/testkit/dist/mod.js', import.meta.url)) };
 
 export default defineConfig({
   test: {
@@ -13,6 +17,7 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       {
+        resolve: { alias },
         test: {
           name: 'packages',
           include: ['{libs,services,infra,examples,test}/**/*.test.ts'],
@@ -24,6 +29,7 @@ export default defineConfig({
         },
       },
       {
+        resolve: { alias },
         test: {
           name: 'system',
           include: system,
