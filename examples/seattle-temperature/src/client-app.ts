@@ -20,7 +20,10 @@ export class ClientApp {
     this.asked++;
     const row = { temp_min: day.temp_min, wind: day.wind, precipitation: day.precipitation };
     try {
-      const answer = this.asked % 10 === 0 ? await this.#grpc.predict(system, row, day.date) : await this.#askHttp({ date: day.date, ...row });
+      const answer =
+        this.asked % 10 === 0
+          ? await this.#grpc.predict(system, row, day.date)
+          : await this.#askHttp({ date: day.date, ...row });
       if (!Number.isFinite(answer)) throw new Error(`the answer ${answer} is no temperature`);
     } catch (error) {
       this.failed++;

@@ -13,12 +13,16 @@ export function closingTable(quality: QualityRow[]): string {
     const frozen = maeOf(quality, month, 'version:1');
     return `${month}  ${cell(frozen)}  ${cell(served)}  ${bar(frozen, '░')}\n${' '.repeat(7)}  ${' '.repeat(6)}  ${' '.repeat(6)}  ${bar(served, '█')}`;
   });
-  return ['month    frozen  served  MAE in °C (░ version 1 kept frozen, █ what was served)', ...lines].join('\n');
+  return ['month    frozen  served  MAE in °C (░ version 1 kept frozen, █ what was served)', ...lines].join(
+    '\n',
+  );
 }
 
 /** Mean over the months `from` to `to` (inclusive) of the monthly MAE. */
 export function meanMae(quality: QualityRow[], answer: string, from: string, to: string): number {
-  const values = quality.filter((row) => row.answer === answer && row.month >= from && row.month <= to).map((row) => row.value ?? 0);
+  const values = quality
+    .filter((row) => row.answer === answer && row.month >= from && row.month <= to)
+    .map((row) => row.value ?? 0);
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 

@@ -16,7 +16,8 @@ export function seattleDays(): Day[] {
   const packageFile = createRequire(import.meta.url).resolve('vega-datasets/package.json');
   const text = readFileSync(packageFile.replace(/package\.json$/, 'data/seattle-weather.csv'), 'utf8');
   const [header, ...lines] = text.trim().split(/\r?\n/);
-  if (header !== 'date,precipitation,temp_max,temp_min,wind,weather') throw new Error(`unknown columns: ${header}`);
+  if (header !== 'date,precipitation,temp_max,temp_min,wind,weather')
+    throw new Error(`unknown columns: ${header}`);
   return lines.map((line) => {
     const [date = '', precipitation, tempMax, tempMin, wind, weather = ''] = line.split(',');
     return {

@@ -25,17 +25,25 @@ export class Producer {
   }
 
   static async start(platform: Perennial, source: string, name: string): Promise<Producer> {
-    const answer = await platform.call<{ nats_credentials: string; nats_url: string; subjects: string[] }>('POST', '/v1/producers', {
-      json: { source, producer: name },
-    });
+    const answer = await platform.call<{ nats_credentials: string; nats_url: string; subjects: string[] }>(
+      'POST',
+      '/v1/producers',
+      {
+        json: { source, producer: name },
+      },
+    );
     const folder = mkdtempSync(join(tmpdir(), 'perennial-producer-'));
     const credentialsFile = join(folder, 'producer.creds');
     writeFileSync(credentialsFile, answer.nats_credentials, { mode: 0o600 });
     const tail = answer.subjects.find((subject) => subject.startsWith('rows.'))?.slice('rows.'.length) ?? '';
-    const child = spawn(process.execPath, [fileURLToPath(new URL('./player.js', import.meta.url)), credentialsFile, tail], {
-      env: { NATS_URL: answer.nats_url },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
+    const child = spawn(
+      process.execPath,
+      [fileURLToPath(new URL('./player.js', import.meta.url)), credentialsFile, tail],
+      {
+        env: { NATS_URL: answer.nats_url },
+        stdio: ['pipe', 'pipe', 'inherit'],
+      },
+    );
     return new Producer(child, folder);
   }
 

@@ -17,7 +17,10 @@ export class Timeline {
   /** Reads the audit log on from where it stood and prints what an operator wants to know. */
   async follow(date: string): Promise<void> {
     for (;;) {
-      const answer = await this.#platform.call<{ events?: AuditEvent[] }>('GET', `/v1/audit/events?after_index=${this.#afterIndex}&limit=200`);
+      const answer = await this.#platform.call<{ events?: AuditEvent[] }>(
+        'GET',
+        `/v1/audit/events?after_index=${this.#afterIndex}&limit=200`,
+      );
       const events = answer.events ?? [];
       for (const event of events) this.#tell(date, event);
       const last = events.at(-1);
@@ -53,12 +56,16 @@ const tellers: Record<string, (body: Record<string, never>) => string | undefine
   },
   'io.perennial.rollout.advanced.v1': (body) =>
     `rollout: ${phase(body['from'])} → ${phase(body['to'])}${body['reason'] ? ` (${body['reason']})` : ''}`,
-  'io.perennial.model.promoted.v1': (body) => `champion is now version ${body['version']} (was ${body['previousVersion'] ?? 'none'})`,
-  'io.perennial.segment.repaired.v1': (body) => `repaired ${body['rows']} rows: ${body['column']} = ${body['expression']}`,
+  'io.perennial.model.promoted.v1': (body) =>
+    `champion is now version ${body['version']} (was ${body['previousVersion'] ?? 'none'})`,
+  'io.perennial.segment.repaired.v1': (body) =>
+    `repaired ${body['rows']} rows: ${body['column']} = ${body['expression']}`,
 };
 
 function phase(value: unknown): string {
-  return String(value ?? '').replace('ROLLOUT_PHASE_', '').toLowerCase();
+  return String(value ?? '')
+    .replace('ROLLOUT_PHASE_', '')
+    .toLowerCase();
 }
 
 function degrees(value: number | undefined): string {

@@ -1,0 +1,77 @@
+import type { Command } from 'commander';
+import { listing, platform, print } from '../context.js';
+
+interface Step {
+  text?: string;
+  event_type?: string;
+  occurred_at?: string;
+  depth?: number;
+}
+
+export function auditCommands(root: Command): void {
+  root
+    .command('why <subject...>')
+    .description('tell the causal chain, for example: why model seattle-temperature@champion')
+    .action(async (subject: string[], _options: unknown, command: Command) => {
+      const answer = await platform().call<{ subject?: string; steps?: Step[] }>(
+        'GET',
+        `/v1/why?${new URLSearchParams({ subject: subject.join(' ') })}`,
+      );
+      print(command, answer, () =>
+        [
+          answer.subject ?? subject.join(' '),
+          ...(answer.steps ?? []).map(
+            (step) =>
+              `${'  '.repeat((step.depth ?? 0) + 1)}${step.text} (${step.event_type}, ${step.occurred_at})`,
+          ),
+        ].join('\n'),
+      );
+    });
+
+  root
+    .command('lineage <subject...>')
+    .description('what a thing was made of, for example: lineage model seattle-temperature@3')
+    .action(async (subject: string[], _options: unknown, command: Command) => {
+      const answer = await platform().call<{
+        nodes?: Record<string, unknown>[];
+        edges?: Record<string, unknown>[];
+      }>('GET', `/v1/lineage?${new URLSearchParams({ subject: subject.join(' ') })}`);
+      print(command, answer, () =>
+        [
+          listing(answer.nodes ?? [], ['kind', 'name', 'digest', 'id'], 'nothing known'),
+          '',
+          listing(answer.edges ?? [], ['from', 'relation', 'to'], ''),
+        ].join('\n'),
+      );
+    });
+
+  const audit = root.command('audit').description('the tamper-evident log');
+  audit
+    .command('verify')
+    .description('recompute the whole tree and compare it with the signed checkpoint')
+    .action(async (_options: unknown, command: Command) => {
+      const answer = await platform().call<{
+        verified?: boolean;
+        entries?: string;
+        root_base64?: string;
+        checkpoint?: string;
+        problems?: string[];
+      }>('GET', '/v1/audit/verify');
+      print(command, answer, () =>
+        answer.verified
+          ? `verified: ${answer.entries} entries, root ${answer.root_base64}\n\n${answer.checkpoint ?? ''}`.trimEnd()
+          : `NOT verified:\n${(answer.problems ?? []).map((problem) => `  ${problem}`).join('\n')}`,
+      );
+      if (!answer.verified) process.exitCode = 1;
+    });
+  audit
+    .command('proof <event-id>')
+    .description('a proof that an event is in the log, verifiable offline')
+    .action(async (eventId: string, _options: unknown, command: Command) => {
+      const answer = await platform().call<{ proof?: string; entry_json?: string }>(
+        'GET',
+        `/v1/audit/proof/${encodeURIComponent(eventId)}`,
+      );
+      print(command, answer, () => `${answer.proof ?? ''}\n${answer.entry_json ?? ''}`);
+    });
+}

@@ -1,0 +1,156 @@
+import { invalid } from '@perennial/kernel';
+import type { Command } from 'commander';
+import { listing, platform, print, whoAsks } from '../context.js';
+
+interface Model {
+  system: string;
+  version: number;
+  digest: string;
+  aliases?: string[];
+  registered_at?: string;
+  evaluation?: {
+    metric?: string;
+    candidate?: { value?: number };
+    champion?: { value?: number };
+    holdout_rows?: number;
+  };
+}
+
+export function modelCommands(root: Command): void {
+  root
+    .command('models <system>')
+    .description('list the versions of a model')
+    .action(async (system: string, _options: unknown, command: Command) => {
+      const answer = await platform().call<{ models?: Model[] }>('GET', `${path(system)}/models`);
+      print(command, answer, () =>
+        listing(
+          (answer.models ?? []).map(modelRow),
+          ['version', 'aliases', 'metric', 'value', 'champion then', 'registered', 'digest'],
+          `${system} has no model yet`,
+        ),
+      );
+    });
+
+  root
+    .command('model')
+    .description('look at one version')
+    .command('show <reference>')
+    .description('show a version, for example seattle-temperature@champion or seattle-temperature@3')
+    .action(async (reference: string, _options: unknown, command: Command) => {
+      const { system, version } = splitReference(reference);
+      const answer = await platform().call<Record<string, unknown>>(
+        'GET',
+        `${path(system)}/models/${encodeURIComponent(version)}`,
+      );
+      const manifest =
+        typeof answer['manifest_json'] === 'string' ? JSON.parse(answer['manifest_json']) : undefined;
+      print(command, { ...answer, manifest_json: undefined, manifest }, () =>
+        JSON.stringify({ ...(answer['model'] as object), manifest }, undefined, 2),
+      );
+    });
+
+  root
+    .command('rollback <system>')
+    .description('put the previous champion back; nothing is promoted by itself until a new review or resume')
+    .option('--reason <text>', 'why, for the audit trail', 'asked for by an operator')
+    .action(async (system: string, options: { reason: string }, command: Command) => {
+      const answer = await platform().call<Move>('POST', `${path(system)}/rollback`, {
+        json: { reason: options.reason, requested_by: whoAsks() },
+      });
+      print(command, answer, () => moveText(system, answer));
+    });
+
+  root
+    .command('promote <reference>')
+    .description('make a version the champion, for example seattle-temperature@4')
+    .option('--reason <text>', 'why, for the audit trail', 'asked for by an operator')
+    .action(async (reference: string, options: { reason: string }, command: Command) => {
+      const { system, version } = splitReference(reference);
+      const answer = await platform().call<Move>('POST', `${path(system)}/promote`, {
+        json: { reference: version, reason: options.reason, requested_by: whoAsks() },
+      });
+      print(command, answer, () => moveText(system, answer));
+    });
+
+  root
+    .command('resume <system>')
+    .description('let promotions go on after a rollback')
+    .action(async (system: string, _options: unknown, command: Command) => {
+      const answer = await platform().call('POST', `${path(system)}/resume`, {
+        json: { requested_by: whoAsks() },
+      });
+      print(command, answer, () => `${system} promotes by itself again`);
+    });
+
+  root
+    .command('retrain <system>')
+    .description('start a rollout by hand: train, evaluate, test, deploy')
+    .option('--reason <text>', 'why, for the audit trail', 'asked for by an operator')
+    .action(async (system: string, options: { reason: string }, command: Command) => {
+      const answer = await platform().call<{ rollout_id?: string }>('POST', `${path(system)}/retrain`, {
+        json: { reason: options.reason, requested_by: whoAsks() },
+      });
+      print(command, answer, () => `rollout ${answer.rollout_id} began`);
+    });
+
+  const shadow = root
+    .command('shadow')
+    .description('versions that answer beside the champion and are never served');
+  for (const [verb, method] of [
+    ['add', 'POST'],
+    ['remove', 'DELETE'],
+  ] as const) {
+    shadow
+      .command(`${verb} <reference>`)
+      .description(`${verb} a standing shadow, for example seattle-temperature@1`)
+      .action(async (reference: string, _options: unknown, command: Command) => {
+        const { system, version } = splitReference(reference);
+        const answer = await platform().call(method, `${path(system)}/shadows`, {
+          json: { reference: version, requested_by: whoAsks() },
+        });
+        print(command, answer, () => `${reference}: shadow ${verb === 'add' ? 'added' : 'removed'}`);
+      });
+  }
+}
+
+interface Move {
+  from_version?: number;
+  to_version?: number;
+  epoch?: string;
+}
+
+function moveText(system: string, move: Move): string {
+  return `${system}: champion moved from version ${move.from_version ?? 0} to ${move.to_version ?? 0} (epoch ${move.epoch ?? 0})`;
+}
+
+function modelRow(model: Model): Record<string, unknown> {
+  return {
+    version: model.version,
+    aliases: (model.aliases ?? []).join(', '),
+    metric: model.evaluation?.metric,
+    value: round(model.evaluation?.candidate?.value),
+    'champion then': round(model.evaluation?.champion?.value),
+    registered: model.registered_at,
+    digest: model.digest.slice(0, 19),
+  };
+}
+
+function round(value: number | undefined): number | undefined {
+  return value === undefined ? undefined : Math.round(value * 1000) / 1000;
+}
+
+function path(system: string): string {
+  return `/v1/systems/${encodeURIComponent(system)}`;
+}
+
+/** `name@3` or `name@champion`; without `@` the champion is meant. */
+function splitReference(reference: string): { system: string; version: string } {
+  const [system, version = 'champion', ...rest] = reference.split('@');
+  if (!system || rest.length)
+    throw invalid(
+      'REFERENCE_INVALID',
+      `"${reference}" is no model reference; write name@3 or name@champion`,
+      { field: 'reference' },
+    );
+  return { system, version };
+}

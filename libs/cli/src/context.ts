@@ -1,0 +1,30 @@
+import { loadClientConfig, Perennial } from '@perennial/client';
+import type { Command } from 'commander';
+import { table } from './table.js';
+
+/** The platform that this folder or the environment names. */
+export function platform(): Perennial {
+  return new Perennial(loadClientConfig());
+}
+
+/** Prints the answer: as JSON when asked, else as `text` says. */
+export function print(command: Command, answer: unknown, text: () => string): void {
+  const asJson = command.optsWithGlobals()['json'] === true;
+  process.stdout.write(`${asJson ? JSON.stringify(answer, undefined, 2) : text()}\n`);
+}
+
+/** A list as a table, or a sentence where it is empty. */
+export function listing(rows: Record<string, unknown>[], columns: string[], empty: string): string {
+  return rows.length === 0 ? empty : table(rows, columns);
+}
+
+/** Text of any JSON value for a cell or a line. */
+export function text(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+/** Who asks, for the audit trail: the operating system's user. */
+export function whoAsks(): string {
+  return process.env['USER'] ?? process.env['LOGNAME'] ?? 'operator';
+}

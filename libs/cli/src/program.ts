@@ -1,0 +1,29 @@
+import { Command } from 'commander';
+import { auditCommands } from './commands/audit.js';
+import { dataCommands } from './commands/data.js';
+import { modelCommands } from './commands/models.js';
+import { operationsCommands } from './commands/operations.js';
+import { systemCommands } from './commands/systems.js';
+
+/** The whole command line, as data; nothing runs until it is parsed. */
+export function program(): Command {
+  const root = new Command('perennial')
+    .description('Keeps machine-learning models good after they are deployed.')
+    .option('--json', 'print the answer as JSON')
+    .showHelpAfterError('(perennial --help lists the commands)')
+    .showSuggestionAfterError();
+  systemCommands(root);
+  dataCommands(root);
+  modelCommands(root);
+  auditCommands(root);
+  operationsCommands(root);
+  for (const command of everyCommand(root)) {
+    if (command !== root && command.commands.length === 0)
+      command.option('--json', 'print the answer as JSON');
+  }
+  return root;
+}
+
+function everyCommand(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)];
+}

@@ -1,0 +1,39 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { formatEventTime, invalid, parseEventTime } from '@perennial/kernel';
+import { openTables, quoteIdentifier, quoteText } from '@perennial/tables';
+
+type Format = 'json' | 'jsonl' | 'csv' | 'parquet';
+
+/** The file itself, or a temporary Parquet file with only what happened from `from` to before `to`. */
+export async function selectSpan(
+  file: string,
+  format: Format,
+  { from, to, time = 'date' }: { from?: string; to?: string; time?: string },
+): Promise<{ path: string; format: Format; remove: () => Promise<void> }> {
+  if (from === undefined && to === undefined) return { path: file, format, remove: async () => {} };
+  if (format !== 'parquet' && format !== 'csv') {
+    throw invalid('SPAN_UNSUPPORTED', '--from and --to work on .parquet and .csv files', { field: 'from' });
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'perennial-publish-'));
+  const path = join(folder, 'span.parquet');
+  const reader = format === 'csv' ? 'read_csv' : 'read_parquet';
+  const bounds = [
+    ...(from === undefined ? [] : [`${quoteIdentifier(time)} >= ${timestamp(from, 'from')}`]),
+    ...(to === undefined ? [] : [`${quoteIdentifier(time)} < ${timestamp(to, 'to')}`]),
+  ];
+  const tables = await openTables({});
+  try {
+    await tables.run(
+      `copy (select * from ${reader}(${quoteText(file)}) where ${bounds.join(' and ')}) to ${quoteText(path)} (format parquet)`,
+    );
+  } finally {
+    await tables.close();
+  }
+  return { path, format: 'parquet', remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+function timestamp(text: string, field: string): string {
+  return `timestamp ${quoteText(formatEventTime(parseEventTime(text, field)).replace('T', ' ').replace('Z', ''))}`;
+}
