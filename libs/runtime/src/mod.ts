@@ -1,1 +1,10 @@
-export {};
+export { rowsOf, sliceRows } from './batch.js';
+export type { Answer } from './batcher.js';
+export { checkInputs } from './check-inputs.js';
+export type { ModelStatistics } from './model.js';
+export { type LoadedModel, Runtime, type RuntimeOptions } from './runtime.js';
+export { parseExact } from './tensor/exact-json.js';
+export { readJson, writeJson } from './tensor/json.js';
+export { inputsOf, outputsOf, requestOf, responseOf } from './tensor/messages.js';
+export { readRaw, writeRaw } from './tensor/raw.js';
+export { type Datatype, elementCount, isDatatype, type Tensor, type TensorSpec } from './tensor/tensor.js';

@@ -1,0 +1,2 @@
+/** placeholder */
+export async function checkedModel(_bytes: Uint8Array): Promise<void> {}

@@ -1,0 +1,30 @@
+import type { Tensor, TensorSpec } from './tensor/tensor.js';
+
+/** What the main thread asks of an executor; `job` names the answer. */
+export type ExecutorRequest =
+  | { job: number; kind: 'load'; digest: string; bytes: Uint8Array }
+  | { job: number; kind: 'run'; digest: string; inputs: readonly Tensor[] }
+  | { job: number; kind: 'unload'; digest: string };
+
+export interface LoadedShape {
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  /** Growth of the process while it was loaded; never less than the file. */
+  readonly memoryBytes: number;
+}
+
+/** A PlatformError as plain data: class instances do not survive the way between threads. */
+export interface ErrorData {
+  readonly code: string;
+  readonly fault: 'caller' | 'dependency' | 'us';
+  readonly retry: 'never' | 'after' | 'now';
+  readonly message: string;
+  readonly internal?: string | undefined;
+  readonly field?: string | undefined;
+}
+
+export type ExecutorAnswer =
+  | { job: number; kind: 'loaded'; shape: LoadedShape }
+  | { job: number; kind: 'ran'; outputs: Tensor[]; computeUs: number }
+  | { job: number; kind: 'unloaded' }
+  | { job: number; kind: 'failed'; error: ErrorData };

@@ -1,0 +1,161 @@
+import { type Digest, digestOf, invalid, unavailable } from '@perennial/kernel';
+import type { Answer } from './batcher.js';
+import type { Executor } from './executor.js';
+import { Executors } from './executors.js';
+import { Model, type ModelStatistics } from './model.js';
+import type { Tensor, TensorSpec } from './tensor/tensor.js';
+
+export interface RuntimeOptions {
+  /** The model file; the runtime verifies its digest again. */
+  readonly fetch: (digest: Digest) => Promise<Uint8Array>;
+  /** Threads that run models, each with sessions of its own. */
+  readonly executors: number;
+  /** Threads that one run may use. */
+  readonly threads: number;
+  readonly memoryBudgetBytes: number;
+  /** Told when an executor ended by itself; a new one takes its place. */
+  readonly onExecutorExit?: (reason: string) => void;
+}
+
+export interface LoadedModel {
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  readonly memoryBytes: number;
+}
+
+/**
+ * Models by digest: fetched and verified when first asked for, run in batches off this thread, unloaded least
+ * recently used first when the memory budget is passed. Pinned models and those with work in hand stay.
+ */
+export class Runtime {
+  readonly #options: RuntimeOptions;
+  readonly #executors: Executors;
+  readonly #models = new Map<Digest, Model>();
+  readonly #loading = new Map<Digest, Promise<Model>>();
+  #pins: ReadonlySet<string> = new Set();
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+    this.#executors = new Executors({
+      count: options.executors,
+      threads: options.threads,
+      onExit: (reason) => options.onExecutorExit?.(reason),
+    });
+  }
+
+  /** Requests that wait or run, over all models. */
+  get inFlight(): number {
+    let count = 0;
+    for (const model of this.#models.values()) count += model.inHand;
+    return count;
+  }
+
+  get memoryBudgetBytes(): number {
+    return this.#options.memoryBudgetBytes;
+  }
+
+  /**
+   * Loads a model unless it is loaded, and says what it takes and costs.
+   *
+   * @throws PlatformError MODEL_DIGEST_MISMATCH, MODEL_MEMORY_EXHAUSTED, or why the file is no model we may run
+   */
+  async load(digest: Digest): Promise<LoadedModel> {
+    return (await this.#model(digest)).shape;
+  }
+
+  /**
+   * Runs one request, loading the model first where needed. `name` is for error texts; `deadlineAt` is on
+   * performance.now().
+   *
+   * @throws PlatformError INPUT_*, QUEUE_EXHAUSTED, DEADLINE_EXCEEDED, MODEL_*
+   */
+  async infer(digest: Digest, name: string, inputs: readonly Tensor[], deadlineAt?: number): Promise<Answer> {
+    const model = this.#models.get(digest) ?? (await this.#model(digest));
+    return model.infer(name, inputs, deadlineAt);
+  }
+
+  /** These models are not unloaded; any other may be. */
+  pin(digests: Iterable<string>): void {
+    this.#pins = new Set(digests);
+  }
+
+  models(): ModelStatistics[] {
+    return [...this.#models.values()].map((model) => model.statistics(this.#pins.has(model.digest)));
+  }
+
+  async close(): Promise<void> {
+    await this.#executors.close();
+  }
+
+  #model(digest: Digest): Promise<Model> {
+    const loaded = this.#models.get(digest);
+    if (loaded) return Promise.resolve(loaded);
+    let loading = this.#loading.get(digest);
+    if (!loading) {
+      loading = this.#load(digest).finally(() => this.#loading.delete(digest));
+      this.#loading.set(digest, loading);
+    }
+    return loading;
+  }
+
+  async #load(digest: Digest): Promise<Model> {
+    const bytes = await this.#fetch(digest);
+    const shapes = [];
+    for (const executor of this.#executors.all) shapes.push(await executor.load(digest, bytes));
+    const [shape] = shapes;
+    if (!shape) throw unavailable('EXECUTOR_CRASHED', 'no model executor runs at the moment; ask again');
+    const memoryBytes = shapes.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+    const model = new Model({
+      digest,
+      shape: { ...shape, memoryBytes },
+      executors: this.#executors,
+      ensureLoaded: (executor) => this.#ensureLoaded(executor, digest),
+    });
+    this.#models.set(digest, model);
+    await this.#makeRoom(model);
+    return model;
+  }
+
+  /** An executor that took a crashed one's place has nothing loaded yet. */
+  async #ensureLoaded(executor: Executor, digest: Digest): Promise<void> {
+    if (!executor.loaded.has(digest)) await executor.load(digest, await this.#fetch(digest));
+  }
+
+  async #fetch(digest: Digest): Promise<Uint8Array> {
+    const bytes = await this.#options.fetch(digest);
+    const actual = digestOf(bytes);
+    if (actual !== digest) {
+      throw invalid(
+        'MODEL_DIGEST_MISMATCH',
+        `the artifact store answered ${digest} with bytes of ${actual}; restore the artifact`,
+      );
+    }
+    return bytes;
+  }
+
+  async #makeRoom(newest: Model): Promise<void> {
+    const oldestFirst = [...this.#models.values()].sort((a, b) => a.usedAt - b.usedAt);
+    for (const model of oldestFirst) {
+      if (this.#memoryBytes() <= this.#options.memoryBudgetBytes) return;
+      if (model !== newest && model.inHand === 0 && !this.#pins.has(model.digest)) await this.#unload(model);
+    }
+    if (this.#memoryBytes() <= this.#options.memoryBudgetBytes) return;
+    await this.#unload(newest);
+    throw unavailable(
+      'MODEL_MEMORY_EXHAUSTED',
+      `the model takes ${newest.shape.memoryBytes} bytes, more than is left of the budget of ${this.#options.memoryBudgetBytes}; ` +
+        'raise the memory budget of inference or retire a deployment',
+    );
+  }
+
+  #memoryBytes(): number {
+    let total = 0;
+    for (const { shape } of this.#models.values()) total += shape.memoryBytes;
+    return total;
+  }
+
+  async #unload(model: Model): Promise<void> {
+    this.#models.delete(model.digest as Digest);
+    for (const executor of this.#executors.all) await executor.unload(model.digest);
+  }
+}

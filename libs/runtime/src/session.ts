@@ -1,0 +1,103 @@
+import { PlatformError } from '@perennial/kernel';
+import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import type { Datatype, Tensor, TensorData, TensorSpec } from './tensor/tensor.js';
+
+const ortTypes = {
+  BOOL: 'bool',
+  UINT8: 'uint8',
+  UINT16: 'uint16',
+  UINT32: 'uint32',
+  UINT64: 'uint64',
+  INT8: 'int8',
+  INT16: 'int16',
+  INT32: 'int32',
+  INT64: 'int64',
+  FP16: 'float16',
+  FP32: 'float32',
+  FP64: 'float64',
+  BYTES: 'string',
+} as const satisfies Partial<Record<Datatype, OrtTensor.Type>>;
+
+const datatypes = new Map<string, Datatype>(
+  Object.entries(ortTypes).map(([datatype, type]) => [type, datatype as Datatype]),
+);
+
+export interface Session {
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  /** Blocks its thread while the model runs: onnxruntime-node computes on the thread that asks. */
+  run(inputs: readonly Tensor[]): Promise<Tensor[]>;
+  release(): Promise<void>;
+}
+
+/** Makes a session for a model that was checked before. */
+export async function openModel(
+  bytes: Uint8Array,
+  { threads }: { readonly threads: number },
+): Promise<Session> {
+  const session = await InferenceSession.create(bytes, {
+    executionProviders: ['cpu'],
+    // By default it takes a thread for each core of the host, whatever share of them is ours.
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    // An arena keeps what the largest batch ever took.
+    enableCpuMemArena: false,
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+  });
+  const outputs = session.outputMetadata.map(specOf);
+  return {
+    inputs: session.inputMetadata.map(specOf),
+    outputs,
+    run: async (inputs) => {
+      const feeds: Record<string, OrtTensor> = {};
+      for (const { name, datatype, shape, data } of inputs)
+        feeds[name] = new OrtTensor(ortTypeOf(datatype), ortDataOf(datatype, data) as never, shape);
+      const answers = await session.run(feeds);
+      return outputs.map(({ name }) => tensorOf(name, answers[name] as OrtTensor));
+    },
+    release: () => session.release(),
+  };
+}
+
+function specOf(metadata: InferenceSession.ValueMetadata): TensorSpec {
+  const datatype = metadata.isTensor ? datatypes.get(metadata.type) : undefined;
+  if (!metadata.isTensor || !datatype) {
+    throw new PlatformError(
+      'MODEL_UNSUPPORTED',
+      'caller',
+      'never',
+      `'${metadata.name}' of the model is no tensor of a type that we can carry; export plain tensors (no maps, sequences or bfloat16)`,
+      { field: metadata.name },
+    );
+  }
+  return {
+    name: metadata.name,
+    datatype,
+    shape: metadata.shape.map((size) => (typeof size === 'number' && size >= 0 ? size : -1)),
+  };
+}
+
+function ortTypeOf(datatype: Datatype): OrtTensor.Type {
+  if (datatype === 'BF16') {
+    throw new PlatformError(
+      'MODEL_UNSUPPORTED',
+      'caller',
+      'never',
+      'BF16 cannot be run here; export the model with FP32',
+    );
+  }
+  return ortTypes[datatype];
+}
+
+/** Views of the right class for bool and float16, without a copy. */
+function ortDataOf(datatype: Datatype, data: TensorData): TensorData {
+  return datatype === 'BOOL' ? Uint8Array.from(data as Uint8Array, (value) => (value ? 1 : 0)) : data;
+}
+
+function tensorOf(name: string, tensor: OrtTensor): Tensor {
+  const datatype = datatypes.get(tensor.type);
+  if (!datatype) throw new Error(`output ${name} has the unexpected type ${tensor.type}`);
+  return { name, datatype, shape: tensor.dims, data: tensor.data as TensorData };
+}
