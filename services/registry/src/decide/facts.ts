@@ -1,0 +1,51 @@
+import type { EvaluationCompleted, FeatureInput, Prediction } from '@perennial/contracts';
+
+/** What the inference service said of a candidate, or why it could not be asked. */
+export interface TestAnswer {
+  readonly passed: boolean;
+  readonly reason: string;
+  readonly goldenRequests: number;
+  readonly latencyP99Ms: number;
+  readonly memoryBytes: number;
+}
+
+/** All that can happen to a system. Totals and ids rather than increments, so that repeating one changes nothing. */
+export type Fact =
+  | { readonly kind: 'data-verified'; readonly rows: number; readonly labels: number }
+  | {
+      readonly kind: 'review-concluded';
+      readonly reviewId: string;
+      readonly isWorldChanged: boolean;
+      readonly concludedAt: number;
+    }
+  | { readonly kind: 'dataset-refused'; readonly rolloutId: string; readonly reason: string }
+  | { readonly kind: 'run-failed'; readonly rolloutId: string; readonly reason: string }
+  | {
+      readonly kind: 'run-completed';
+      readonly runId: string;
+      readonly datasetId: string;
+      readonly modelBytes: number;
+    }
+  | {
+      readonly kind: 'evaluated';
+      readonly evaluation: EvaluationCompleted;
+      readonly inputs: readonly FeatureInput[];
+    }
+  | { readonly kind: 'model-tested'; readonly rolloutId: string; readonly answer: TestAnswer }
+  | { readonly kind: 'predictions'; readonly predictions: readonly Prediction[] }
+  | { readonly kind: 'system-applied' }
+  | PersonFact;
+
+/** What a person asks for; these may be refused. */
+export type PersonFact =
+  | { readonly kind: 'rollback'; readonly reason: string; readonly by: string }
+  | { readonly kind: 'promote'; readonly version: number; readonly reason: string; readonly by: string }
+  | { readonly kind: 'resume' }
+  | { readonly kind: 'add-shadow'; readonly version: number }
+  | { readonly kind: 'remove-shadow'; readonly version: number }
+  | { readonly kind: 'retrain'; readonly requestId: string; readonly reason: string; readonly by: string };
+
+export type PhaseFact = Extract<
+  Fact,
+  { kind: 'dataset-refused' | 'run-failed' | 'model-tested' | 'predictions' }
+>;

@@ -1,0 +1,369 @@
+import { create, fromJson, type JsonValue, toJson } from '@bufbuild/protobuf';
+import { type DeploymentUpdated, DeploymentUpdatedSchema } from '@perennial/contracts';
+import { assert } from '@perennial/kernel';
+import type { Kysely, Selectable, Transaction } from 'kysely';
+import type { Decision } from './decide/decision.js';
+import { deploymentOf } from './decide/deployment.js';
+import { modelOf, type Rollout, type SystemState } from './decide/state.js';
+import type { SystemSettings } from './plan-of.js';
+import { modelFrom, modelRow, pendingRunFrom, pendingRunRow, rolloutFrom, rolloutRow } from './rows.js';
+import type { RolloutTable, SystemTable, Tables } from './tables.js';
+import { TestLeases } from './test-leases.js';
+
+export type Db = Kysely<Tables> | Transaction<Tables>;
+
+/** Which fact moved a rollout; kept so that what follows later has its cause. */
+export interface Cause {
+  correlationId?: string | undefined;
+  causationId?: string | undefined;
+}
+
+export type RolloutRow = Selectable<RolloutTable>;
+export type SystemRow = Selectable<SystemTable>;
+
+/** The only SQL of this service, for one tenant, on a connection or inside a transaction. */
+export class Store {
+  readonly #db: Db;
+  readonly #tenant: string;
+  readonly #settingsOf: (specJson: string) => SystemSettings;
+
+  constructor(db: Db, tenant: string, settingsOf: (specJson: string) => SystemSettings) {
+    this.#db = db;
+    this.#tenant = tenant;
+    this.#settingsOf = settingsOf;
+  }
+
+  /**
+   * The system with all that decisions depend on; locked until the transaction ends. Of the predictions already seen
+   * only those among `predictionIds` are loaded.
+   */
+  async load(system: string, predictionIds: readonly string[] = []): Promise<SystemState | undefined> {
+    const row = await this.#all('system')
+      .selectAll()
+      .where('name', '=', system)
+      .forUpdate()
+      .executeTakeFirst();
+    return row && this.#state(row, predictionIds);
+  }
+
+  /** The same without the lock, for answering questions. */
+  async peek(system: string): Promise<SystemState | undefined> {
+    const row = await this.systemRow(system);
+    return row && this.#state(row, []);
+  }
+
+  async #state(row: SystemRow, predictionIds: readonly string[]): Promise<SystemState> {
+    const system = row.name;
+    const [models, runs, rollouts, deployment, verified] = [
+      await this.#all('model_version').selectAll().where('system', '=', system).orderBy('version').execute(),
+      await this.#all('pending_run').selectAll().where('system', '=', system).execute(),
+      await this.#all('rollout').select(['rollout_id', 'ended_at']).where('system', '=', system).execute(),
+      await this.#all('deployment').select('epoch').where('name', '=', system).executeTakeFirst(),
+      await this.verified(row.source),
+    ];
+    const inFlight = rollouts.find((rollout) => rollout.ended_at === null)?.rollout_id;
+    return {
+      ...this.#settingsOf(row.spec_json),
+      system,
+      version: row.version,
+      specJson: row.spec_json,
+      verified,
+      firstTriedWith: Number(row.first_tried_with),
+      heldAt: row.held_at?.getTime(),
+      champion: row.champion ?? undefined,
+      history: row.history,
+      shadows: row.shadows,
+      epoch: Number(deployment?.epoch ?? 0),
+      models: models.map(modelFrom),
+      pendingRuns: Object.fromEntries(runs.map((run) => [run.run_id, pendingRunFrom(run)])),
+      rolloutIds: rollouts.map((rollout) => rollout.rollout_id),
+      rollout: inFlight === undefined ? undefined : await this.#rollout(inFlight, predictionIds),
+    };
+  }
+
+  async #rollout(rolloutId: string, predictionIds: readonly string[]): Promise<Rollout> {
+    const row = await this.#all('rollout')
+      .selectAll()
+      .where('rollout_id', '=', rolloutId)
+      .executeTakeFirstOrThrow();
+    const seen = predictionIds.length
+      ? await this.#all('seen_prediction')
+          .select('prediction_id')
+          .where('rollout_id', '=', rolloutId)
+          .where('prediction_id', 'in', predictionIds)
+          .execute()
+      : [];
+    return rolloutFrom(row, new Set(seen.map((prediction) => prediction.prediction_id)));
+  }
+
+  /** Writes what a decision changed. `before` is the state that was loaded in this transaction. */
+  async save(before: SystemState, decision: Decision, cause: Cause, now: number): Promise<void> {
+    const after = decision.state;
+    await this.#saveSystem(before, after);
+    await this.#saveModels(before, after);
+    await this.#saveRuns(before, after);
+    for (const rollout of decision.ended) await this.#endRollout(after.system, rollout, cause);
+    if (after.rollout && after.rollout !== before.rollout) {
+      await this.#saveRollout(after.system, after.rollout, before.rollout, cause);
+    }
+    if (after.epoch !== before.epoch) await this.#saveDeployment(before, after);
+    for (const effect of decision.effects) {
+      const tests = new TestLeases(this.#db, this.#tenant);
+      if (effect.kind === 'drop-test') await tests.drop(effect.rolloutId);
+      else await tests.add(after, effect.rolloutId, effect.version, now);
+    }
+  }
+
+  async #saveSystem(before: SystemState, after: SystemState): Promise<void> {
+    const isSame =
+      before.heldAt === after.heldAt &&
+      before.champion === after.champion &&
+      before.history === after.history &&
+      before.shadows === after.shadows &&
+      before.firstTriedWith === after.firstTriedWith;
+    if (isSame) return;
+    await this.#db
+      .updateTable('system')
+      .set({
+        held_at: after.heldAt === undefined ? null : new Date(after.heldAt),
+        champion: after.champion ?? null,
+        history: [...after.history],
+        shadows: [...after.shadows],
+        first_tried_with: after.firstTriedWith,
+      })
+      .where('tenant', '=', this.#tenant)
+      .where('name', '=', after.system)
+      .execute();
+  }
+
+  async #saveModels(before: SystemState, after: SystemState): Promise<void> {
+    for (const model of after.models) {
+      const known = modelOf(before, model.version);
+      if (!known) {
+        await this.#db
+          .insertInto('model_version')
+          .values(modelRow(this.#tenant, after.system, model))
+          .execute();
+      }
+      if (!known || known.tested === model.tested) continue;
+      await this.#db
+        .updateTable('model_version')
+        .set({ tested: model.tested, test_reason: model.testReason })
+        .where('tenant', '=', this.#tenant)
+        .where('system', '=', after.system)
+        .where('version', '=', model.version)
+        .execute();
+    }
+  }
+
+  async #saveRuns(before: SystemState, after: SystemState): Promise<void> {
+    for (const runId of Object.keys(before.pendingRuns)) {
+      if (after.pendingRuns[runId]) continue;
+      await this.#db
+        .deleteFrom('pending_run')
+        .where('tenant', '=', this.#tenant)
+        .where('run_id', '=', runId)
+        .execute();
+    }
+    for (const [runId, run] of Object.entries(after.pendingRuns)) {
+      if (before.pendingRuns[runId] === run) continue;
+      const columns = pendingRunRow(run);
+      await this.#db
+        .insertInto('pending_run')
+        .values({ tenant: this.#tenant, run_id: runId, system: after.system, ...columns })
+        .onConflict((conflict) => conflict.columns(['tenant', 'run_id']).doUpdateSet(columns))
+        .execute();
+    }
+  }
+
+  async #saveRollout(
+    system: string,
+    rollout: Rollout,
+    before: Rollout | undefined,
+    cause: Cause,
+  ): Promise<void> {
+    // A rollout that only counted was moved by no fact of its own.
+    const moved = rollout.phase !== before?.phase || rollout.rolloutId !== before.rolloutId;
+    const columns = { ...rolloutRow(rollout), ...(moved && causeColumns(cause)) };
+    await this.#db
+      .insertInto('rollout')
+      .values({
+        tenant: this.#tenant,
+        rollout_id: rollout.rolloutId,
+        system,
+        trigger: rollout.trigger,
+        review_id: rollout.reviewId,
+        plan: JSON.stringify(rollout.plan),
+        requested_at: new Date(rollout.requestedAt),
+        ...columns,
+      })
+      .onConflict((conflict) => conflict.columns(['tenant', 'rollout_id']).doUpdateSet(columns))
+      .execute();
+    const known = before?.rolloutId === rollout.rolloutId ? before.seen : new Set<string>();
+    const added = [...rollout.seen].filter((id) => !known.has(id));
+    if (added.length === 0) return;
+    await this.#db
+      .insertInto('seen_prediction')
+      .values(added.map((id) => ({ tenant: this.#tenant, rollout_id: rollout.rolloutId, prediction_id: id })))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+
+  /** Before any insert, so that the index of rollouts in flight never sees two. */
+  async #endRollout(system: string, rollout: Rollout, cause: Cause): Promise<void> {
+    const ended = await this.#db
+      .updateTable('rollout')
+      .set({ ...rolloutRow(rollout), ...causeColumns(cause) })
+      .where('tenant', '=', this.#tenant)
+      .where('rollout_id', '=', rollout.rolloutId)
+      .where('ended_at', 'is', null)
+      .executeTakeFirst();
+    assert(ended.numUpdatedRows === 1n, `rollout ${rollout.rolloutId} of ${system} ends once`);
+    await this.#db
+      .deleteFrom('seen_prediction')
+      .where('tenant', '=', this.#tenant)
+      .where('rollout_id', '=', rollout.rolloutId)
+      .execute();
+  }
+
+  async #saveDeployment(before: SystemState, after: SystemState): Promise<void> {
+    const message = create(DeploymentUpdatedSchema, deploymentOf(after));
+    const body = JSON.stringify(toJson(DeploymentUpdatedSchema, message));
+    const written = await this.#db
+      .insertInto('deployment')
+      .values({ tenant: this.#tenant, name: after.system, epoch: after.epoch, body })
+      .onConflict((conflict) =>
+        conflict
+          .columns(['tenant', 'name'])
+          .doUpdateSet({ epoch: after.epoch, body })
+          .where('deployment.epoch', '=', before.epoch),
+      )
+      .executeTakeFirst();
+    assert(
+      written.numInsertedOrUpdatedRows === 1n,
+      `deployment ${after.system} follows epoch ${before.epoch}`,
+    );
+  }
+
+  /** The deployment as it was last told. */
+  async deployment(system: string): Promise<DeploymentUpdated | undefined> {
+    const row = await this.#all('deployment').select('body').where('name', '=', system).executeTakeFirst();
+    return row && fromJson(DeploymentUpdatedSchema, row.body as JsonValue);
+  }
+
+  async systemRow(system: string): Promise<SystemRow | undefined> {
+    return this.#all('system').selectAll().where('name', '=', system).executeTakeFirst();
+  }
+
+  async systemRows(): Promise<SystemRow[]> {
+    return this.#all('system').selectAll().orderBy('name').execute();
+  }
+
+  /** Writes a version of a system.yaml; the first one makes the system. */
+  async apply(
+    row: Pick<SystemRow, 'name' | 'version' | 'source' | 'spec_json' | 'spec_digest'>,
+    appliedBy: string,
+    now: number,
+  ): Promise<void> {
+    const { name, ...columns } = row;
+    await this.#db
+      .insertInto('system')
+      .values({
+        tenant: this.#tenant,
+        name,
+        ...columns,
+        held_at: null,
+        champion: null,
+        history: [],
+        shadows: [],
+        first_tried_with: 0,
+      })
+      .onConflict((conflict) => conflict.columns(['tenant', 'name']).doUpdateSet(columns))
+      .execute();
+    await this.#db
+      .insertInto('system_version')
+      .values({
+        tenant: this.#tenant,
+        system: name,
+        version: row.version,
+        spec_json: row.spec_json,
+        spec_digest: row.spec_digest,
+        applied_by: appliedBy,
+        applied_at: new Date(now),
+      })
+      .execute();
+  }
+
+  async verified(source: string): Promise<{ rows: number; labels: number }> {
+    const row = await this.#all('verified_count')
+      .select(['rows', 'labels'])
+      .where('source', '=', source)
+      .executeTakeFirst();
+    return { rows: Number(row?.rows ?? 0), labels: Number(row?.labels ?? 0) };
+  }
+
+  /** Adds to a source's counts and names the systems of it that still have no champion. */
+  async addVerified(source: string, rows: number, labels: number): Promise<string[]> {
+    await this.#db
+      .insertInto('verified_count')
+      .values({ tenant: this.#tenant, source, rows, labels })
+      .onConflict((conflict) =>
+        conflict.columns(['tenant', 'source']).doUpdateSet((set) => ({
+          rows: set('verified_count.rows', '+', rows),
+          labels: set('verified_count.labels', '+', labels),
+        })),
+      )
+      .execute();
+    const waiting = await this.#all('system')
+      .select('name')
+      .where('source', '=', source)
+      .where('champion', 'is', null)
+      .orderBy('name')
+      .execute();
+    return waiting.map((system) => system.name);
+  }
+
+  /** Rollouts of a system, newest first. */
+  async rollouts(system: string): Promise<RolloutRow[]> {
+    return this.#all('rollout')
+      .selectAll()
+      .where('system', '=', system)
+      .orderBy('requested_at', 'desc')
+      .orderBy('rollout_id')
+      .execute();
+  }
+
+  async rolloutRow(rolloutId: string): Promise<RolloutRow | undefined> {
+    return this.#all('rollout').selectAll().where('rollout_id', '=', rolloutId).executeTakeFirst();
+  }
+
+  /** Rollouts that somebody works on right now: a run is under way, or a test. */
+  async rolloutsInWork(): Promise<number> {
+    const rows = await this.#all('rollout')
+      .select('rollout_id')
+      .where('ended_at', 'is', null)
+      .where('phase', 'in', ['TRAINING', 'TESTING'])
+      .execute();
+    return rows.length;
+  }
+
+  /** Systems whose rollout waits for predictions. */
+  async systemsWatched(): Promise<string[]> {
+    const rows = await this.#all('rollout')
+      .select('system')
+      .where('ended_at', 'is', null)
+      .where('phase', 'in', ['SHADOW', 'CANARY'])
+      .execute();
+    return rows.map((row) => row.system);
+  }
+
+  #all<Name extends keyof Tables>(table: Name) {
+    return (this.#db as Kysely<Tables>)
+      .selectFrom(table)
+      .where('tenant' as never, '=', this.#tenant as never);
+  }
+}
+
+function causeColumns({ correlationId, causationId }: Cause) {
+  return { correlation_id: correlationId ?? null, causation_id: causationId ?? null };
+}
