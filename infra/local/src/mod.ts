@@ -1,3 +1,4 @@
+export type { ClientFile } from './access.js';
 export { freePort, isPortFree } from './free-port.js';
 export { type Exit, launch, type RunningProcess, untilReady } from './launch.js';
 export { logTail } from './log-file.js';
@@ -7,3 +8,5 @@ export { type NatsOptions, type NatsProgram, natsProgram } from './servers/nats.
 export { type NatsAuth, natsAuth } from './servers/nats-auth.js';
 export { findNatsServer } from './servers/nats-binary.js';
 export { type PostgresOptions, type PostgresProgram, postgresProgram } from './servers/postgres.js';
+export type { ServiceEntry } from './services.js';
+export { type Platform, type PlatformOptions, startPlatform } from './supervisor.js';

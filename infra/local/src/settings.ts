@@ -1,0 +1,44 @@
+import { pathToFileURL } from 'node:url';
+import type { Access } from './access.js';
+import type { Backends } from './backends.js';
+import type { Folders } from './folders.js';
+import type { ServiceEntry } from './services.js';
+
+export interface SettingsOptions {
+  readonly services: readonly ServiceEntry[];
+  /** `<service>.grpc`, `<service>.ops`, `gateway.http`, `gateway.public-grpc`. */
+  readonly ports: Readonly<Record<string, number>>;
+  readonly backends: Backends;
+  readonly access: Access;
+  readonly folders: Folders;
+  readonly tenant: string;
+  /** Added for every service, over the others. */
+  readonly extra: Readonly<Record<string, string>>;
+}
+
+/** Makes the function that gives each service its environment: what all are told, and what some are told alone. */
+export function serviceSettings(options: SettingsOptions): (service: string) => Record<string, string> {
+  const { services, ports, backends, access, folders, tenant, extra } = options;
+  const at = (name: string) => `127.0.0.1:${ports[name]}`;
+  const common = {
+    ...backends.settings,
+    ARTIFACTS_URL: pathToFileURL(folders.artifactsDir).href,
+    PERENNIAL_TENANT: tenant,
+    PERENNIAL_PEERS: services.map(({ name }) => `${name}=${at(`${name}.grpc`)}`).join(','),
+  };
+  const own: Record<string, Record<string, string>> = {
+    gateway: {
+      PERENNIAL_HTTP_LISTEN: at('gateway.http'),
+      PERENNIAL_PUBLIC_GRPC_LISTEN: at('gateway.public-grpc'),
+      PERENNIAL_TOKENS_FILE: access.tokensFile,
+    },
+    ingest: { ...backends.producerSettings },
+  };
+  return (service) => ({
+    ...common,
+    PERENNIAL_GRPC_LISTEN: at(`${service}.grpc`),
+    PERENNIAL_OPS_LISTEN: at(`${service}.ops`),
+    ...own[service],
+    ...extra,
+  });
+}
