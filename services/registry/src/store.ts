@@ -1,5 +1,5 @@
-import { create, fromJson, type JsonValue, toJson } from '@bufbuild/protobuf';
-import { type DeploymentUpdated, DeploymentUpdatedSchema } from '@perennial/contracts';
+import { create, toJson } from '@bufbuild/protobuf';
+import { DeploymentUpdatedSchema } from '@perennial/contracts';
 import { assert } from '@perennial/kernel';
 import type { Kysely, Selectable, Transaction } from 'kysely';
 import type { Decision } from './decide/decision.js';
@@ -7,7 +7,7 @@ import { deploymentOf } from './decide/deployment.js';
 import { modelOf, type Rollout, type SystemState } from './decide/state.js';
 import type { SystemSettings } from './plan-of.js';
 import { modelFrom, modelRow, pendingRunFrom, pendingRunRow, rolloutFrom, rolloutRow } from './rows.js';
-import type { RolloutTable, SystemTable, Tables } from './tables.js';
+import type { SystemTable, Tables } from './tables.js';
 import { TestLeases } from './test-leases.js';
 
 export type Db = Kysely<Tables> | Transaction<Tables>;
@@ -18,8 +18,7 @@ export interface Cause {
   causationId?: string | undefined;
 }
 
-export type RolloutRow = Selectable<RolloutTable>;
-export type SystemRow = Selectable<SystemTable>;
+type SystemRow = Selectable<SystemTable>;
 
 /** The only SQL of this service, for one tenant, on a connection or inside a transaction. */
 export class Store {
@@ -38,7 +37,9 @@ export class Store {
    * only those among `predictionIds` are loaded.
    */
   async load(system: string, predictionIds: readonly string[] = []): Promise<SystemState | undefined> {
-    const row = await this.#all('system')
+    const row = await this.#db
+      .selectFrom('system')
+      .where('tenant', '=', this.#tenant)
       .selectAll()
       .where('name', '=', system)
       .forUpdate()
@@ -48,17 +49,43 @@ export class Store {
 
   /** The same without the lock, for answering questions. */
   async peek(system: string): Promise<SystemState | undefined> {
-    const row = await this.systemRow(system);
+    const row = await this.#db
+      .selectFrom('system')
+      .selectAll()
+      .where('tenant', '=', this.#tenant)
+      .where('name', '=', system)
+      .executeTakeFirst();
     return row && this.#state(row, []);
   }
 
   async #state(row: SystemRow, predictionIds: readonly string[]): Promise<SystemState> {
     const system = row.name;
     const [models, runs, rollouts, deployment, verified] = [
-      await this.#all('model_version').selectAll().where('system', '=', system).orderBy('version').execute(),
-      await this.#all('pending_run').selectAll().where('system', '=', system).execute(),
-      await this.#all('rollout').select(['rollout_id', 'ended_at']).where('system', '=', system).execute(),
-      await this.#all('deployment').select('epoch').where('name', '=', system).executeTakeFirst(),
+      await this.#db
+        .selectFrom('model_version')
+        .where('tenant', '=', this.#tenant)
+        .selectAll()
+        .where('system', '=', system)
+        .orderBy('version')
+        .execute(),
+      await this.#db
+        .selectFrom('pending_run')
+        .where('tenant', '=', this.#tenant)
+        .selectAll()
+        .where('system', '=', system)
+        .execute(),
+      await this.#db
+        .selectFrom('rollout')
+        .where('tenant', '=', this.#tenant)
+        .select(['rollout_id', 'ended_at'])
+        .where('system', '=', system)
+        .execute(),
+      await this.#db
+        .selectFrom('deployment')
+        .where('tenant', '=', this.#tenant)
+        .select('epoch')
+        .where('name', '=', system)
+        .executeTakeFirst(),
       await this.verified(row.source),
     ];
     const inFlight = rollouts.find((rollout) => rollout.ended_at === null)?.rollout_id;
@@ -82,12 +109,16 @@ export class Store {
   }
 
   async #rollout(rolloutId: string, predictionIds: readonly string[]): Promise<Rollout> {
-    const row = await this.#all('rollout')
+    const row = await this.#db
+      .selectFrom('rollout')
+      .where('tenant', '=', this.#tenant)
       .selectAll()
       .where('rollout_id', '=', rolloutId)
       .executeTakeFirstOrThrow();
     const seen = predictionIds.length
-      ? await this.#all('seen_prediction')
+      ? await this.#db
+          .selectFrom('seen_prediction')
+          .where('tenant', '=', this.#tenant)
           .select('prediction_id')
           .where('rollout_id', '=', rolloutId)
           .where('prediction_id', 'in', predictionIds)
@@ -245,20 +276,6 @@ export class Store {
     );
   }
 
-  /** The deployment as it was last told. */
-  async deployment(system: string): Promise<DeploymentUpdated | undefined> {
-    const row = await this.#all('deployment').select('body').where('name', '=', system).executeTakeFirst();
-    return row && fromJson(DeploymentUpdatedSchema, row.body as JsonValue);
-  }
-
-  async systemRow(system: string): Promise<SystemRow | undefined> {
-    return this.#all('system').selectAll().where('name', '=', system).executeTakeFirst();
-  }
-
-  async systemRows(): Promise<SystemRow[]> {
-    return this.#all('system').selectAll().orderBy('name').execute();
-  }
-
   /** Writes a version of a system.yaml; the first one makes the system. */
   async apply(
     row: Pick<SystemRow, 'name' | 'version' | 'source' | 'spec_json' | 'spec_digest'>,
@@ -295,7 +312,9 @@ export class Store {
   }
 
   async verified(source: string): Promise<{ rows: number; labels: number }> {
-    const row = await this.#all('verified_count')
+    const row = await this.#db
+      .selectFrom('verified_count')
+      .where('tenant', '=', this.#tenant)
       .select(['rows', 'labels'])
       .where('source', '=', source)
       .executeTakeFirst();
@@ -314,53 +333,15 @@ export class Store {
         })),
       )
       .execute();
-    const waiting = await this.#all('system')
+    const waiting = await this.#db
+      .selectFrom('system')
+      .where('tenant', '=', this.#tenant)
       .select('name')
       .where('source', '=', source)
       .where('champion', 'is', null)
       .orderBy('name')
       .execute();
     return waiting.map((system) => system.name);
-  }
-
-  /** Rollouts of a system, newest first. */
-  async rollouts(system: string): Promise<RolloutRow[]> {
-    return this.#all('rollout')
-      .selectAll()
-      .where('system', '=', system)
-      .orderBy('requested_at', 'desc')
-      .orderBy('rollout_id')
-      .execute();
-  }
-
-  async rolloutRow(rolloutId: string): Promise<RolloutRow | undefined> {
-    return this.#all('rollout').selectAll().where('rollout_id', '=', rolloutId).executeTakeFirst();
-  }
-
-  /** Rollouts that somebody works on right now: a run is under way, or a test. */
-  async rolloutsInWork(): Promise<number> {
-    const rows = await this.#all('rollout')
-      .select('rollout_id')
-      .where('ended_at', 'is', null)
-      .where('phase', 'in', ['TRAINING', 'TESTING'])
-      .execute();
-    return rows.length;
-  }
-
-  /** Systems whose rollout waits for predictions. */
-  async systemsWatched(): Promise<string[]> {
-    const rows = await this.#all('rollout')
-      .select('system')
-      .where('ended_at', 'is', null)
-      .where('phase', 'in', ['SHADOW', 'CANARY'])
-      .execute();
-    return rows.map((row) => row.system);
-  }
-
-  #all<Name extends keyof Tables>(table: Name) {
-    return (this.#db as Kysely<Tables>)
-      .selectFrom(table)
-      .where('tenant' as never, '=', this.#tenant as never);
   }
 }
 

@@ -1,0 +1,62 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  type GetModelRequest,
+  GetModelResponseSchema,
+  type GetSystemRequest,
+  GetSystemResponseSchema,
+  type ListModelsRequest,
+  ListModelsResponseSchema,
+  ListSystemsResponseSchema,
+} from '@perennial/contracts';
+import { systemFromJson } from '@perennial/spec';
+import { storeOf, unknownSystem } from '../apply-fact.js';
+import type { SystemState } from '../decide/state.js';
+import { Listings } from '../listings.js';
+import type { RpcContext } from './context.js';
+import { resolve } from './references.js';
+import { shownModel, shownRollout, shownSystem } from './shown.js';
+
+export async function listSystems(context: RpcContext) {
+  const names = await new Listings(context.db, context.decider.tenant).systemNames();
+  const states = [];
+  for (const name of names) states.push(await stateOf(context, name));
+  return create(ListSystemsResponseSchema, { systems: states.map(summaryOf) });
+}
+
+export async function getSystem(context: RpcContext, { system }: GetSystemRequest) {
+  const listings = new Listings(context.db, context.decider.tenant);
+  const state = await stateOf(context, system);
+  const deployment = await listings.deployment(system);
+  return create(GetSystemResponseSchema, {
+    summary: summaryOf(state),
+    specJson: state.specJson,
+    ...(deployment && { deployment }),
+    rollouts: (await listings.rollouts(system)).map(shownRollout),
+  });
+}
+
+export async function listModels(context: RpcContext, { system }: ListModelsRequest) {
+  const state = await stateOf(context, system);
+  return create(ListModelsResponseSchema, {
+    models: state.models.map((model) => shownModel(state, model)).reverse(),
+  });
+}
+
+export async function getModel(context: RpcContext, { system, reference }: GetModelRequest) {
+  const state = await stateOf(context, system);
+  const model = resolve(state, reference);
+  return create(GetModelResponseSchema, {
+    model: shownModel(state, model),
+    manifestJson: await context.manifests.jsonOf(model.manifestDigest),
+  });
+}
+
+async function stateOf({ decider, db }: RpcContext, system: string): Promise<SystemState> {
+  const state = await storeOf(decider, db).peek(system);
+  if (!state) throw unknownSystem(system);
+  return state;
+}
+
+function summaryOf(state: SystemState) {
+  return shownSystem(state, systemFromJson(state.specJson).purpose ?? '');
+}

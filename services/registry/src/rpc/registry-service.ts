@@ -1,0 +1,22 @@
+import { RegistryService } from '@perennial/contracts';
+import { rpc } from '@perennial/service';
+import { applySystem } from './apply-system.js';
+import { addShadow, promote, removeShadow, resume, retrain, rollback } from './changes.js';
+import type { RpcContext } from './context.js';
+import { getModel, getSystem, listModels, listSystems } from './questions.js';
+
+export function registryService(context: RpcContext) {
+  return rpc(RegistryService, {
+    applySystem: (request) => applySystem(context, request),
+    listSystems: () => listSystems(context),
+    getSystem: (request) => getSystem(context, request),
+    listModels: (request) => listModels(context, request),
+    getModel: (request) => getModel(context, request),
+    rollback: (request) => rollback(context, request),
+    promote: (request) => promote(context, request),
+    resume: (request) => resume(context, request),
+    addShadow: (request) => addShadow(context, request),
+    removeShadow: (request) => removeShadow(context, request),
+    retrain: (request) => retrain(context, request),
+  });
+}

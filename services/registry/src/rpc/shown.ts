@@ -1,0 +1,81 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import {
+  type ModelVersion,
+  ModelVersionSchema,
+  RolloutPhase,
+  type RolloutSummary,
+  RolloutSummarySchema,
+  RolloutTrigger,
+  type SystemSummary,
+  SystemSummarySchema,
+} from '@perennial/contracts';
+import type { Model, Phase, Rollout, SystemState, Trigger } from '../decide/state.js';
+import type { RolloutRow } from '../listings.js';
+import { aliasesOf } from './references.js';
+
+/** State as the answers of the API show it. */
+
+export function shownSystem(state: SystemState, purpose: string): SystemSummary {
+  return create(SystemSummarySchema, {
+    system: state.system,
+    version: state.version,
+    purpose,
+    champion: state.champion ?? 0,
+    held: state.heldAt !== undefined,
+    activity: activityOf(state),
+  });
+}
+
+function activityOf(state: SystemState): string {
+  const { rollout, verified, champion, heldAt } = state;
+  if (rollout) return rolloutText(rollout);
+  if (champion === undefined) {
+    return `waits for data: ${verified.rows} rows and ${verified.labels} labels are verified, a first training needs ${state.firstTrainingLabelsMin} of each`;
+  }
+  return heldAt === undefined ? 'serves and is watched' : 'serves; promotions are held';
+}
+
+function rolloutText({ phase, plan, stepCount, canaryStep, modelVersion }: Rollout): string {
+  switch (phase) {
+    case 'TRAINING':
+      return 'trains a candidate';
+    case 'TESTING':
+      return `tests version ${modelVersion} in the inference service`;
+    case 'SHADOW':
+      return `version ${modelVersion} is a shadow: ${stepCount} of ${plan.shadowPredictions} predictions`;
+    default:
+      return `version ${modelVersion} is a canary at ${(plan.canaryShares[canaryStep] ?? 0) * 100} %: ${stepCount} of ${plan.stepPredictions} predictions`;
+  }
+}
+
+export function shownModel(state: SystemState, model: Model): ModelVersion {
+  const { version, digest, manifestDigest, runId, datasetId, rolloutId, evaluation } = model;
+  return create(ModelVersionSchema, {
+    system: state.system,
+    version,
+    digest,
+    bytes: BigInt(model.bytes),
+    manifestDigest,
+    runId,
+    datasetId,
+    rolloutId,
+    aliases: aliasesOf(state, version),
+    evaluation,
+    registeredAt: timestampFromMs(model.registeredAt),
+    tested: model.testReason ? `${model.tested}: ${model.testReason}` : model.tested,
+  });
+}
+
+export function shownRollout(row: RolloutRow): RolloutSummary {
+  return create(RolloutSummarySchema, {
+    rolloutId: row.rollout_id,
+    trigger: RolloutTrigger[row.trigger as Trigger],
+    phase: RolloutPhase[row.phase as Phase],
+    reason: row.reason,
+    modelVersion: row.model_version,
+    reviewId: row.review_id,
+    requestedAt: timestampFromMs(row.requested_at.getTime()),
+    ...(row.ended_at && { endedAt: timestampFromMs(row.ended_at.getTime()) }),
+  });
+}
