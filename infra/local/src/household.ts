@@ -23,8 +23,11 @@ export interface Household {
   /** @throws Error when there is no program of this name */
   get(name: string): Supervised;
   pids(): Map<string, number>;
-  /** @throws PlatformError PROCESS_NOT_READY with the end of the log of the one that did not come */
-  untilReady(withinMs: number): Promise<void>;
+  /**
+   * @throws PlatformError PROCESS_NOT_READY with the end of the log of the one that did not come; START_INTERRUPTED
+   * when the signal is aborted meanwhile
+   */
+  untilReady(withinMs: number, signal?: AbortSignal): Promise<void>;
   /** Ends the given programs at the same time; they are gone after. */
   stop(names: readonly string[]): Promise<void>;
 }
@@ -57,9 +60,9 @@ export function household({ logsDir, pidsFile, report, verbose }: HouseholdOptio
       return member;
     },
     pids,
-    untilReady: async (withinMs) => {
+    untilReady: async (withinMs, signal) => {
       const deadline = performance.now() + withinMs;
-      await Promise.all([...members.values()].map((member) => memberReady(member, deadline)));
+      await Promise.all([...members.values()].map((member) => memberReady(member, deadline, signal)));
     },
     stop: async (names) => {
       await Promise.all(names.map((name) => members.get(name)?.stop()));
@@ -69,10 +72,17 @@ export function household({ logsDir, pidsFile, report, verbose }: HouseholdOptio
   };
 }
 
-async function memberReady(member: Supervised, deadline: number): Promise<void> {
+async function memberReady(
+  member: Supervised,
+  deadline: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const restartsBefore = member.restarts();
   for (;;) {
     if (member.pid() !== undefined && (await member.program.isReady())) return;
+    if (signal?.aborted) {
+      throw unavailable('START_INTERRUPTED', 'the start was interrupted; nothing is left running');
+    }
     const isCrashing = member.restarts() - restartsBefore >= startRestartsMax;
     if (isCrashing || performance.now() > deadline) {
       const what = isCrashing ? 'keeps ending at its start' : 'did not become ready in time';

@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /**
- * Proportional set size of the processes and all their descendants, in bytes: shared pages are counted once, by
- * parts. Undefined where the system has no /proc/PID/smaps_rollup.
+ * Proportional set size of the processes and, by default, all their descendants, in bytes: shared pages are counted
+ * once, by parts. Undefined where the system has no /proc/PID/smaps_rollup.
  */
-export function pssBytes(pids: readonly number[]): number | undefined {
+export function pssBytes(pids: readonly number[], { withDescendants = true } = {}): number | undefined {
   if (process.platform !== 'linux') return undefined;
   let total = 0;
-  for (const pid of withDescendants(pids)) {
+  for (const pid of withDescendants ? andDescendants(pids) : pids) {
     try {
       const match = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
       total += Number(match?.[1] ?? 0) * 1024;
@@ -18,7 +18,7 @@ export function pssBytes(pids: readonly number[]): number | undefined {
   return total === 0 ? undefined : total;
 }
 
-function withDescendants(pids: readonly number[]): Set<number> {
+function andDescendants(pids: readonly number[]): Set<number> {
   const childrenOf = new Map<number, number[]>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;

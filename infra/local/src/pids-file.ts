@@ -43,7 +43,7 @@ export async function endOrphans(file: string, report: (line: string) => void): 
   const text = readTextFile(file);
   if (!text) return;
   const { supervisor, children } = JSON.parse(text) as Children;
-  if (supervisor.pid !== process.pid && isAlive(supervisor)) {
+  if (isAlive(supervisor)) {
     throw invalid(
       'ALREADY_RUNNING',
       `the platform already runs on this data folder (process ${supervisor.pid}); stop it with Ctrl-C or: kill ${supervisor.pid}`,

@@ -33,6 +33,8 @@ export interface PlatformOptions {
   readonly services?: readonly ServiceEntry[];
   /** A start that takes longer than this fails. Default: 120 s. */
   readonly readyWithinMs?: number;
+  /** Aborts the start, as soon as possible and leaving nothing. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Platform {
@@ -76,7 +78,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const house = household({ ...folders, report, verbose: options.verbose ?? false });
   try {
     const plan = await prepare(options, folders, report);
-    await startAll(plan, house, options.readyWithinMs ?? readyWithinMsDefault);
+    await startAll(plan, house, options);
     const platform = describe(plan, house, options, performance.now() - startedAt);
     writeClientFile(platform.clientFile, clientFile(platform));
     return platform;
@@ -132,15 +134,16 @@ async function prepare(
   return { folders, services, ports, servers, token: access.token, environmentOf };
 }
 
-async function startAll(plan: Plan, house: Household, withinMs: number): Promise<void> {
+async function startAll(plan: Plan, house: Household, options: PlatformOptions): Promise<void> {
+  const withinMs = options.readyWithinMs ?? readyWithinMsDefault;
   for (const program of plan.servers.programs) house.add(program);
-  await house.untilReady(withinMs);
+  await house.untilReady(withinMs, options.signal);
   await plan.servers.afterReady();
   for (const service of plan.services) {
     const opsPort = plan.ports[`${service.name}.ops`] as number;
     house.add(serviceProgram(service, opsPort, plan.environmentOf(service.name)));
   }
-  await house.untilReady(withinMs);
+  await house.untilReady(withinMs, options.signal);
 }
 
 function describe(plan: Plan, house: Household, options: PlatformOptions, readyAfterMs: number): Platform {
