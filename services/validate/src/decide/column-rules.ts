@@ -1,0 +1,119 @@
+import type { Profile } from './profile.js';
+import type { RecentLevel } from './recent.js';
+import { type ColumnExpectation, learningRows, type Schema } from './schema.js';
+import { sketchQuantiles } from './sketch.js';
+import type { Standing } from './standing.js';
+import { shiftedUnits, type UnitRelation, unitRelation } from './units.js';
+
+/**
+ * When a number is held although it has its type: data, so that one row in memory and a hundred thousand in SQL are
+ * judged by the same rule.
+ */
+export interface ColumnRule {
+  readonly column: string;
+  readonly expectation: ColumnExpectation;
+  /** Unit changes that would be seen in this column from this producer now. */
+  readonly suspects: readonly UnitSuspect[];
+}
+
+/**
+ * Held when the converted value lies within [low, high] and its distance from the level is under `ratio` times the
+ * raw one's, while the raw one is farther than `distance` from the level and outside [rawLow, rawHigh].
+ */
+export interface UnitSuspect {
+  readonly relation: UnitRelation;
+  readonly level: RecentLevel;
+  readonly low: number;
+  readonly high: number;
+  readonly ratio: number;
+  readonly distance: number;
+  readonly rawLow: number;
+  readonly rawHigh: number;
+}
+
+/** Raw values nearer than this to the level are ordinary, in spreads: beyond the verified extremes, and within. */
+const distanceBeyond = 2;
+const distanceWithin = 3;
+/** A value nearer to verified ones must be explained clearly better by the conversion, not just better. */
+const clearRatio = 0.7;
+/** Once suspected, a conversion may fit up to half worse: a cold snap while no rows are verified did (December 2013). */
+const openRatio = 1.5;
+/** How far an established producer passes the verified extremes, in ranges, before a clearly better fit and before
+ * any better fit is held against it. True temperatures passed them by up to a quarter. */
+const clearMargin = 0.05;
+const anyMargin = 0.25;
+/** Tails more unequal than this belong to bursts (rain, delays), which have no level to compare with. */
+const tailRatioMax = 3;
+
+/** The rules in force for one producer's rows, given what is verified and where each column stands now. */
+export function columnRules(
+  schema: Schema,
+  profile: Profile,
+  levels: Readonly<Record<string, RecentLevel | undefined>>,
+  standing: Standing,
+): ColumnRule[] {
+  return Object.entries(schema.columns).map(([column, expectation]) => ({
+    column,
+    expectation,
+    suspects: suspectsOf(column, expectation, profile, levels[column], standing),
+  }));
+}
+
+function suspectsOf(
+  column: string,
+  { range }: ColumnExpectation,
+  profile: Profile,
+  level: RecentLevel | undefined,
+  standing: Standing,
+): UnitSuspect[] {
+  if (!range || !level || !variesAboutLevel(profile, column)) return [];
+  const bounds = { level, low: range.low, high: range.high };
+  const open = standing.suspicions.find((suspicion) => suspicion.column === column);
+  const relation = open && unitRelation(open.relation);
+  if (relation) return [{ ...bounds, ...anyRaw, relation, distance: 0, ratio: openRatio }];
+  const within = distanceWithin * level.spread;
+  const beyond = distanceBeyond * level.spread;
+  if (standing.verifiedRows < learningRows) {
+    return shiftedUnits.flatMap((relation) => [
+      { ...bounds, ...anyRaw, relation, distance: within, ratio: clearRatio },
+      { ...bounds, ...outside(range, 0), relation, distance: beyond, ratio: 1 },
+    ]);
+  }
+  return shiftedUnits.flatMap((relation) => [
+    { ...bounds, ...outside(range, clearMargin), relation, distance: beyond, ratio: clearRatio },
+    { ...bounds, ...outside(range, anyMargin), relation, distance: beyond, ratio: 1 },
+  ]);
+}
+
+function outside(
+  { min, max }: { min: number; max: number },
+  margin: number,
+): { rawLow: number; rawHigh: number } {
+  return { rawLow: min - margin * (max - min), rawHigh: max + margin * (max - min) };
+}
+
+/** An empty range, outside which every value lies. */
+const anyRaw = { rawLow: Number.POSITIVE_INFINITY, rawHigh: Number.NEGATIVE_INFINITY };
+
+function variesAboutLevel(profile: Profile, column: string): boolean {
+  const sketch = profile.columns[column]?.sketch;
+  if (!sketch) return false;
+  const [low, middle, high] = sketchQuantiles(sketch, [0.05, 0.5, 0.95]) as [number, number, number];
+  const [below, above] = [middle - low, high - middle];
+  return below > 0 && above > 0 && Math.max(below, above) <= tailRatioMax * Math.min(below, above);
+}
+
+/** The suspect that explains this value, if one does. */
+export function explainedBy(value: number, suspects: readonly UnitSuspect[]): UnitSuspect | undefined {
+  return suspects.find((suspect) => {
+    const converted = suspect.relation.scale * value + suspect.relation.offset;
+    const far = Math.abs(value - suspect.level.center);
+    return (
+      converted >= suspect.low &&
+      converted <= suspect.high &&
+      Math.abs(converted - suspect.level.center) < suspect.ratio * far &&
+      far > suspect.distance &&
+      (value < suspect.rawLow || value > suspect.rawHigh)
+    );
+  });
+}

@@ -1,0 +1,59 @@
+import { type ColumnRule, explainedBy, type UnitSuspect } from './column-rules.js';
+import { scaledUnits } from './units.js';
+import { type JudgedRow, typeOfValue, type Value } from './value.js';
+
+export type RuleName = 'type' | 'presence' | 'domain' | 'range' | 'unit-change' | 'event-time';
+
+/** Why one row is held: the rule, the column, the value, and what explains it. */
+export interface Violation {
+  readonly rule: RuleName;
+  readonly column: string;
+  readonly value: Value;
+  /** The unit change that explains the value. */
+  readonly suspect?: UnitSuspect;
+  /** Name of the unit relation, where one explains it. */
+  readonly relation?: string;
+}
+
+/** How far ahead of now an event time may lie: clocks of other systems differ, days do not. In ms. */
+export const futureMsMax = 86_400_000;
+
+/** Every reason to hold this row; none means that it is good. `now` is process time in ms. */
+export function judgeRow(
+  row: JudgedRow,
+  rules: readonly ColumnRule[],
+  timeColumn: string,
+  now: number,
+): Violation[] {
+  const violations: Violation[] = [];
+  if (!Number.isFinite(row.eventTime) || row.eventTime > now + futureMsMax) {
+    violations.push({ rule: 'event-time', column: timeColumn, value: row.values[timeColumn] });
+  }
+  for (const rule of rules) {
+    const violation = judgeCell(row.values[rule.column], rule);
+    if (violation) violations.push(violation);
+  }
+  return violations;
+}
+
+function judgeCell(value: Value, rule: ColumnRule): Violation | undefined {
+  const { column, expectation } = rule;
+  const type = typeOfValue(value);
+  if (type === undefined) return expectation.required ? { rule: 'presence', column, value } : undefined;
+  if (type !== expectation.type) return { rule: 'type', column, value };
+  if (typeof value === 'number') return judgeNumber(value, rule);
+  const { categories } = expectation;
+  if (categories?.closed && !categories.values.includes(String(value)))
+    return { rule: 'domain', column, value };
+  return undefined;
+}
+
+function judgeNumber(value: number, { column, expectation, suspects }: ColumnRule): Violation | undefined {
+  if (!Number.isFinite(value)) return { rule: 'type', column, value };
+  const suspect = explainedBy(value, suspects);
+  if (suspect) return { rule: 'unit-change', column, value, suspect, relation: suspect.relation.name };
+  const { range } = expectation;
+  if (!range || (value >= range.low && value <= range.high)) return undefined;
+  const factor = scaledUnits.find(({ scale }) => value * scale >= range.min && value * scale <= range.max);
+  return { rule: 'range', column, value, ...(factor && { relation: factor.name }) };
+}

@@ -1,0 +1,121 @@
+import { emptySketch, type Sketch, sketchAdd, sketchMerge } from './sketch.js';
+import { type ColumnType, type JudgedRow, typeOfValue } from './value.js';
+
+/** Distinct texts counted per column; a column with more is no category. */
+export const categoriesMax = 100;
+
+/** What was seen of one column in verified rows. Counts are rows. */
+export interface ColumnProfile {
+  readonly type: ColumnType | undefined;
+  readonly present: number;
+  readonly missing: number;
+  /** Numbers only. */
+  readonly min?: number;
+  readonly max?: number;
+  readonly sketch?: Sketch;
+  /** Texts only: how often each was seen; undefined once there were more than `categoriesMax`. */
+  readonly categories?: Readonly<Record<string, number>>;
+}
+
+/** What was seen of a source in verified rows. */
+export interface Profile {
+  readonly rows: number;
+  readonly columns: Readonly<Record<string, ColumnProfile>>;
+}
+
+export const emptyProfile: Profile = { rows: 0, columns: {} };
+
+/** What one segment's column says, as a set; made from rows here, or from one pass of SQL over a large segment. */
+export interface ColumnSummary {
+  readonly type: ColumnType | undefined;
+  readonly present: number;
+  readonly missing: number;
+  readonly min?: number;
+  readonly max?: number;
+  /** Every finite value of a small segment, evenly spaced quantiles of a large one. */
+  readonly numbers?: readonly number[];
+  readonly categories?: Readonly<Record<string, number>>;
+}
+
+/** The profile after these verified rows. */
+export function profileAdd(profile: Profile, rows: readonly JudgedRow[]): Profile {
+  return profileMerge(profile, rows.length, summarize(rows));
+}
+
+/** The profile after a verified segment of `rows` rows with these summaries. */
+export function profileMerge(
+  profile: Profile,
+  rows: number,
+  summaries: Readonly<Record<string, ColumnSummary>>,
+): Profile {
+  const names = new Set([...Object.keys(profile.columns), ...Object.keys(summaries)]);
+  const columns = Object.fromEntries(
+    [...names].map((name) => [name, mergeColumn(profile.columns[name], summaries[name], profile.rows, rows)]),
+  );
+  return { rows: profile.rows + rows, columns };
+}
+
+function mergeColumn(
+  known: ColumnProfile | undefined,
+  added: ColumnSummary | undefined,
+  rowsBefore: number,
+  rows: number,
+): ColumnProfile {
+  const before = known ?? { type: undefined, present: 0, missing: rowsBefore };
+  if (!added || added.present === 0) return { ...before, missing: before.missing + rows };
+  const counts = {
+    type: before.type ?? added.type,
+    present: before.present + added.present,
+    missing: before.missing + added.missing,
+  };
+  if (counts.type === 'number') return { ...counts, ...mergeNumbers(before, added) };
+  if (counts.type !== 'text') return counts;
+  const categories = mergeCategories(before, added);
+  return categories ? { ...counts, categories } : counts;
+}
+
+function mergeNumbers(before: ColumnProfile, added: ColumnSummary): Partial<ColumnProfile> {
+  const sketch = before.sketch ?? emptySketch;
+  const numbers = added.numbers ?? [];
+  return {
+    min: Math.min(before.min ?? Number.POSITIVE_INFINITY, added.min ?? Number.POSITIVE_INFINITY),
+    max: Math.max(before.max ?? Number.NEGATIVE_INFINITY, added.max ?? Number.NEGATIVE_INFINITY),
+    sketch:
+      numbers.length >= added.present
+        ? sketchAdd(sketch, numbers)
+        : sketchMerge(sketch, numbers, added.present),
+  };
+}
+
+function mergeCategories(before: ColumnProfile, added: ColumnSummary): Record<string, number> | undefined {
+  if ((before.present > 0 && !before.categories) || !added.categories) return undefined;
+  const categories: Record<string, number> = { ...before.categories };
+  for (const [value, count] of Object.entries(added.categories))
+    categories[value] = (categories[value] ?? 0) + count;
+  return Object.keys(categories).length > categoriesMax ? undefined : categories;
+}
+
+/** Summaries of a small segment's rows, by column. */
+export function summarize(rows: readonly JudgedRow[]): Record<string, ColumnSummary> {
+  const names = new Set(rows.flatMap((row) => Object.keys(row.values)));
+  return Object.fromEntries([...names].map((name) => [name, summarizeColumn(name, rows)]));
+}
+
+function summarizeColumn(name: string, rows: readonly JudgedRow[]): ColumnSummary {
+  const values = rows.map((row) => row.values[name]).filter((value) => value !== null && value !== undefined);
+  const type = values.length ? typeOfValue(values[0]) : undefined;
+  const counts = { type, present: values.length, missing: rows.length - values.length };
+  if (type === 'number') {
+    const numbers = values.filter(
+      (value): value is number => typeof value === 'number' && Number.isFinite(value),
+    );
+    if (numbers.length === 0) return counts;
+    const min = numbers.reduce((a, b) => Math.min(a, b));
+    const max = numbers.reduce((a, b) => Math.max(a, b));
+    return { ...counts, min, max, numbers };
+  }
+  if (type !== 'text') return counts;
+  const categories: Record<string, number> = {};
+  for (const value of values) categories[String(value)] = (categories[String(value)] ?? 0) + 1;
+  return { ...counts, categories };
+}

@@ -1,0 +1,19 @@
+/** A cell of a row, as JSON has it; times are text or epoch milliseconds until they are read. */
+export type Value = string | number | boolean | null | undefined;
+
+/** What a column holds. */
+export type ColumnType = 'number' | 'text' | 'boolean';
+
+/** One row to be judged: opaque id, event time in ms since the epoch, and its own columns. */
+export interface JudgedRow {
+  readonly rowId: string;
+  readonly eventTime: number;
+  readonly values: Readonly<Record<string, Value>>;
+}
+
+/** The type of one cell, or undefined where it is missing. NaN and infinities are numbers, and no finite ones. */
+export function typeOfValue(value: Value): ColumnType | undefined {
+  if (value === null || value === undefined) return undefined;
+  if (typeof value === 'number') return 'number';
+  return typeof value === 'boolean' ? 'boolean' : 'text';
+}
