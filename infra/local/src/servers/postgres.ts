@@ -52,9 +52,13 @@ export interface PostgresProgram extends Program {
 export async function postgresProgram(options: PostgresOptions): Promise<PostgresProgram> {
   mkdirSync(path.dirname(path.resolve(options.dir)), { recursive: true });
   mkdirSync(path.dirname(options.passwordFile), { recursive: true, mode: 0o700 });
+  const isFirstStart = !existsSync(options.passwordFile);
   const password = rememberedSecret(options.passwordFile, () => randomBytes(24).toString('base64url'));
   const user = postgresUser(postgresBinaries(), path.resolve(options.dir), options.way);
   const dataDir = path.join(user.dir, 'data');
+  // Data that had to lie elsewhere outlives its folder; without its password nobody can want it any more.
+  if (isFirstStart && user.dir !== path.resolve(options.dir))
+    rmSync(dataDir, { recursive: true, force: true });
   if (!existsSync(dataDir)) {
     options.report?.('making the database folder ...');
     await initialise(user, dataDir, password, options.isEphemeral ?? false);
