@@ -1,7 +1,7 @@
 import { fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { type DeploymentUpdated, DeploymentUpdatedSchema } from '@perennial/contracts';
 import type { Selectable } from 'kysely';
-import type { Db } from './store.js';
+import type { Cause, Db } from './store.js';
 import type { RolloutTable } from './tables.js';
 
 export type RolloutRow = Selectable<RolloutTable>;
@@ -49,13 +49,15 @@ export class Listings {
       .execute();
   }
 
-  async rolloutRow(rolloutId: string): Promise<RolloutRow | undefined> {
-    return this.#db
+  /** The fact that moved a rollout last. */
+  async causeOf(rolloutId: string): Promise<Cause> {
+    const row = await this.#db
       .selectFrom('rollout')
+      .select(['correlation_id', 'causation_id'])
       .where('tenant', '=', this.#tenant)
-      .selectAll()
       .where('rollout_id', '=', rolloutId)
       .executeTakeFirst();
+    return { correlationId: row?.correlation_id ?? undefined, causationId: row?.causation_id ?? undefined };
   }
 
   /** Rollouts that somebody works on right now: a run is under way, or a test. */
@@ -70,15 +72,15 @@ export class Listings {
     return rows.length;
   }
 
-  /** Systems whose rollout waits for predictions. */
-  async systemsWatched(): Promise<string[]> {
+  /** Rollouts that wait for predictions. */
+  async rolloutsWatched(): Promise<{ system: string; rolloutId: string }[]> {
     const rows = await this.#db
       .selectFrom('rollout')
+      .select(['system', 'rollout_id'])
       .where('tenant', '=', this.#tenant)
-      .select('system')
       .where('ended_at', 'is', null)
       .where('phase', 'in', ['SHADOW', 'CANARY'])
       .execute();
-    return rows.map((row) => row.system);
+    return rows.map((row) => ({ system: row.system, rolloutId: row.rollout_id }));
   }
 }

@@ -47,6 +47,17 @@ export class Store {
     return row && this.#state(row, predictionIds);
   }
 
+  /** Takes the lock of `load` alone, where another row must be locked after it. */
+  async lock(system: string): Promise<void> {
+    await this.#db
+      .selectFrom('system')
+      .select('name')
+      .where('tenant', '=', this.#tenant)
+      .where('name', '=', system)
+      .forUpdate()
+      .execute();
+  }
+
   /** The same without the lock, for answering questions. */
   async peek(system: string): Promise<SystemState | undefined> {
     const row = await this.#db
