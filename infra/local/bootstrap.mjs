@@ -111,7 +111,7 @@ function npx() {
 async function build() {
   const tsc = path.join(root, 'node_modules', '.bin', 'tsc');
   const { code, output } = await quietly('building', [tsc, '-b']);
-  if (code !== 0) throw new Refusal(`${output.trim()}\nthe build failed (above: what tsc said)`);
+  if (code !== 0) throw new Refusal(`${head(output)}\nthe build failed (above: what tsc said)`);
 }
 
 /** In this process, so that signals, output and memory are those of one program. */
@@ -208,6 +208,11 @@ function isWritableFolder(folder) {
 
 function cannotRun(command, error) {
   return new Refusal(`cannot run ${command} (${error.code}); npm comes with Node: is it on the PATH?`);
+}
+
+/** The first errors are the cause of the others. */
+function head(output) {
+  return output.trim().split('\n').slice(0, 30).join('\n');
 }
 
 function tail(output) {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { unavailable } from '@perennial/kernel';
+import { deathWish } from './launch.js';
 import { rootDir } from './paths.js';
 import type { Platform } from './supervisor.js';
 
@@ -30,7 +31,8 @@ export function tellStory(example: string, platform: Platform): Story {
   if (!existsSync(entry)) {
     throw unavailable('NOT_BUILT', `examples/${example} is not built; run: npm run build`);
   }
-  const child = spawn(process.execPath, ['--enable-source-maps', entry], {
+  const [command, ...args] = [...deathWish(), process.execPath, '--enable-source-maps', entry];
+  const child = spawn(command as string, args, {
     // A group of its own: a Ctrl-C is for the supervisor, which then ends the story.
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit'],

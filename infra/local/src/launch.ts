@@ -82,8 +82,11 @@ function killGroup(pid: number): void {
   }
 }
 
-/** SIGKILL is safe: every program here recovers from it, which the chaos tests prove. */
-function deathWish(): string[] {
+/**
+ * Words before a command by which the kernel kills it when its parent dies, however the parent dies. SIGKILL is
+ * safe: every program here recovers from it, which the chaos tests prove.
+ */
+export function deathWish(): string[] {
   const setpriv = '/usr/bin/setpriv';
   return process.platform === 'linux' && existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL', '--'] : [];
 }

@@ -20,9 +20,9 @@ const heapMiB: Readonly<Record<string, number>> = {
   trainer: 1536,
   featurize: 768,
   validate: 512,
-  monitor: 384,
+  registry: 256,
 };
-const heapMiBOtherwise = 256;
+const heapMiBOtherwise = 384;
 
 /** What a person's shell may hold for the client, and what test runners and npm add, is no setting of a service. */
 const notForServices = /^(PERENNIAL_|VITEST|TESTKIT_|TEST_|npm_)/;

@@ -98,6 +98,11 @@ function settings(options: PostgresOptions): [string, string][] {
     // Whole-table scans are DuckDB's; /dev/shm is 64 MB in many containers.
     max_parallel_workers_per_gather: '0',
     dynamic_shared_memory_type: process.platform === 'linux' ? 'mmap' : 'posix',
+    // No replication and small tables: no workers for either (PostgreSQL 18 starts three for input and output).
+    io_method: 'sync',
+    wal_level: 'minimal',
+    max_wal_senders: '0',
+    max_logical_replication_workers: '0',
     fsync: safe,
     full_page_writes: safe,
     synchronous_commit: safe,
