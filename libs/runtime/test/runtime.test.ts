@@ -52,7 +52,7 @@ describe('runtime', () => {
     );
     for (const { values, output } of answers) {
       expect(output?.shape).toEqual([values.length, 1]);
-      expect([...(output?.data as Float64Array)]).toEqual(values.map((value) => value + 0.5));
+      expect(Array.from((output as Tensor).data as Float64Array)).toEqual(values.map((value) => value + 0.5));
     }
     const [statistics] = made.models();
     expect(statistics?.requests).toBe(200);
