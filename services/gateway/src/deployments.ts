@@ -1,0 +1,158 @@
+import type { DeploymentUpdated, SystemApplied } from '@perennial/contracts';
+import { notFound, PlatformError } from '@perennial/kernel';
+import { replaces } from './decide/route.js';
+import { type SystemSource, systemSource } from './decide/system-source.js';
+
+/** What is served now, and where its rows have their time and key. */
+export interface Serving {
+  readonly deployment: DeploymentUpdated;
+  readonly source: SystemSource;
+}
+
+export interface DeploymentsOptions {
+  /** Resolves when the replica has the model loaded. */
+  readonly load: (model: string, version: number, digest: string) => Promise<unknown>;
+  readonly onSwitch: (deployment: DeploymentUpdated) => void;
+  /** Told when loading a new epoch's models failed; it is tried again. */
+  readonly onLoadFailed: (deployment: DeploymentUpdated, error: unknown) => void;
+}
+
+const loadRetryDelayMs = 200;
+
+/**
+ * What each system serves. A new epoch takes over only when the replica has loaded every model of it; until then the
+ * old one goes on, so that no request meets a model that is not there.
+ */
+export class Deployments {
+  readonly #options: DeploymentsOptions;
+  readonly #serving = new Map<string, Serving>();
+  /** The newest epoch that was heard of, served already or not. */
+  readonly #newest = new Map<string, DeploymentUpdated>();
+  readonly #sources = new Map<string, SystemSource>();
+  readonly #watchers = new Set<() => void>();
+  #isCaughtUp = false;
+
+  constructor(options: DeploymentsOptions) {
+    this.#options = options;
+  }
+
+  /** True once everything that was told before the start of this process has been heard. */
+  get isCaughtUp(): boolean {
+    return this.#isCaughtUp;
+  }
+
+  /** Epochs that are heard of and not served yet. */
+  get switching(): number {
+    let count = 0;
+    for (const [system, newest] of this.#newest)
+      if (this.#serving.get(system)?.deployment.epoch !== newest.epoch) count += 1;
+    return count;
+  }
+
+  caughtUp(): void {
+    this.#isCaughtUp = true;
+    this.#changed();
+  }
+
+  systems(): string[] {
+    return [...this.#sources.keys()];
+  }
+
+  source(system: string): SystemSource | undefined {
+    return this.#sources.get(system);
+  }
+
+  current(system: string): Serving | undefined {
+    return this.#serving.get(system);
+  }
+
+  systemApplied({ system, specJson }: SystemApplied): void {
+    this.#sources.set(system, systemSource(specJson));
+    this.#changed();
+  }
+
+  /** Takes a new epoch over, in the background. An epoch that is not newer changes nothing. */
+  updated(deployment: DeploymentUpdated): void {
+    const { system } = deployment;
+    if (!replaces(deployment, this.#newest.get(system))) return;
+    this.#newest.set(system, deployment);
+    const source = systemSource(deployment.specJson);
+    if (!this.#sources.has(system)) this.#sources.set(system, source);
+    void this.#switchTo({ deployment, source });
+  }
+
+  /**
+   * What a system serves; waits for it where it must be about to come. `deadlineAt` is on performance.now().
+   *
+   * @throws PlatformError SYSTEM_NOT_FOUND, SYSTEM_NOT_SERVING
+   */
+  async find(system: string, deadlineAt: number): Promise<Serving> {
+    await this.#until(
+      () => this.#serving.has(system) || (this.#isCaughtUp && !this.#newest.has(system)),
+      deadlineAt,
+    );
+    const serving = this.#serving.get(system);
+    if (serving) return serving;
+    if (this.#isCaughtUp && !this.#sources.has(system)) {
+      throw notFound(
+        'SYSTEM_NOT_FOUND',
+        `Request for unknown model: '${system}' is not found; GET /v1/systems lists what there is`,
+        { field: 'system' },
+      );
+    }
+    throw new PlatformError(
+      'SYSTEM_NOT_SERVING',
+      'dependency',
+      'after',
+      `'${system}' serves no model yet: its first one is still to be trained, or to be loaded`,
+      { retryAfterMs: 1_000 },
+    );
+  }
+
+  /** Whether this epoch or a later one is served, within the given time. */
+  async serves(system: string, epoch: bigint, withinMs: number): Promise<boolean> {
+    const isServed = () => (this.#serving.get(system)?.deployment.epoch ?? -1n) >= epoch;
+    await this.#until(isServed, performance.now() + withinMs);
+    return isServed();
+  }
+
+  async #switchTo(next: Serving): Promise<void> {
+    const { system, epoch, routes } = next.deployment;
+    const isNewest = () => this.#newest.get(system)?.epoch === epoch;
+    while (isNewest()) {
+      try {
+        await Promise.all(routes.map(({ version, digest }) => this.#options.load(system, version, digest)));
+        if (!isNewest()) return;
+        this.#serving.set(system, next);
+        this.#sources.set(system, next.source);
+        this.#options.onSwitch(next.deployment);
+        this.#changed();
+        return;
+      } catch (error) {
+        this.#options.onLoadFailed(next.deployment, error);
+        await new Promise((resolve) => setTimeout(resolve, loadRetryDelayMs));
+      }
+    }
+  }
+
+  #changed(): void {
+    for (const watcher of this.#watchers) watcher();
+  }
+
+  /** Resolves when the condition holds or the deadline has passed. */
+  async #until(condition: () => boolean, deadlineAt: number): Promise<void> {
+    if (condition()) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#watchers.delete(look);
+        resolve();
+      };
+      const look = () => {
+        if (condition()) done();
+      };
+      const timer = setTimeout(done, Math.max(0, deadlineAt - performance.now()));
+      this.#watchers.add(look);
+    });
+  }
+}

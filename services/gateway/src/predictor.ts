@@ -1,0 +1,299 @@
+import type { JsonObject } from '@bufbuild/protobuf';
+import type { Route } from '@perennial/contracts';
+import { asPlatformError, type Clock, invalid, limits, uuidv7 } from '@perennial/kernel';
+import {
+  checkInputs,
+  outputsOf,
+  requestOf,
+  rowsOf,
+  sliceRows,
+  type Tensor,
+  type TensorSpec,
+} from '@perennial/runtime';
+import { choose, routeOfVersion, routingKey } from './decide/route.js';
+import { absentInputs, columnsOf, rowsOfColumns } from './decide/shape-rows.js';
+import { placeOfRow } from './decide/system-source.js';
+import type { Deployments, Serving } from './deployments.js';
+import type { PredictionSpool } from './effects/prediction-spool.js';
+import type { Replica } from './effects/replica.js';
+import { gatewayLimits } from './limits.js';
+import { Recording, type ShapedRow } from './recording.js';
+
+/** The features that the platform keeps, in the order of the rows. */
+export type OnlineFeatures = (system: string, rows: JsonObject[], deadlineAt: number) => Promise<ShapedRow[]>;
+
+export interface PredictorOptions {
+  readonly deployments: Deployments;
+  readonly replica: Replica;
+  readonly spool: PredictionSpool;
+  readonly features: OnlineFeatures;
+  readonly clock: Clock;
+}
+
+export interface Ask {
+  readonly system: string;
+  /** For example "http/v1". */
+  readonly transport: string;
+  /** On performance.now(). */
+  readonly deadlineAt: number;
+}
+
+export interface RowsAsk extends Ask {
+  /** Reads and checks the request's body; what it throws is recorded too. */
+  readonly rows: () => Promise<JsonObject[]>;
+}
+
+export interface TensorsAsk extends Ask {
+  readonly version: string;
+  readonly body: () => Promise<{ inputs: Tensor[]; eventTime: string | undefined }>;
+}
+
+export interface PredictedRow {
+  readonly predictionId: string;
+  readonly prediction: number;
+  readonly version: number;
+  readonly features: JsonObject;
+  readonly provided: readonly string[];
+}
+
+export interface PredictedTensors {
+  readonly predictionId: string;
+  readonly version: number;
+  readonly outputs: Tensor[];
+}
+
+/** Answers predictions, whatever they came over. Every admitted request of a known system ends in one event. */
+export class Predictor {
+  readonly #options: PredictorOptions;
+
+  constructor(options: PredictorOptions) {
+    this.#options = options;
+  }
+
+  /** @throws PlatformError, recorded under its code */
+  predictRows(ask: RowsAsk): Promise<PredictedRow[]> {
+    return this.#recorded(ask, async (recording) => {
+      const given = await ask.rows();
+      const serving = await this.#find(ask, recording);
+      const rows = await this.#shape(serving, given, ask.deadlineAt);
+      recording.rows(rows);
+      const { predictionId } = recording.message;
+      const nameOf = (at: number) => (rows.length === 1 ? predictionId : `${predictionId}/${at}`);
+      const choices = rows.map((row, at) => this.#choice(serving, { ...row, predictionId: nameOf(at) }));
+      this.#mirror(
+        recording,
+        serving,
+        columnsOf(
+          serving.deployment.inputs,
+          rows.map(({ features }) => features),
+        ),
+        ask,
+      );
+      const predicted: PredictedRow[] = [];
+      await Promise.all(
+        [...groupBy(choices)].map(async ([route, members]) => {
+          const columns = columnsOf(
+            serving.deployment.inputs,
+            members.map((at) => (rows[at] as ShapedRow).features),
+          );
+          const values = valuesOf(await this.#run(serving, route, columns, ask.deadlineAt));
+          members.forEach((at, position) => {
+            const value = values[position] ?? Number.NaN;
+            recording.answer(at, route, { value, served: true });
+            const { features, provided } = rows[at] as ShapedRow;
+            predicted[at] = {
+              predictionId: nameOf(at),
+              prediction: value,
+              version: route.version,
+              features,
+              provided,
+            };
+          });
+        }),
+      );
+      return predicted;
+    });
+  }
+
+  /** As predictRows for tensors; one version answers the whole request. */
+  predictTensors(ask: TensorsAsk): Promise<PredictedTensors> {
+    return this.#recorded(ask, async (recording) => {
+      const { inputs, eventTime } = await ask.body();
+      const serving = await this.#find(ask, recording);
+      const { columns, first } = await this.#columns(serving, inputs, eventTime, ask, recording);
+      const { predictionId } = recording.message;
+      const route =
+        ask.version === ''
+          ? this.#choice(serving, { eventTimeMs: first?.eventTimeMs, key: first?.key ?? {}, predictionId })
+          : routeOfVersion(serving.deployment, ask.version);
+      if (!route) {
+        throw invalid(
+          'VERSION_NOT_FOUND',
+          `Request for unknown model: '${ask.system}' version ${ask.version} is not found; ` +
+            `served are ${serving.deployment.routes.map(({ version }) => version).join(', ')}`,
+          { field: 'model_version' },
+        );
+      }
+      if (ask.version === '') this.#mirror(recording, serving, columns, ask);
+      const outputs = await this.#run(serving, route, columns, ask.deadlineAt);
+      const values = valuesOf(outputs);
+      recording.message.rows.forEach((_, at) => {
+        recording.answer(at, route, { value: values[at] ?? Number.NaN, served: true });
+      });
+      return { predictionId, version: route.version, outputs };
+    });
+  }
+
+  async #recorded<T>(ask: Ask, work: (recording: Recording) => Promise<T>): Promise<T> {
+    const { spool, clock } = this.#options;
+    spool.admit();
+    const recording = new Recording({
+      predictionId: uuidv7(clock),
+      system: ask.system,
+      transport: ask.transport,
+      receivedAtMs: clock.now(),
+    });
+    let isKnown = true;
+    try {
+      const answer = await work(recording);
+      recording.end('OK');
+      return answer;
+    } catch (thrown) {
+      const { code } = asPlatformError(thrown);
+      recording.end(code);
+      isKnown = this.#options.deployments.source(ask.system) !== undefined;
+      throw thrown;
+    } finally {
+      if (isKnown) void recording.complete().then(() => spool.add(recording.message));
+      else spool.release();
+    }
+  }
+
+  async #find(ask: Ask, recording: Recording): Promise<Serving> {
+    const serving = await this.#options.deployments.find(ask.system, ask.deadlineAt);
+    recording.use(serving.deployment.deployment, serving.deployment.epoch);
+    return serving;
+  }
+
+  /** The rows with all features: the client's own, and those the platform keeps where some are absent. */
+  async #shape(serving: Serving, rows: JsonObject[], deadlineAt: number): Promise<ShapedRow[]> {
+    const { inputs, system } = serving.deployment;
+    if (absentInputs(inputs, rows).length > 0) return this.#options.features(system, rows, deadlineAt);
+    return rows.map((row, at) => ({
+      ...placeOfRow(serving.source, row, `rows[${at}]`),
+      features: Object.fromEntries(inputs.map(({ name }) => [name, row[name] ?? null])),
+      provided: inputs.map(({ name }) => name),
+    }));
+  }
+
+  /** The model's inputs out of a request's tensors; notes the rows in the recording. */
+  async #columns(
+    serving: Serving,
+    inputs: readonly Tensor[],
+    eventTime: string | undefined,
+    ask: Ask,
+    recording: Recording,
+  ): Promise<{ columns: Tensor[]; first: ShapedRow | undefined }> {
+    const { deployment, source } = serving;
+    const count = rowsOf(inputs);
+    const names = new Set(inputs.map(({ name }) => name));
+    const absent = deployment.inputs.filter(({ name }) => !names.has(name));
+    const places = new Set([source.time, ...source.key]);
+    if (absent.length > 0 && (eventTime !== undefined || names.has(source.time))) {
+      if (count > limits.predictRowsMax) {
+        throw invalid(
+          'PREDICT_ROWS_INVALID',
+          `the platform adds features to at most ${limits.predictRowsMax} rows of a request, got ${count}; send fewer, or all inputs`,
+        );
+      }
+      const given = rowsOfColumns(inputs, count).map((row) =>
+        eventTime === undefined ? row : { ...row, [source.time]: row[source.time] ?? eventTime },
+      );
+      const rows = await this.#options.features(deployment.system, given, ask.deadlineAt);
+      recording.rows(rows);
+      return {
+        columns: columnsOf(
+          deployment.inputs,
+          rows.map(({ features }) => features),
+        ),
+        first: rows[0],
+      };
+    }
+    const own = inputs.filter(
+      ({ name }) => !places.has(name) || deployment.inputs.some((input) => input.name === name),
+    );
+    const columns = checkInputs(deployment.system, specsOf(serving), own);
+    const kept = Math.min(count, gatewayLimits.recordedRowsMax);
+    const seen = rowsOfColumns(
+      inputs.map((input) => sliceRows(input, 0, kept)),
+      kept,
+    );
+    const rows = seen.map((row, at) => ({
+      ...placeOfRow(
+        source,
+        eventTime === undefined ? row : { [source.time]: eventTime, ...row },
+        `rows[${at}]`,
+      ),
+      features: Object.fromEntries(deployment.inputs.map(({ name }) => [name, row[name] ?? null])),
+      provided: deployment.inputs.map(({ name }) => name),
+    }));
+    recording.rows(rows, count);
+    return { columns, first: rows[0] };
+  }
+
+  #choice(
+    { deployment }: Serving,
+    row: { eventTimeMs: number | undefined; key: JsonObject; predictionId: string },
+  ): Route {
+    const choice = choose(deployment, routingKey(row));
+    if (!choice) {
+      throw invalid('SYSTEM_NOT_SERVING', `'${deployment.system}' has no champion; promote a version first`);
+    }
+    return choice.served;
+  }
+
+  /** Asks the shadows about the rows that are recorded; more answers would be thrown away. */
+  #mirror(recording: Recording, serving: Serving, columns: readonly Tensor[], ask: Ask): void {
+    const shadows = choose(serving.deployment, '')?.shadows ?? [];
+    const kept = recording.message.rows.length;
+    for (const shadow of shadows) {
+      const part = columns.map((column) => sliceRows(column, 0, kept));
+      const values = this.#run(serving, shadow, part, ask.deadlineAt).then(valuesOf);
+      recording.beside(shadow, values);
+    }
+  }
+
+  async #run(
+    { deployment }: Serving,
+    route: Route,
+    columns: readonly Tensor[],
+    deadlineAt: number,
+  ): Promise<Tensor[]> {
+    const head = { modelName: deployment.system, modelVersion: String(route.version) };
+    return outputsOf(await this.#options.replica.infer(route.digest, requestOf(columns, head), deadlineAt));
+  }
+}
+
+function groupBy(choices: readonly Route[]): Map<Route, number[]> {
+  const groups = new Map<Route, number[]>();
+  choices.forEach((route, at) => {
+    const members = groups.get(route);
+    if (members) members.push(at);
+    else groups.set(route, [at]);
+  });
+  return groups;
+}
+
+/** The model's first output, one number for each row: the prediction, or the positive class's probability. */
+function valuesOf(outputs: readonly Tensor[]): number[] {
+  const data = outputs[0]?.data ?? [];
+  return Array.from(data as ArrayLike<number | bigint>, Number);
+}
+
+function specsOf({ deployment }: Serving): TensorSpec[] {
+  return deployment.inputs.map(({ name, datatype }) => ({
+    name,
+    datatype: datatype === 'BYTES' ? 'BYTES' : 'FP64',
+    shape: [-1, 1],
+  }));
+}
