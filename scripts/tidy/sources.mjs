@@ -1,0 +1,36 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+
+/**
+ * Every TypeScript and JavaScript file that is or could be committed, with its text and what it imports. Generated
+ * code is left out: nobody edits it.
+ */
+export function readSources(root) {
+  const listed = execFileSync(
+    'git',
+    ['ls-files', '-co', '--exclude-standard', '--', '*.ts', '*.mts', '*.mjs'],
+    {
+      cwd: root,
+      encoding: 'utf8',
+    },
+  );
+  return listed
+    .split('\n')
+    .filter((file) => file !== '' && !/(^|\/)(gen|dist)\//.test(file) && fs.existsSync(path.join(root, file)))
+    .map((file) => {
+      const text = fs.readFileSync(path.join(root, file), 'utf8');
+      return { file, text, imports: importsOf(text) };
+    });
+}
+
+/** Static and dynamic imports, re-exports, and files named by `new URL('./x.js', import.meta.url)`. */
+function importsOf(text) {
+  const patterns = [
+    /(?:^|\n)\s*(?:import|export)\s[^'"]*?from\s*['"]([^'"]+)['"]/g,
+    /(?:^|\n)\s*import\s*['"]([^'"]+)['"]/g,
+    /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g,
+    /new URL\(\s*['"](\.{1,2}\/[^'"]+\.m?js)['"]/g,
+  ];
+  return patterns.flatMap((pattern) => [...text.matchAll(pattern)].map((match) => match[1]));
+}
