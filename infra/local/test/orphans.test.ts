@@ -23,7 +23,10 @@ test('after kill -9 of the supervisor nothing of it runs beside the next start, 
     );
   });
   expect(pids).toHaveLength(3);
+  // A kill is a request: the process is there until its end has been seen.
+  const ended = new Promise((resolve) => supervisor.once('exit', resolve));
   supervisor.kill('SIGKILL');
+  await ended;
   const platform = await startPlatform({ dataDir, services: [{ name: 'ingest', entry }] });
   expect(pids.filter((pid) => processStartMark(pid) !== undefined)).toEqual([]);
   await platform.stop();
