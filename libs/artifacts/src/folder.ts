@@ -1,0 +1,157 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { type Digest, digestOf, unavailable } from '@perennial/kernel';
+import { type ArtifactStore, corrupt, keyOf, missing, type StoredArtifact } from './store.js';
+
+/** A temporary file older than this was left by a process that was killed. */
+const abandonedAfterMs = 24 * 3_600_000;
+
+/**
+ * The store in a folder that several processes share. A file appears under its digest only when whole: it is written
+ * under a temporary name, flushed and renamed. Two that put the same content at once rename equal files over each
+ * other, which is harmless.
+ */
+export class FolderStore implements ArtifactStore {
+  constructor(readonly dir: string) {}
+
+  async open(): Promise<this> {
+    await mkdir(this.tmpDir, { recursive: true });
+    for (const name of await readdir(this.tmpDir)) {
+      const file = path.join(this.tmpDir, name);
+      const state = await stat(file).catch(() => undefined);
+      if (state && Date.now() - state.mtimeMs > abandonedAfterMs) await rm(file, { force: true });
+    }
+    return this;
+  }
+
+  async put(content: Uint8Array): Promise<StoredArtifact> {
+    const digest = digestOf(content);
+    if (!(await this.holds(digest))) {
+      await this.write(
+        digest,
+        (async function* () {
+          yield content;
+        })(),
+      );
+    }
+    return { digest, bytes: content.byteLength };
+  }
+
+  putFile(file: string): Promise<StoredArtifact> {
+    return this.write(undefined, createReadStream(file));
+  }
+
+  async get(digest: Digest): Promise<Uint8Array> {
+    const file = this.fileOf(digest);
+    const content = await readFile(file).catch((error: unknown) => {
+      throw isAbsent(error) ? missing(digest) : error;
+    });
+    if (digestOf(content) !== digest) throw corrupt(digest, file);
+    return content;
+  }
+
+  async has(digest: Digest): Promise<boolean> {
+    return (await stat(this.fileOf(digest)).catch(() => undefined)) !== undefined;
+  }
+
+  async localFile(digest: Digest): Promise<string> {
+    const file = this.fileOf(digest);
+    const found = await digestOfFile(file);
+    if (found === undefined) throw missing(digest);
+    if (found !== digest) throw corrupt(digest, file);
+    return file;
+  }
+
+  fileOf(digest: Digest): string {
+    return path.join(this.dir, keyOf(digest));
+  }
+
+  /**
+   * Takes the content in as a stream and keeps it under its digest, replacing a damaged file of that name.
+   *
+   * @param expected refuses any other content with ARTIFACT_CORRUPT
+   */
+  async write(expected: Digest | undefined, content: AsyncIterable<Uint8Array>): Promise<StoredArtifact> {
+    const tmp = path.join(this.tmpDir, randomUUID());
+    try {
+      const stored = await writeFlushed(tmp, content);
+      if (expected !== undefined && stored.digest !== expected) throw corrupt(expected, this.dir);
+      const target = this.fileOf(stored.digest);
+      const made = await mkdir(path.dirname(target), { recursive: true });
+      await rename(tmp, target);
+      await flushDir(path.dirname(target));
+      if (made !== undefined) await flushDir(path.dirname(made));
+      return stored;
+    } catch (error) {
+      await rm(tmp, { force: true });
+      throw isFull(error)
+        ? unavailable('ARTIFACTS_DISK_FULL', 'no space is left for artifacts; free disk space', {
+            cause: error,
+          })
+        : error;
+    }
+  }
+
+  /** Whether the content is there undamaged, so that putting it again mends a damaged file. */
+  private async holds(digest: Digest): Promise<boolean> {
+    return (await digestOfFile(this.fileOf(digest))) === digest;
+  }
+
+  private get tmpDir(): string {
+    return path.join(this.dir, 'tmp');
+  }
+}
+
+/** Undefined where there is no such file. Reads in pieces, so that a file of any size costs little memory. */
+async function digestOfFile(file: string): Promise<Digest | undefined> {
+  const hash = createHash('sha256');
+  try {
+    for await (const piece of createReadStream(file, { highWaterMark: 1 << 20 }))
+      hash.update(piece as Buffer);
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
+  return `sha256:${hash.digest('hex')}`;
+}
+
+async function writeFlushed(file: string, content: AsyncIterable<Uint8Array>): Promise<StoredArtifact> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  // Read-only for everybody: a reader of localFile() that tries to change it is told so by the system.
+  const handle = await open(file, 'wx', 0o444);
+  try {
+    for await (const piece of content) {
+      hash.update(piece);
+      bytes += piece.byteLength;
+      await handle.writeFile(piece);
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return { digest: `sha256:${hash.digest('hex')}`, bytes };
+}
+
+async function flushDir(dir: string): Promise<void> {
+  const handle = await open(dir, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as NodeJS.ErrnoException | undefined)?.code;
+}
+
+function isAbsent(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT';
+}
+
+function isFull(error: unknown): boolean {
+  return codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT';
+}

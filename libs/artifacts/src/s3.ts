@@ -1,0 +1,126 @@
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { type Digest, digestOf, PlatformError, unavailable } from '@perennial/kernel';
+import type { Client } from 'minio';
+import type { ArtifactCache } from './cache.js';
+import { type ArtifactStore, corrupt, keyOf, missing, type StoredArtifact } from './store.js';
+
+export interface S3Address {
+  readonly endpoint: string;
+  readonly accessKey: string;
+  readonly secretKey: string;
+  readonly region?: string;
+}
+
+/** The store in a bucket of any S3 server, with a local cache of what was read. S3 itself makes a put atomic. */
+export class S3Store implements ArtifactStore {
+  constructor(
+    private readonly client: Client,
+    private readonly bucket: string,
+    private readonly prefix: string,
+    private readonly cache: ArtifactCache,
+  ) {}
+
+  async put(content: Uint8Array): Promise<StoredArtifact> {
+    const digest = digestOf(content);
+    const bytes = content.byteLength;
+    // Sent without asking whether it is there: one round trip, and a damaged object is mended.
+    const buffer = Buffer.from(content.buffer, content.byteOffset, bytes);
+    await this.ask(digest, () => this.client.putObject(this.bucket, this.key(digest), buffer, bytes));
+    return { digest, bytes };
+  }
+
+  async putFile(path: string): Promise<StoredArtifact> {
+    // The copy cannot change between hashing and sending, as the caller's file could.
+    const stored = await this.cache.putFile(path);
+    await this.ask(stored.digest, async () => {
+      const stream = createReadStream(await this.cache.localFile(stored.digest));
+      await this.client.putObject(this.bucket, this.key(stored.digest), stream, stored.bytes);
+    });
+    return stored;
+  }
+
+  async get(digest: Digest): Promise<Uint8Array> {
+    const cached = await this.cache.get(digest);
+    if (cached) return cached;
+    const pieces: Buffer[] = [];
+    await this.ask(digest, async () => {
+      for await (const piece of await this.read(digest)) pieces.push(piece as Buffer);
+    });
+    const content = Buffer.concat(pieces);
+    if (digestOf(content) !== digest) throw corrupt(digest, `s3://${this.bucket}/${this.key(digest)}`);
+    return content;
+  }
+
+  async has(digest: Digest): Promise<boolean> {
+    try {
+      await this.ask(digest, () => this.client.statObject(this.bucket, this.key(digest)));
+      return true;
+    } catch (error) {
+      if (error instanceof PlatformError && error.code === 'ARTIFACT_NOT_FOUND') return false;
+      throw error;
+    }
+  }
+
+  async localFile(digest: Digest): Promise<string> {
+    const cached = await this.cache.find(digest);
+    if (cached !== undefined) return cached;
+    await this.ask(digest, async () => this.cache.fill(digest, await this.read(digest)));
+    return this.cache.localFile(digest);
+  }
+
+  private key(digest: Digest): string {
+    return this.prefix === '' ? keyOf(digest) : `${this.prefix}/${keyOf(digest)}`;
+  }
+
+  private read(digest: Digest): Promise<Readable> {
+    return this.client.getObject(this.bucket, this.key(digest));
+  }
+
+  private async ask<T>(digest: Digest, question: () => Promise<T>): Promise<T> {
+    try {
+      return await question();
+    } catch (error) {
+      if (error instanceof PlatformError) throw error;
+      throw isAbsent(error) ? missing(digest) : unreachableStore(this.bucket, error);
+    }
+  }
+}
+
+/** Loads the S3 client (folder users never pay its memory), and makes the bucket where it is absent. */
+export async function connectS3(address: S3Address, bucket: string): Promise<Client> {
+  const { Client } = await import('minio');
+  const endpoint = new URL(address.endpoint);
+  const client = new Client({
+    endPoint: endpoint.hostname,
+    useSSL: endpoint.protocol === 'https:',
+    ...(endpoint.port !== '' && { port: Number(endpoint.port) }),
+    accessKey: address.accessKey,
+    secretKey: address.secretKey,
+    region: address.region ?? 'us-east-1',
+    pathStyle: true,
+  });
+  try {
+    if (!(await client.bucketExists(bucket))) await client.makeBucket(bucket);
+  } catch (error) {
+    // Another service made it between the look and the making.
+    if (!/^Bucket(AlreadyOwnedByYou|AlreadyExists)$/.test(codeOf(error)))
+      throw unreachableStore(bucket, error);
+  }
+  return client;
+}
+
+function unreachableStore(bucket: string, cause: unknown): PlatformError {
+  const reason = cause instanceof Error ? cause.message || codeOf(cause) : String(cause);
+  return unavailable('ARTIFACTS_UNAVAILABLE', `the S3 bucket "${bucket}" cannot be used: ${reason}`, {
+    cause,
+  });
+}
+
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown } | undefined)?.code ?? '');
+}
+
+function isAbsent(error: unknown): boolean {
+  return codeOf(error) === 'NoSuchKey' || codeOf(error) === 'NotFound';
+}
