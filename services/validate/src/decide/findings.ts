@@ -7,6 +7,8 @@ import { unitRelation } from './units.js';
 export interface HeldReason {
   readonly rule: RuleName;
   readonly column: string;
+  /** Name of the unit relation that explains it, empty where none does. */
+  readonly relation: string;
   readonly suspectedCause: string;
   /** In plain words, with the numbers of the first row. */
   readonly evidence: string;
@@ -43,7 +45,14 @@ export function explain(violation: Violation, schema: Schema): Explanation {
   const suggestedExpression = relation?.expression(column) ?? '';
   const unitCause = relation && `unit change suspected: ${relation.cause}`;
   const suspectedCause = unitCause ?? causes[rule];
-  return { rule, column, suspectedCause, suggestedExpression, evidence: evidenceOf(violation, schema) };
+  return {
+    rule,
+    column,
+    relation: relation?.name ?? '',
+    suspectedCause,
+    suggestedExpression,
+    evidence: evidenceOf(violation, schema),
+  };
 }
 
 const causes: Record<RuleName, string> = {

@@ -60,7 +60,8 @@ export function judgeSegment(
   return { good, held, after: knowledge };
 }
 
-function levelsOf({ schema, recent }: Knowledge): Record<string, ReturnType<typeof recentLevel>> {
+/** Where each column with a range stands now. */
+export function levelsOf({ schema, recent }: Knowledge): Record<string, ReturnType<typeof recentLevel>> {
   const last = recent.slice(-recentRows);
   return Object.fromEntries(
     Object.entries(schema.columns)

@@ -1,0 +1,58 @@
+import type { ArrivingRow, Cell } from './arriving-row.js';
+
+/** A column of a segment, as it is written. */
+export type CellType = 'DOUBLE' | 'VARCHAR' | 'BOOLEAN';
+
+export interface Column {
+  readonly name: string;
+  readonly type: CellType;
+}
+
+/** Rows that fit one table: every column has one type, or is missing. */
+export interface RowGroup {
+  readonly columns: readonly Column[];
+  readonly rows: readonly ArrivingRow[];
+}
+
+interface OpenGroup {
+  /** By name in lower case: SQL tells columns apart by that alone. */
+  readonly columns: Map<string, Column>;
+  readonly rows: ArrivingRow[];
+}
+
+/**
+ * Splits rows into as few groups as a first fit finds, so that one row with text where numbers stand does not turn its
+ * neighbours' numbers into text. The order within a group is the order of arrival.
+ */
+export function groupRows(rows: readonly ArrivingRow[]): RowGroup[] {
+  const groups: OpenGroup[] = [];
+  for (const row of rows) {
+    const columns = columnsOf(row);
+    let group = groups.find((open) => fits(open, columns));
+    if (!group) {
+      group = { columns: new Map(), rows: [] };
+      groups.push(group);
+    }
+    for (const column of columns) group.columns.set(column.name.toLowerCase(), column);
+    group.rows.push(row);
+  }
+  return groups.map((group) => ({ columns: [...group.columns.values()], rows: group.rows }));
+}
+
+function fits(group: OpenGroup, columns: readonly Column[]): boolean {
+  return columns.every(({ name, type }) => {
+    const known = group.columns.get(name.toLowerCase());
+    return !known || (known.name === name && known.type === type);
+  });
+}
+
+function columnsOf(row: ArrivingRow): Column[] {
+  return Object.entries(row.values)
+    .filter(([, cell]) => cell !== null)
+    .map(([name, cell]) => ({ name, type: typeOf(cell) }));
+}
+
+function typeOf(cell: Cell): CellType {
+  if (typeof cell === 'number') return 'DOUBLE';
+  return typeof cell === 'boolean' ? 'BOOLEAN' : 'VARCHAR';
+}

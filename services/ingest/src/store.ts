@@ -1,0 +1,283 @@
+import type { Digest } from '@perennial/kernel';
+import { type ColumnType, type Kysely, sql, type Transaction } from 'kysely';
+
+export type Kind = 'rows' | 'labels';
+
+type Count = ColumnType<string, number, number>;
+
+export interface Tables {
+  source: {
+    tenant: string;
+    source: string;
+    time_column: string;
+    key_columns: ColumnType<string[], string>;
+    system: string;
+  };
+  producer: {
+    tenant: string;
+    source: string;
+    producer: string;
+    public_key: string;
+    rows: Count;
+    last_event_time: Date | null;
+    last_received_at: Date | null;
+  };
+  segment: {
+    segment_id: string;
+    tenant: string;
+    source: string;
+    kind: Kind;
+    producer: string;
+    digest: string;
+    rows: number;
+    bytes: Count;
+    event_time_min: Date;
+    event_time_max: Date;
+    stream_sequence_first: Count;
+    stream_sequence_last: Count;
+    recorded_at: Date;
+  };
+  taken_row: { tenant: string; source: string; kind: Kind; row_id: string; segment_id: string };
+  taken_file: {
+    tenant: string;
+    source: string;
+    kind: Kind;
+    digest: string;
+    rows: number;
+    refused: number;
+    first_refusal: string;
+    taken_at: Date;
+  };
+}
+
+export type Store = Kysely<Tables> | Transaction<Tables>;
+
+/** How rows of a source are read. */
+export interface SourceReading {
+  readonly source: string;
+  readonly timeColumn: string;
+  readonly keyColumns: readonly string[];
+  readonly system: string;
+}
+
+/** A segment that was cut. Times are ms since the epoch. */
+export interface CutSegment {
+  readonly segmentId: string;
+  readonly source: string;
+  readonly kind: Kind;
+  readonly producer: string;
+  readonly digest: Digest;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly eventTimeMin: number;
+  readonly eventTimeMax: number;
+  readonly sequenceFirst: number;
+  readonly sequenceLast: number;
+}
+
+export async function saveSource(db: Store, tenant: string, reading: SourceReading): Promise<void> {
+  const row = {
+    time_column: reading.timeColumn,
+    key_columns: JSON.stringify(reading.keyColumns),
+    system: reading.system,
+  };
+  await db
+    .insertInto('source')
+    .values({ tenant, source: reading.source, ...row })
+    .onConflict((conflict) => conflict.columns(['tenant', 'source']).doUpdateSet(row))
+    .execute();
+}
+
+export async function findSource(
+  db: Store,
+  tenant: string,
+  source: string,
+): Promise<SourceReading | undefined> {
+  const row = await db
+    .selectFrom('source')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('source', '=', source)
+    .executeTakeFirst();
+  if (!row) return undefined;
+  return { source: row.source, timeColumn: row.time_column, keyColumns: row.key_columns, system: row.system };
+}
+
+/** Of these row ids, the ones that were taken before. */
+export async function takenRowIds(
+  db: Store,
+  { tenant, source, kind, rowIds }: { tenant: string; source: string; kind: Kind; rowIds: readonly string[] },
+): Promise<Set<string>> {
+  if (rowIds.length === 0) return new Set();
+  const rows = await db
+    .selectFrom('taken_row')
+    .select('row_id')
+    .where('tenant', '=', tenant)
+    .where('source', '=', source)
+    .where('kind', '=', kind)
+    .where(sql<boolean>`row_id = any(${[...rowIds]}::text[])`)
+    .execute();
+  return new Set(rows.map((row) => row.row_id));
+}
+
+/**
+ * Remembers the rows of a segment.
+ *
+ * @returns false when one of them was taken meanwhile; the transaction must not go on then
+ */
+export async function takeRowIds(
+  db: Store,
+  { tenant, segment, rowIds }: { tenant: string; segment: CutSegment; rowIds: readonly string[] },
+): Promise<boolean> {
+  const taken = await sql`
+    insert into taken_row (tenant, source, kind, row_id, segment_id)
+    select ${tenant}, ${segment.source}, ${segment.kind}, id, ${segment.segmentId}::uuid
+    from unnest(${[...rowIds]}::text[]) as id
+    on conflict do nothing`.execute(db);
+  return Number(taken.numAffectedRows ?? 0n) === rowIds.length;
+}
+
+/** Writes the segment, and counts its rows for its producer. */
+export async function saveSegment(
+  db: Store,
+  tenant: string,
+  segment: CutSegment,
+  now: number,
+): Promise<void> {
+  await db
+    .insertInto('segment')
+    .values({
+      segment_id: segment.segmentId,
+      tenant,
+      source: segment.source,
+      kind: segment.kind,
+      producer: segment.producer,
+      digest: segment.digest,
+      rows: segment.rows,
+      bytes: segment.bytes,
+      event_time_min: new Date(segment.eventTimeMin),
+      event_time_max: new Date(segment.eventTimeMax),
+      stream_sequence_first: segment.sequenceFirst,
+      stream_sequence_last: segment.sequenceLast,
+      recorded_at: new Date(now),
+    })
+    .execute();
+  await sql`
+    insert into producer (tenant, source, producer, rows, last_event_time, last_received_at)
+    values (${tenant}, ${segment.source}, ${segment.producer}, ${segment.rows},
+            ${new Date(segment.eventTimeMax)}, ${new Date(now)})
+    on conflict (tenant, source, producer) do update set
+      rows = producer.rows + excluded.rows,
+      last_event_time = greatest(producer.last_event_time, excluded.last_event_time),
+      last_received_at = excluded.last_received_at`.execute(db);
+}
+
+/** What came of a file. */
+export interface TakenFile {
+  readonly digest: string;
+  readonly rows: number;
+  readonly refused: number;
+  readonly firstRefusal: string;
+}
+
+export async function findFile(
+  db: Store,
+  { tenant, source, kind, digest }: { tenant: string; source: string; kind: Kind; digest: string },
+): Promise<TakenFile | undefined> {
+  const row = await db
+    .selectFrom('taken_file')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('source', '=', source)
+    .where('kind', '=', kind)
+    .where('digest', '=', digest)
+    .executeTakeFirst();
+  return row && { digest: row.digest, rows: row.rows, refused: row.refused, firstRefusal: row.first_refusal };
+}
+
+/** @returns false when another call has taken the same file meanwhile */
+export async function saveFile(
+  db: Store,
+  {
+    tenant,
+    source,
+    kind,
+    file,
+    now,
+  }: { tenant: string; source: string; kind: Kind; file: TakenFile; now: number },
+): Promise<boolean> {
+  const saved = await db
+    .insertInto('taken_file')
+    .values({
+      tenant,
+      source,
+      kind,
+      digest: file.digest,
+      rows: file.rows,
+      refused: file.refused,
+      first_refusal: file.firstRefusal,
+      taken_at: new Date(now),
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst();
+  return saved.numInsertedOrUpdatedRows === 1n;
+}
+
+export async function saveProducer(
+  db: Store,
+  {
+    tenant,
+    source,
+    producer,
+    publicKey,
+  }: { tenant: string; source: string; producer: string; publicKey: string },
+): Promise<void> {
+  await db
+    .insertInto('producer')
+    .values({
+      tenant,
+      source,
+      producer,
+      public_key: publicKey,
+      rows: 0,
+      last_event_time: null,
+      last_received_at: null,
+    })
+    .onConflict((conflict) =>
+      conflict.columns(['tenant', 'source', 'producer']).doUpdateSet({ public_key: publicKey }),
+    )
+    .execute();
+}
+
+export async function listProducers(db: Store, tenant: string, source: string) {
+  let query = db.selectFrom('producer').selectAll().where('tenant', '=', tenant);
+  if (source) query = query.where('source', '=', source);
+  return query.orderBy('source').orderBy('producer').execute();
+}
+
+export async function listSources(db: Store, tenant: string) {
+  return db
+    .selectFrom('segment')
+    .where('tenant', '=', tenant)
+    .groupBy(['source', 'kind'])
+    .orderBy('source')
+    .orderBy('kind', 'desc')
+    .select(['source', 'kind'])
+    .select(({ fn }) => [
+      fn.sum<string>('rows').as('rows'),
+      fn.countAll<string>().as('segments'),
+      fn.max('event_time_max').as('last_event_time'),
+    ])
+    .execute();
+}
+
+/** Names of the known sources, for an answer to a mistyped one. */
+export async function sourceNames(db: Store, tenant: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('source')
+    .select('source')
+    .where('tenant', '=', tenant)
+    .orderBy('source')
+    .execute();
+  return rows.map((row) => row.source);
+}

@@ -1,0 +1,35 @@
+import type { Emitter } from '@perennial/bus';
+import { events } from '@perennial/contracts';
+import { canonicalJson, digestOf } from '@perennial/kernel';
+import type { Profile } from './decide/profile.js';
+import { inferSchema } from './decide/schema.js';
+import { schemaAggregate, segmentKind } from './messages.js';
+import { type Origin, type SourceKnowledge, type Store, saveKnowledge, saveSchemaVersion } from './store.js';
+
+/**
+ * Writes what verified rows taught. Where the schema differs from the one in force it becomes the next version, and
+ * that is told. Returns what is known from here on.
+ */
+export async function learn(
+  tx: Store,
+  emit: Emitter,
+  { origin, known, profile, now }: { origin: Origin; known: SourceKnowledge; profile: Profile; now: number },
+): Promise<SourceKnowledge> {
+  const schema = inferSchema(profile, known.schema);
+  const digest = digestOf(canonicalJson(schema));
+  if (digest === known.digest || profile.rows === 0) {
+    const same = { ...known, profile };
+    await saveKnowledge(tx, origin, same);
+    return same;
+  }
+  const next = { profile, schema, digest, version: known.version + 1 };
+  await saveKnowledge(tx, origin, next);
+  await saveSchemaVersion(tx, origin, next, now);
+  await emit(events.schemaAccepted, schemaAggregate(origin.source, origin.kind), {
+    source: origin.source,
+    kind: segmentKind(origin.kind),
+    version: next.version,
+    digest,
+  });
+  return next;
+}

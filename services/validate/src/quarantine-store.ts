@@ -1,0 +1,226 @@
+import { sql } from 'kysely';
+import type { HeldReason } from './decide/findings.js';
+import type { RowVerdict } from './decide/judge-segment.js';
+import type { Kind, Origin, Store } from './store.js';
+
+/** Rows of one segment that are held. Times are ms since the epoch. */
+export interface Entry {
+  readonly quarantineId: string;
+  readonly source: string;
+  readonly kind: Kind;
+  readonly producer: string;
+  readonly segmentId: string;
+  readonly digest: string;
+  readonly rows: number;
+  readonly eventTimeMin: number;
+  readonly eventTimeMax: number;
+  readonly reasons: readonly HeldReason[];
+  readonly status: 'held' | 'repaired';
+  readonly repairId: string | undefined;
+}
+
+/** Verdicts kept in the database for one entry; the rows themselves are all in its file. */
+export const verdictsKept = 1_000;
+/** Entries in one answer. */
+const entriesMax = 1_000;
+
+export async function saveJudged(
+  tx: Store,
+  origin: Origin,
+  judged: {
+    segmentId: string;
+    producer: string;
+    good: number;
+    held: number;
+    schemaVersion: number;
+    now: number;
+  },
+): Promise<void> {
+  await tx
+    .insertInto('judged_segment')
+    .values({
+      segment_id: judged.segmentId,
+      ...origin,
+      producer: judged.producer,
+      good_rows: judged.good,
+      held_rows: judged.held,
+      schema_version: judged.schemaVersion,
+      judged_at: new Date(judged.now),
+    })
+    .execute();
+}
+
+export async function wasJudged(tx: Store, segmentId: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom('judged_segment')
+    .select('segment_id')
+    .where('segment_id', '=', segmentId)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+export async function saveEntry(
+  tx: Store,
+  tenant: string,
+  entry: Entry,
+  { verdicts, now }: { verdicts: readonly RowVerdict[]; now: number },
+): Promise<void> {
+  await tx
+    .insertInto('quarantine')
+    .values({
+      quarantine_id: entry.quarantineId,
+      tenant,
+      source: entry.source,
+      kind: entry.kind,
+      producer: entry.producer,
+      segment_id: entry.segmentId,
+      digest: entry.digest,
+      rows: entry.rows,
+      event_time_min: new Date(entry.eventTimeMin),
+      event_time_max: new Date(entry.eventTimeMax),
+      findings: JSON.stringify(entry.reasons),
+      status: entry.status,
+      repair_id: entry.repairId ?? null,
+      held_at: new Date(now),
+    })
+    .execute();
+  const cells = verdicts.slice(0, verdictsKept).flatMap(({ row, violations }) =>
+    violations.map(({ rule, column, value }) => ({
+      row_id: row.rowId,
+      event_time: new Date(row.eventTime).toISOString(),
+      rule,
+      column_name: column,
+      cell: value ?? null,
+    })),
+  );
+  await sql`
+    insert into held_row (quarantine_id, row_id, event_time, rule, column_name, cell)
+    select ${entry.quarantineId}::uuid, r.row_id, r.event_time, r.rule, r.column_name, r.cell
+    from jsonb_to_recordset(${JSON.stringify(cells)}::jsonb)
+      as r(row_id text, event_time timestamptz, rule text, column_name text, cell jsonb)
+    on conflict do nothing`.execute(tx);
+}
+
+export async function listEntries(
+  db: Store,
+  tenant: string,
+  { source, includeRepaired }: { source: string; includeRepaired: boolean },
+): Promise<Entry[]> {
+  let query = db.selectFrom('quarantine').selectAll().where('tenant', '=', tenant);
+  if (source) query = query.where('source', '=', source);
+  if (!includeRepaired) query = query.where('status', '=', 'held');
+  const rows = await query.orderBy('event_time_min').orderBy('quarantine_id').limit(entriesMax).execute();
+  return rows.map(asEntry);
+}
+
+export async function findEntry(db: Store, tenant: string, quarantineId: string): Promise<Entry | undefined> {
+  const row = await db
+    .selectFrom('quarantine')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('quarantine_id', '=', quarantineId)
+    .executeTakeFirst();
+  return row && asEntry(row);
+}
+
+/** Locks the held entries of a source (and producer) in event-time order. */
+export async function lockHeld(
+  tx: Store,
+  { tenant, source, producer }: { tenant: string; source: string; producer: string },
+): Promise<Entry[]> {
+  let query = tx
+    .selectFrom('quarantine')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('source', '=', source)
+    .where('status', '=', 'held');
+  if (producer) query = query.where('producer', '=', producer);
+  const rows = await query
+    .orderBy('event_time_min')
+    .orderBy('quarantine_id')
+    .limit(entriesMax)
+    .forUpdate()
+    .execute();
+  return rows.map(asEntry);
+}
+
+export async function lockEntry(tx: Store, tenant: string, quarantineId: string): Promise<Entry | undefined> {
+  const row = await tx
+    .selectFrom('quarantine')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('quarantine_id', '=', quarantineId)
+    .forUpdate()
+    .executeTakeFirst();
+  return row && asEntry(row);
+}
+
+export async function markRepaired(tx: Store, quarantineId: string, repairId: string): Promise<void> {
+  await tx
+    .updateTable('quarantine')
+    .set({ status: 'repaired', repair_id: repairId })
+    .where('quarantine_id', '=', quarantineId)
+    .execute();
+}
+
+export async function saveRepair(
+  tx: Store,
+  tenant: string,
+  repair: {
+    repairId: string;
+    source: string;
+    column: string;
+    expression: string;
+    entries: number;
+    rows: number;
+    repairedBy: string;
+    now: number;
+  },
+): Promise<void> {
+  await tx
+    .insertInto('repair')
+    .values({
+      repair_id: repair.repairId,
+      tenant,
+      source: repair.source,
+      column_name: repair.column,
+      expression: repair.expression,
+      entries: repair.entries,
+      rows: repair.rows,
+      repaired_by: repair.repairedBy,
+      repaired_at: new Date(repair.now),
+    })
+    .execute();
+}
+
+interface EntryRow {
+  quarantine_id: string;
+  source: string;
+  kind: Kind;
+  producer: string;
+  segment_id: string;
+  digest: string;
+  rows: number;
+  event_time_min: Date;
+  event_time_max: Date;
+  findings: HeldReason[];
+  status: 'held' | 'repaired';
+  repair_id: string | null;
+}
+
+function asEntry(row: EntryRow): Entry {
+  return {
+    quarantineId: row.quarantine_id,
+    source: row.source,
+    kind: row.kind,
+    producer: row.producer,
+    segmentId: row.segment_id,
+    digest: row.digest,
+    rows: row.rows,
+    eventTimeMin: row.event_time_min.getTime(),
+    eventTimeMax: row.event_time_max.getTime(),
+    reasons: row.findings,
+    status: row.status,
+    repairId: row.repair_id ?? undefined,
+  };
+}

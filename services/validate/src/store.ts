@@ -1,0 +1,254 @@
+import { type ColumnType, type Kysely, sql, type Transaction } from 'kysely';
+import type { HeldReason } from './decide/findings.js';
+import type { Knowledge } from './decide/judge-segment.js';
+import type { Profile } from './decide/profile.js';
+import { recentRows } from './decide/recent.js';
+import type { Schema } from './decide/schema.js';
+import { newcomer, type Standing, type Suspicion } from './decide/standing.js';
+import type { JudgedRow, Value } from './decide/value.js';
+
+export type Kind = 'rows' | 'labels';
+
+type Count = ColumnType<string, number, number>;
+type Json<T> = ColumnType<T, string, string>;
+
+export interface Tables {
+  source_knowledge: {
+    tenant: string;
+    source: string;
+    kind: Kind;
+    profile: Json<Profile>;
+    schema: Json<Schema>;
+    schema_version: number;
+    schema_digest: string;
+  };
+  schema_version: {
+    tenant: string;
+    source: string;
+    kind: Kind;
+    version: number;
+    digest: string;
+    schema: Json<Schema>;
+    accepted_at: Date;
+  };
+  producer_standing: {
+    tenant: string;
+    source: string;
+    kind: Kind;
+    producer: string;
+    verified_rows: Count;
+    suspicions: Json<Suspicion[]>;
+  };
+  recent_row: {
+    tenant: string;
+    source: string;
+    kind: Kind;
+    row_id: string;
+    event_time: Date;
+    cells: Json<Record<string, Value>>;
+  };
+  judged_segment: {
+    segment_id: string;
+    tenant: string;
+    source: string;
+    kind: Kind;
+    producer: string;
+    good_rows: number;
+    held_rows: number;
+    schema_version: number;
+    judged_at: Date;
+  };
+  quarantine: {
+    quarantine_id: string;
+    tenant: string;
+    source: string;
+    kind: Kind;
+    producer: string;
+    segment_id: string;
+    digest: string;
+    rows: number;
+    event_time_min: Date;
+    event_time_max: Date;
+    findings: Json<HeldReason[]>;
+    status: 'held' | 'repaired';
+    repair_id: string | null;
+    held_at: Date;
+  };
+  held_row: {
+    quarantine_id: string;
+    row_id: string;
+    event_time: Date;
+    rule: string;
+    column_name: string;
+    cell: Json<Value> | null;
+  };
+  repair: {
+    repair_id: string;
+    tenant: string;
+    source: string;
+    column_name: string;
+    expression: string;
+    entries: number;
+    rows: number;
+    repaired_by: string;
+    repaired_at: Date;
+  };
+}
+
+export type Store = Kysely<Tables> | Transaction<Tables>;
+
+/** Rows or labels of one source. */
+export interface Origin {
+  readonly tenant: string;
+  readonly source: string;
+  readonly kind: Kind;
+}
+
+/** Verified rows kept to be compared with, per source and kind: years of daily rows, minutes of fast ones. */
+const recentRowsKept = 5_000;
+
+export interface SchemaInForce {
+  readonly schema: Schema;
+  readonly version: number;
+  readonly digest: string;
+}
+
+export interface SourceKnowledge extends SchemaInForce {
+  readonly profile: Profile;
+}
+
+/** What is known of the source; its row stays locked to the end of the transaction, so that verdicts follow each other. */
+export async function lockKnowledge(tx: Store, origin: Origin): Promise<SourceKnowledge> {
+  await tx
+    .insertInto('source_knowledge')
+    .values({
+      ...origin,
+      profile: JSON.stringify({ rows: 0, columns: {} }),
+      schema: JSON.stringify({ columns: {} }),
+      schema_version: 0,
+      schema_digest: '',
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const row = await ofOrigin(tx.selectFrom('source_knowledge').selectAll(), origin)
+    .forUpdate()
+    .executeTakeFirstOrThrow();
+  return {
+    profile: row.profile,
+    schema: row.schema,
+    version: row.schema_version,
+    digest: row.schema_digest,
+  };
+}
+
+export async function findSchema(db: Store, origin: Origin): Promise<SchemaInForce | undefined> {
+  const row = await ofOrigin(db.selectFrom('source_knowledge').selectAll(), origin).executeTakeFirst();
+  return row && { schema: row.schema, version: row.schema_version, digest: row.schema_digest };
+}
+
+export async function saveKnowledge(tx: Store, origin: Origin, known: SourceKnowledge): Promise<void> {
+  await ofOrigin(
+    tx.updateTable('source_knowledge').set({
+      profile: JSON.stringify(known.profile),
+      schema: JSON.stringify(known.schema),
+      schema_version: known.version,
+      schema_digest: known.digest,
+    }),
+    origin,
+  ).execute();
+}
+
+export async function saveSchemaVersion(
+  tx: Store,
+  origin: Origin,
+  accepted: SchemaInForce,
+  now: number,
+): Promise<void> {
+  await tx
+    .insertInto('schema_version')
+    .values({
+      ...origin,
+      version: accepted.version,
+      digest: accepted.digest,
+      schema: JSON.stringify(accepted.schema),
+      accepted_at: new Date(now),
+    })
+    .execute();
+}
+
+export async function findStanding(db: Store, origin: Origin, producer: string): Promise<Standing> {
+  const row = await ofOrigin(db.selectFrom('producer_standing').selectAll(), origin)
+    .where('producer', '=', producer)
+    .executeTakeFirst();
+  return row ? { verifiedRows: Number(row.verified_rows), suspicions: row.suspicions } : newcomer;
+}
+
+export async function saveStanding(
+  tx: Store,
+  origin: Origin,
+  producer: string,
+  standing: Standing,
+): Promise<void> {
+  const values = { verified_rows: standing.verifiedRows, suspicions: JSON.stringify(standing.suspicions) };
+  await tx
+    .insertInto('producer_standing')
+    .values({ ...origin, producer, ...values })
+    .onConflict((conflict) => conflict.columns(['tenant', 'source', 'kind', 'producer']).doUpdateSet(values))
+    .execute();
+}
+
+/** The last verified rows with an event time before `before` (ms), oldest first. */
+export async function recentBefore(db: Store, origin: Origin, before: number): Promise<JudgedRow[]> {
+  const rows = await ofOrigin(db.selectFrom('recent_row').selectAll(), origin)
+    .where('event_time', '<', new Date(before))
+    .orderBy('event_time', 'desc')
+    .orderBy('row_id', 'desc')
+    .limit(recentRows)
+    .execute();
+  return rows
+    .reverse()
+    .map((row) => ({ rowId: row.row_id, eventTime: row.event_time.getTime(), values: row.cells }));
+}
+
+/** Keeps these verified rows to be compared with, and lets the oldest go. */
+export async function saveRecent(tx: Store, origin: Origin, rows: readonly JudgedRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  const kept = rows.slice(-recentRowsKept);
+  await sql`
+    insert into recent_row (tenant, source, kind, row_id, event_time, cells)
+    select ${origin.tenant}, ${origin.source}, ${origin.kind}, r.row_id, r.event_time, r.cells
+    from jsonb_to_recordset(${JSON.stringify(kept.map(asRecent))}::jsonb)
+      as r(row_id text, event_time timestamptz, cells jsonb)
+    on conflict do nothing`.execute(tx);
+  await sql`
+    delete from recent_row where tenant = ${origin.tenant} and source = ${origin.source} and kind = ${origin.kind}
+      and event_time < (
+        select event_time from recent_row
+        where tenant = ${origin.tenant} and source = ${origin.source} and kind = ${origin.kind}
+        order by event_time desc offset ${recentRowsKept} limit 1)`.execute(tx);
+}
+
+function asRecent(row: JudgedRow) {
+  return { row_id: row.rowId, event_time: new Date(row.eventTime).toISOString(), cells: row.values };
+}
+
+/** What the rows of the source were compared with: knowledge as `judgeSegment` takes it. */
+export async function knowledgeFor(
+  tx: Store,
+  origin: Origin,
+  { producer, before, known }: { producer: string; before: number; known: SourceKnowledge },
+): Promise<Knowledge> {
+  const standing = await findStanding(tx, origin, producer);
+  const recent = await recentBefore(tx, origin, before);
+  return { profile: known.profile, schema: known.schema, standing, recent };
+}
+
+function ofOrigin<Query extends { where(column: never, operator: '=', value: never): Query }>(
+  query: Query,
+  { tenant, source, kind }: Origin,
+): Query {
+  return query
+    .where('tenant' as never, '=', tenant as never)
+    .where('source' as never, '=', source as never)
+    .where('kind' as never, '=', kind as never);
+}
