@@ -1,7 +1,7 @@
 import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { type Digest, PlatformError } from '@perennial/kernel';
-import { FolderStore } from './folder.js';
+import { type Content, FolderStore } from './folder.js';
 import type { StoredArtifact } from './store.js';
 
 /** Room for the training files of many systems on one machine's disk. */
@@ -49,7 +49,7 @@ export class ArtifactCache {
   }
 
   /** @throws PlatformError ARTIFACT_CORRUPT where the content has another digest */
-  async fill(digest: Digest, content: AsyncIterable<Uint8Array>): Promise<void> {
+  async fill(digest: Digest, content: Content): Promise<void> {
     await this.grown(await this.files.write(digest, content));
   }
 

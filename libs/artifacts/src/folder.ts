@@ -8,6 +8,10 @@ import { type ArtifactStore, corrupt, keyOf, missing, type StoredArtifact } from
 /** A temporary file older than this was left by a process that was killed. */
 const abandonedAfterMs = 24 * 3_600_000;
 
+type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+/** Opened only when it is read at once: a stream that fails before anybody listens would end the process. */
+export type Content = () => Pieces | Promise<Pieces>;
+
 /**
  * The store in a folder that several processes share. A file appears under its digest only when whole: it is written
  * under a temporary name, flushed and renamed. Two that put the same content at once rename equal files over each
@@ -29,18 +33,13 @@ export class FolderStore implements ArtifactStore {
   async put(content: Uint8Array): Promise<StoredArtifact> {
     const digest = digestOf(content);
     if (!(await this.holds(digest))) {
-      await this.write(
-        digest,
-        (async function* () {
-          yield content;
-        })(),
-      );
+      await this.write(digest, () => [content]);
     }
     return { digest, bytes: content.byteLength };
   }
 
   putFile(file: string): Promise<StoredArtifact> {
-    return this.write(undefined, createReadStream(file));
+    return this.write(undefined, () => createReadStream(file));
   }
 
   async get(digest: Digest): Promise<Uint8Array> {
@@ -73,7 +72,7 @@ export class FolderStore implements ArtifactStore {
    *
    * @param expected refuses any other content with ARTIFACT_CORRUPT
    */
-  async write(expected: Digest | undefined, content: AsyncIterable<Uint8Array>): Promise<StoredArtifact> {
+  async write(expected: Digest | undefined, content: Content): Promise<StoredArtifact> {
     const tmp = path.join(this.tmpDir, randomUUID());
     try {
       const stored = await writeFlushed(tmp, content);
@@ -117,13 +116,13 @@ async function digestOfFile(file: string): Promise<Digest | undefined> {
   return `sha256:${hash.digest('hex')}`;
 }
 
-async function writeFlushed(file: string, content: AsyncIterable<Uint8Array>): Promise<StoredArtifact> {
+async function writeFlushed(file: string, content: Content): Promise<StoredArtifact> {
   const hash = createHash('sha256');
   let bytes = 0;
   // Read-only for everybody: a reader of localFile() that tries to change it is told so by the system.
   const handle = await open(file, 'wx', 0o444);
   try {
-    for await (const piece of content) {
+    for await (const piece of await content()) {
       hash.update(piece);
       bytes += piece.byteLength;
       await handle.writeFile(piece);

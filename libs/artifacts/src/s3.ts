@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { type Digest, digestOf, PlatformError, unavailable } from '@perennial/kernel';
 import type { Client } from 'minio';
@@ -34,8 +34,13 @@ export class S3Store implements ArtifactStore {
     // The copy cannot change between hashing and sending, as the caller's file could.
     const stored = await this.cache.putFile(path);
     await this.ask(stored.digest, async () => {
-      const stream = createReadStream(await this.cache.localFile(stored.digest));
-      await this.client.putObject(this.bucket, this.key(stored.digest), stream, stored.bytes);
+      const copy = await open(await this.cache.localFile(stored.digest));
+      await this.client.putObject(
+        this.bucket,
+        this.key(stored.digest),
+        copy.createReadStream(),
+        stored.bytes,
+      );
     });
     return stored;
   }
@@ -65,7 +70,7 @@ export class S3Store implements ArtifactStore {
   async localFile(digest: Digest): Promise<string> {
     const cached = await this.cache.find(digest);
     if (cached !== undefined) return cached;
-    await this.ask(digest, async () => this.cache.fill(digest, await this.read(digest)));
+    await this.ask(digest, () => this.cache.fill(digest, () => this.read(digest)));
     return this.cache.localFile(digest);
   }
 

@@ -1,11 +1,11 @@
-import { access } from 'node:fs/promises';
+import { access, utimes } from 'node:fs/promises';
 import { digestOf } from '@perennial/kernel';
 import { tempDir } from '@perennial/testkit';
 import { expect, it } from 'vitest';
 import { ArtifactCache } from '../src/cache.js';
 
-async function* piece(content: string) {
-  yield new TextEncoder().encode(content);
+function piece(content: string) {
+  return () => [new TextEncoder().encode(content)];
 }
 
 async function filled(cache: ArtifactCache, content: string) {
@@ -17,8 +17,9 @@ it('a full cache lets the longest unused go', async () => {
   const cache = await new ArtifactCache(tempDir('cache'), 250, 0).open();
   const first = 'a'.repeat(100);
   const second = 'b'.repeat(100);
-  await filled(cache, first);
+  const firstFile = await filled(cache, first);
   const secondFile = await filled(cache, second);
+  for (const file of [firstFile, secondFile]) await utimes(file, 0, 0);
   expect(await cache.find(digestOf(first))).toBeDefined();
   await filled(cache, 'c'.repeat(100));
   await expect(access(secondFile)).rejects.toThrow('ENOENT');
