@@ -1,1 +1,21 @@
-export {};
+export { allowedDomains, checkModel } from './check-model.js';
+export {
+  type Attribute,
+  bytes,
+  doubles,
+  type ElementType,
+  elementTypes,
+  type Graph,
+  int,
+  ints,
+  type Model,
+  type Node,
+  node,
+  type TensorConstant,
+  tensorAttribute,
+  texts,
+  type ValueShape,
+} from './graph.js';
+export { type ModelOutline, readModel } from './read-model.js';
+export { type Column, type ColumnSession, openColumnSession, runtimeVersion } from './session.js';
+export { writeModel } from './write-model.js';

@@ -1,0 +1,146 @@
+import { digestOf } from '@perennial/kernel';
+import { describe, expect, test } from 'vitest';
+import {
+  checkModel,
+  doubles,
+  type Model,
+  node,
+  openColumnSession,
+  runtimeVersion,
+  tensorAttribute,
+  texts,
+  writeModel,
+} from '../src/mod.js';
+
+/** prediction = x + code(city), the code of an unknown city being -1. */
+const model: Model = {
+  producer: 'test',
+  producerVersion: '1',
+  opsets: { '': 21, 'ai.onnx.ml': 5 },
+  graph: {
+    name: 'g',
+    inputs: [
+      { name: 'x', type: 'double', dims: ['N', 1] },
+      { name: 'city', type: 'string', dims: ['N', 1] },
+    ],
+    outputs: [{ name: 'prediction', type: 'double', dims: ['N', 1] }],
+    constants: [],
+    nodes: [
+      node(
+        'LabelEncoder',
+        ['city'],
+        'code',
+        {
+          keys_tensor: tensorAttribute(texts('keys', ['SEA', 'Zürich', ''])),
+          values_tensor: tensorAttribute(doubles('values', [1, 2, Number.NaN])),
+          default_tensor: tensorAttribute(doubles('default', [-1])),
+        },
+        'ai.onnx.ml',
+      ),
+      node('Add', ['x', 'code'], 'prediction'),
+    ],
+  },
+};
+
+test('a written model runs in ONNX Runtime, with texts, unknown texts and missing values', async () => {
+  const session = await openColumnSession(writeModel(model));
+  expect(session.inputs).toEqual([
+    { name: 'x', kind: 'number' },
+    { name: 'city', kind: 'text' },
+  ]);
+  const answers = await session.predict(
+    { x: Float64Array.of(0.1, 1, 1, 1, Number.NaN), city: ['SEA', 'Zürich', 'LAX', '', 'SEA'] },
+    5,
+  );
+  expect([...answers]).toEqual([1.1, 3, 0, Number.NaN, Number.NaN]);
+  await session.release();
+});
+
+test('more rows than one chunk come back in their order', async () => {
+  const session = await openColumnSession(writeModel(model));
+  const rows = 40_000;
+  const x = Float64Array.from({ length: rows }, (_, at) => at);
+  const answers = await session.predict({ x, city: new Array<string>(rows).fill('SEA') }, rows);
+  expect(answers.every((value, at) => value === at + 1)).toBe(true);
+  await session.release();
+});
+
+test('equal models give equal bytes, and the runtime tells its version', async () => {
+  expect(digestOf(writeModel(model))).toBe(digestOf(writeModel(structuredClone(model))));
+  expect(await runtimeVersion()).toMatch(/^\d+\.\d+/);
+});
+
+describe('checkModel', () => {
+  test('tells the operators, inputs and outputs of a good model', () => {
+    expect(checkModel(writeModel(model))).toMatchObject({
+      irVersion: 10,
+      opsets: { '': 21, 'ai.onnx.ml': 5 },
+      inputs: ['x', 'city'],
+      outputs: ['prediction'],
+      operators: [
+        { domain: 'ai.onnx.ml', op: 'LabelEncoder', count: 1 },
+        { domain: '', op: 'Add', count: 1 },
+      ],
+    });
+  });
+
+  const withNode = (domain: string): Uint8Array =>
+    writeModel({
+      ...model,
+      opsets: { ...model.opsets, [domain]: 1 },
+      graph: { ...model.graph, nodes: [...model.graph.nodes, node('Evil', ['x'], 'y', {}, domain)] },
+    });
+
+  test('refuses operators of a foreign domain by name', () => {
+    expect(() => checkModel(withNode('evil.example'))).toThrow(
+      expect.objectContaining({ code: 'MODEL_DOMAIN_FORBIDDEN', message: expect.stringContaining('Evil') }),
+    );
+    expect(checkModel(withNode('com.microsoft')).nodes).toBe(3);
+  });
+
+  test('refuses weights in another file, wherever they are named', () => {
+    // TensorProto { data_location: EXTERNAL }, as an initializer of the graph and inside an attribute of a node
+    const external = [0x70, 0x01];
+    const initializer = [0x2a, external.length, ...external];
+    const attribute = [0x2a, external.length, ...external];
+    const inNode = [0x2a, attribute.length, ...attribute];
+    const nodeBytes = [0x0a, inNode.length, ...inNode];
+    for (const part of [initializer, nodeBytes]) {
+      const graph = [...part, 0x62, 0x03, 0x0a, 0x01, 0x79];
+      const file = Uint8Array.from([0x08, 10, 0x3a, graph.length, ...graph, 0x42, 0x02, 0x10, 21]);
+      expect(() => checkModel(file)).toThrow(expect.objectContaining({ code: 'MODEL_EXTERNAL_DATA' }));
+    }
+  });
+
+  test('refuses what is no model: empty, noise, cut off anywhere', () => {
+    const file = writeModel(model);
+    const bad = [new Uint8Array(), Uint8Array.from([1, 2, 3, 255, 255, 255])];
+    for (let length = 1; length < file.length - 20; length += 7) bad.push(file.subarray(0, length));
+    for (const bytes of bad) {
+      expect(() => checkModel(bytes)).toThrow(expect.objectContaining({ code: 'MODEL_MALFORMED' }));
+    }
+  });
+
+  test('refuses a field under a foreign wire type, behind which something could hide', () => {
+    const file = Uint8Array.from([...writeModel(model), 0x38, 0x02, 0x08, 0x01]);
+    expect(() => checkModel(file)).toThrow(expect.objectContaining({ code: 'MODEL_MALFORMED' }));
+  });
+
+  test('refuses graphs nested without end', () => {
+    let nested: number[] = [];
+    for (let depth = 0; depth < 40; depth++) {
+      const attribute = [...varintField(6, nested)];
+      const inNode = [...varintField(5, attribute)];
+      nested = varintField(1, inNode);
+    }
+    const file = Uint8Array.from([...varintField(7, nested), 0x42, 0x02, 0x10, 21]);
+    expect(() => checkModel(file)).toThrow(expect.objectContaining({ code: 'MODEL_MALFORMED' }));
+  });
+});
+
+/** A length-delimited field of up to 16,383 bytes. */
+function varintField(field: number, content: number[]): number[] {
+  const length =
+    content.length < 128 ? [content.length] : [(content.length & 127) | 128, content.length >> 7];
+  return [(field << 3) | 2, ...length, ...content];
+}
