@@ -1,1 +1,4 @@
-export {};
+export { type AnyDb, type Database, type DatabaseOptions, openDatabase, type Tx } from './database.js';
+export { migrate } from './migrate.js';
+export { transact } from './transact.js';
+export { isTransient } from './transient.js';
