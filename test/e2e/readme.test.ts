@@ -1,0 +1,91 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Perennial } from '@perennial/client';
+import { type Platform, rootDir, startPlatform } from '@perennial/local';
+import { tempDir, waitFor } from '@perennial/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+let platform: Platform;
+
+beforeAll(async () => {
+  platform = await startPlatform({ dataDir: path.join(tempDir('readme'), 'data') });
+});
+
+afterAll(async () => {
+  await platform.stop();
+});
+
+/** Runs a line of the README as a person would type it in the checkout's folder. */
+function shell(line: string): Promise<{ code: number; output: string }> {
+  const env = { ...process.env, PERENNIAL_URL: platform.urls.http, PERENNIAL_TOKEN: platform.token };
+  return new Promise((resolve) => {
+    execFile('/bin/sh', ['-c', line], { cwd: rootDir, env }, (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code ?? 1) : 0, output: `${stdout}${stderr}` });
+    });
+  });
+}
+
+/** The commands of the first fenced block under a heading, without what is said about them. */
+function commandsUnder(heading: string): string[] {
+  const text = readFileSync(path.join(rootDir, 'README.md'), 'utf8');
+  const section = text.slice(text.indexOf(`## ${heading}`));
+  const block = /```sh\n([\s\S]*?)```/.exec(section)?.[1] ?? '';
+  return block.split('\n').flatMap((line) => line.replace(/\s+# .*$/, '').trim() || []);
+}
+
+describe('the first system of your own, as the README says', () => {
+  const commands = commandsUnder('Your first system in five minutes');
+
+  test('the README has the commands', () => {
+    expect(commands.length).toBeGreaterThanOrEqual(6);
+    expect(commands.every((command) => command.startsWith('./perennial '))).toBe(true);
+  });
+
+  test('each command does what it says, in order', async () => {
+    const client = new Perennial({ url: platform.urls.http, token: platform.token });
+    const outputs: Record<string, string> = {};
+    for (const command of commands) {
+      if (command.startsWith('./perennial predict')) {
+        await waitFor(
+          'the first champion',
+          async () => {
+            const answer = await client.call<{ summary?: { champion?: number } }>(
+              'GET',
+              '/v1/systems/heat-demand',
+            );
+            return answer.summary?.champion === 1 && (await client.watermark('heat-demand')).settled;
+          },
+          { withinMs: 60_000, everyMs: 100 },
+        );
+      }
+      const { code, output } = await shell(command);
+      expect(`${code}: ${output}`, command).toMatch(/^0: /);
+      outputs[command.split(' ')[1] as string] = output;
+    }
+    expect(outputs['apply']).toContain('heat-demand is now at version 1');
+    expect(outputs['predict']).toMatch(/\d/);
+    expect(outputs['why']).toContain('promoted');
+    expect(outputs['audit']).toMatch(/verif/);
+  });
+
+  test('what is wrong is said in one sentence that names it', async () => {
+    const unknown = await shell('./perennial predict no-such-system \'{"hour":"2024-03-01T06:00:00Z"}\'');
+    expect(unknown.code).toBe(1);
+    expect(unknown.output).toContain('no-such-system');
+    const misspelt = await shell('./perennial quarantne');
+    expect(misspelt.code).not.toBe(0);
+    expect(misspelt.output).toContain('quarantine');
+    const noFile = await shell('./perennial apply -f no-such-file.yaml');
+    expect(noFile.code).toBe(1);
+    expect(noFile.output).toContain('no-such-file.yaml');
+  });
+});
+
+test('the platform says what it takes: memory and time to be ready', async () => {
+  const mib = Math.round((platform.pssBytes() ?? 0) / 2 ** 20);
+  process.stdout.write(
+    `platform: ready after ${(platform.readyAfterMs / 1000).toFixed(1)} s, ${platform.names.length} processes, ${mib} MiB PSS\n`,
+  );
+  expect(platform.names).toEqual(expect.arrayContaining(['nats', 'postgres', 'gateway', 'audit']));
+});
