@@ -1,1 +1,17 @@
-export {};
+export { z } from 'zod';
+export { readConfig, type Settings, variableOf } from './config.js';
+export type { Frame, Parts, Progress, ServiceOptions } from './frame.js';
+export { type ClientOptions, createClient } from './grpc/client.js';
+export { type GrpcServer, type ServeOptions, serveGrpc } from './grpc/server.js';
+export {
+  type Call,
+  type CallOptions,
+  type Client,
+  type Implementation,
+  type RpcService,
+  rpc,
+} from './grpc/types.js';
+export { errorFields, type LogLevel, openLog } from './log.js';
+export { runService } from './run-service.js';
+export { type RunningService, startService } from './start-service.js';
+export { grpcStatusOf, httpStatusOf, type Problem, problemOf } from './statuses.js';

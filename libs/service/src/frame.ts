@@ -1,0 +1,72 @@
+import type { DescService } from '@bufbuild/protobuf';
+import type { Meter } from '@opentelemetry/api';
+import type { Bus, Emitter, Handler, Log } from '@perennial/bus';
+import type { Database, Tx } from '@perennial/db';
+import type { Clock } from '@perennial/kernel';
+import type { z } from 'zod';
+import type { Settings } from './config.js';
+import type { Client, RpcService } from './grpc/types.js';
+
+export interface Cause {
+  readonly correlationId?: string | undefined;
+  readonly causationId?: string | undefined;
+}
+
+/** What a service stands on: everything that is the same for all of them. */
+export interface Frame<S extends Record<string, z.ZodType>> {
+  readonly name: string;
+  readonly tenant: string;
+  readonly settings: Settings<S>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** For counts and durations of the service's own; read at /metrics. */
+  readonly meter: Meter;
+  /** Aborted when the service begins to stop. */
+  readonly stopping: AbortSignal;
+  /** Where every service listens: name to host:port. */
+  readonly peers: ReadonlyMap<string, string>;
+  /** Throws where the service was started without a bus. */
+  readonly bus: Bus;
+  /** Throws where the service has no migrations, and so no database. */
+  readonly database: Database;
+  /** One transaction for an RPC or a worker; what it emits is told when that commits. */
+  transact<T>(work: (tx: Tx, emitFor: (cause?: Cause) => Emitter) => Promise<T>): Promise<T>;
+  /**
+   * Another service, by its name in PERENNIAL_PEERS. Connects when it is first used; made once.
+   *
+   * @throws PlatformError PEER_UNKNOWN
+   */
+  client<D extends DescService>(service: D, peer: string): Client<D>;
+}
+
+export interface Progress {
+  readonly work?: readonly { kind: string; count: number }[] | undefined;
+  readonly watermarks?: readonly { source: string; eventTime: Date; rows: number }[] | undefined;
+}
+
+/** What a service is made of. */
+export interface Parts {
+  readonly handlers?: readonly Handler[];
+  readonly services?: readonly RpcService[];
+  /** Work that is neither on the bus nor in the outbox, and data time applied. */
+  readonly progress?: () => Promise<Progress> | Progress;
+  /** False keeps /readyz at 503; asked often, so it only looks. */
+  readonly ready?: () => boolean;
+  /** After everything serves. */
+  readonly start?: () => Promise<void> | void;
+  /** When the service stops: calls and handlers in hand have ended, bus and database are still open. */
+  readonly stop?: () => Promise<void> | void;
+  /** Blobs for events whose body is too large; see libs/bus. */
+  readonly putArtifact?: (bytes: Uint8Array) => Promise<{ digest: string }>;
+  readonly getArtifact?: (digest: string) => Promise<Uint8Array>;
+}
+
+export interface ServiceOptions<S extends Record<string, z.ZodType>> {
+  readonly name: string;
+  /** `fooBar` is read from PERENNIAL_FOO_BAR. */
+  readonly settings: S;
+  /** The folder of the service's SQL files. Present: it has a database, an outbox and handlers. */
+  readonly migrations?: URL;
+  readonly bus?: boolean;
+  readonly build: (frame: Frame<S>) => Promise<Parts> | Parts;
+}

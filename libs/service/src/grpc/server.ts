@@ -1,0 +1,140 @@
+import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
+import {
+  logVerbosity,
+  type Metadata,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  setLogVerbosity,
+  type UntypedHandleCall,
+} from '@grpc/grpc-js';
+import { limits, unavailable } from '@perennial/kernel';
+import { methodDefinition } from './definition.js';
+import { Served } from './served.js';
+import type { RpcService } from './types.js';
+
+// What goes wrong is thrown; its own lines on stderr would break the JSON log. GRPC_VERBOSITY brings them back.
+if (!process.env['GRPC_VERBOSITY']) setLogVerbosity(logVerbosity.NONE);
+
+export interface ServeOptions {
+  readonly services: readonly RpcService[];
+  /** `host:port`; port 0 takes a free one. */
+  readonly listen: string;
+  /** Throws PlatformError UNAUTHENTICATED or FORBIDDEN. `path` is `/package.Service/Method`. */
+  readonly authorize?: (metadata: Metadata, path: string) => void | Promise<void>;
+  /** How long calls in hand may take to end after drain() is called, in milliseconds. */
+  readonly drainTimeoutMs?: number;
+  /** Told of errors that are our fault, with what the caller is not told. */
+  readonly onError?: (error: unknown, path: string) => void;
+}
+
+export interface GrpcServer {
+  /** `host:port` as bound. */
+  readonly address: string;
+  /** Takes nothing new, lets calls in hand end, cuts what is left after the limit. Never rejects. */
+  drain(): Promise<void>;
+}
+
+/**
+ * Serves gRPC without TLS: between services on a private network, or behind whoever terminates it.
+ *
+ * @throws PlatformError LISTEN_UNAVAILABLE where the address cannot be had
+ */
+export async function serveGrpc(o: ServeOptions): Promise<GrpcServer> {
+  const server = new Server({
+    'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
+    'grpc.max_send_message_length': limits.grpcMessageBytesMax,
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.enable_channelz': 0,
+  });
+  const draining = new AbortController();
+  for (const { service, implementation } of o.services) {
+    for (const [name, method] of Object.entries(service.method)) {
+      const work = implementation[name];
+      // Absent methods are answered with UNIMPLEMENTED by grpc-js itself.
+      if (typeof work === 'function') {
+        register(server, service, method, work.bind(implementation), { ...o, draining: draining.signal });
+      }
+    }
+  }
+  const address = await bind(server, o.listen);
+  return {
+    address,
+    drain: () => {
+      draining.abort();
+      return shutDown(server, o.drainTimeoutMs ?? limits.drainTimeoutMs);
+    },
+  };
+}
+
+type Work = (...given: unknown[]) => unknown;
+
+interface Registered extends ServeOptions {
+  readonly draining: AbortSignal;
+}
+
+function register(
+  server: Server,
+  service: DescService,
+  method: DescMethod,
+  work: Work,
+  options: Registered,
+): void {
+  const definition = methodDefinition(service, method);
+  const served = new Served(method, definition.path, work, options);
+  type Respond = sendUnaryData<Message>;
+  const kinds: Record<DescMethod['methodKind'], readonly [string, unknown]> = {
+    unary: [
+      'unary',
+      (call: RequestCall, respond: Respond) => void served.answer(call, call.request, respond),
+    ],
+    client_streaming: [
+      'clientStream',
+      (call: StreamCall, respond: Respond) => void served.answer(call, requestsOf(call), respond),
+    ],
+    server_streaming: [
+      'serverStream',
+      (call: RequestCall & StreamCall) => void served.stream(call, call.request),
+    ],
+    bidi_streaming: ['bidi', (call: StreamCall) => void served.stream(call, requestsOf(call))],
+  };
+  const [type, handle] = kinds[method.methodKind];
+  const { path, responseSerialize, requestDeserialize } = definition;
+  server.register(path, handle as UntypedHandleCall, responseSerialize, requestDeserialize, type);
+}
+
+type RequestCall = ServerUnaryCall<Message, Message>;
+type StreamCall = ServerDuplexStream<Message, Message>;
+
+/** A plain loop over a duplex call would destroy it when its request side ends, before it is answered. */
+function requestsOf(call: StreamCall): AsyncIterable<Message> {
+  return { [Symbol.asyncIterator]: () => call.iterator({ destroyOnReturn: false }) };
+}
+
+function bind(server: Server, listen: string): Promise<string> {
+  const host = listen.slice(0, listen.lastIndexOf(':'));
+  return new Promise((resolve, reject) => {
+    server.bindAsync(listen, ServerCredentials.createInsecure(), (error, port) => {
+      if (error) {
+        const message = `cannot listen on ${listen}; free the port or choose another`;
+        reject(unavailable('LISTEN_UNAVAILABLE', message, { internal: error.message }));
+      } else resolve(`${host}:${port}`);
+    });
+  });
+}
+
+function shutDown(server: Server, withinMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, withinMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,100 @@
+import type {
+  DescMessage,
+  DescMethod,
+  DescService,
+  MessageInitShape,
+  MessageShape,
+} from '@bufbuild/protobuf';
+import type { Metadata } from '@grpc/grpc-js';
+
+/** What a method may know about the call beside the request. */
+export interface Call {
+  /** Aborted when the client cancelled or went away, or the deadline passed. */
+  readonly signal: AbortSignal;
+  /** Aborted when the server begins to drain: a long-lived stream should answer what it has in hand and end. */
+  readonly draining: AbortSignal;
+  readonly deadline: Date | undefined;
+  readonly peer: string;
+  readonly metadata: Metadata;
+}
+
+type Method<M, Kind extends DescMethod['methodKind']> = M extends {
+  methodKind: Kind;
+  input: infer I extends DescMessage;
+  output: infer O extends DescMessage;
+}
+  ? { input: I; output: O }
+  : never;
+
+type Later<T> = T | Promise<T>;
+
+type ServerMethod<M> = M extends { methodKind: 'unary' }
+  ? (
+      request: MessageShape<Method<M, 'unary'>['input']>,
+      call: Call,
+    ) => Later<MessageInitShape<Method<M, 'unary'>['output']>>
+  : M extends { methodKind: 'server_streaming' }
+    ? (
+        request: MessageShape<Method<M, 'server_streaming'>['input']>,
+        call: Call,
+      ) => AsyncIterable<MessageInitShape<Method<M, 'server_streaming'>['output']>>
+    : M extends { methodKind: 'client_streaming' }
+      ? (
+          requests: AsyncIterable<MessageShape<Method<M, 'client_streaming'>['input']>>,
+          call: Call,
+        ) => Later<MessageInitShape<Method<M, 'client_streaming'>['output']>>
+      : M extends { methodKind: 'bidi_streaming' }
+        ? (
+            requests: AsyncIterable<MessageShape<Method<M, 'bidi_streaming'>['input']>>,
+            call: Call,
+          ) => AsyncIterable<MessageInitShape<Method<M, 'bidi_streaming'>['output']>>
+        : never;
+
+/** One function for each method of the service, named as generated (lower camel case). */
+export type Implementation<D extends DescService> = {
+  [K in keyof D['method']]: ServerMethod<D['method'][K]>;
+};
+
+/** A service and what answers it. */
+export interface RpcService {
+  readonly service: DescService;
+  readonly implementation: Readonly<Record<string, unknown>>;
+}
+
+/** Binds an implementation to its service. */
+export function rpc<D extends DescService>(service: D, implementation: Implementation<D>): RpcService {
+  return { service, implementation: implementation as Record<string, unknown> };
+}
+
+export interface CallOptions {
+  /** Milliseconds until DEADLINE_EXCEEDED. Unary calls: limits.rpcTimeoutMs by default; streams: none. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Sent with the call, for example `authorization`. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
+
+type ClientMethod<M> = M extends { methodKind: 'unary' }
+  ? (
+      request: MessageInitShape<Method<M, 'unary'>['input']>,
+      options?: CallOptions,
+    ) => Promise<MessageShape<Method<M, 'unary'>['output']>>
+  : M extends { methodKind: 'server_streaming' }
+    ? (
+        request: MessageInitShape<Method<M, 'server_streaming'>['input']>,
+        options?: CallOptions,
+      ) => AsyncIterable<MessageShape<Method<M, 'server_streaming'>['output']>>
+    : M extends { methodKind: 'client_streaming' }
+      ? (
+          requests: AsyncIterable<MessageInitShape<Method<M, 'client_streaming'>['input']>>,
+          options?: CallOptions,
+        ) => Promise<MessageShape<Method<M, 'client_streaming'>['output']>>
+      : M extends { methodKind: 'bidi_streaming' }
+        ? (
+            requests: AsyncIterable<MessageInitShape<Method<M, 'bidi_streaming'>['input']>>,
+            options?: CallOptions,
+          ) => AsyncIterable<MessageShape<Method<M, 'bidi_streaming'>['output']>>
+        : never;
+
+/** The service as its caller sees it. Whatever goes wrong is thrown as a PlatformError. */
+export type Client<D extends DescService> = { [K in keyof D['method']]: ClientMethod<D['method'][K]> };

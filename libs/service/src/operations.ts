@@ -1,0 +1,70 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { type Bus, type BusWork, deadLetters, unpublishedCount } from '@perennial/bus';
+import { OperationsService } from '@perennial/contracts';
+import type { Database } from '@perennial/db';
+import { type Clock, invalid } from '@perennial/kernel';
+import type { Progress } from './frame.js';
+import { type RpcService, rpc } from './grpc/types.js';
+
+export interface Standing {
+  readonly name: string;
+  readonly tenant: string;
+  readonly clock: Clock;
+  readonly bus: Bus | undefined;
+  readonly database: Database | undefined;
+  readonly busWork: () => BusWork | undefined;
+  readonly progress: () => Promise<Progress> | Progress;
+}
+
+/** Where the service stands and what it could not handle: the same for every service. */
+export function operationsService(standing: Standing): RpcService {
+  const { database } = standing;
+  return rpc(OperationsService, {
+    getProgress: () => progressOf(standing),
+    listDeadLetters: async ({ includeDecided }) => {
+      if (!database) return { deadLetters: [] };
+      const rows = await deadLetters.list(database.db, { includeDecided });
+      return { deadLetters: rows.map(shown) };
+    },
+    decideDeadLetter: async ({ deadLetterId, decision, reason, decidedBy }) => {
+      const busWork = standing.busWork();
+      if (!database || !standing.bus || !busWork) {
+        throw invalid('DEAD_LETTER_NOT_FOUND', `${standing.name} keeps no dead letters`, {
+          field: 'dead_letter_id',
+        });
+      }
+      if (decision !== 'requeue' && decision !== 'discard') {
+        throw invalid('DEAD_LETTER_DECISION_INVALID', 'decision must be "requeue" or "discard"', {
+          field: 'decision',
+        });
+      }
+      throw new Error(`${deadLetterId} ${reason} ${decidedBy}`);
+    },
+  });
+}
+
+/**
+ * Consumers first, then the work in hand, the outbox last: what moves from one to the next while we look is then seen
+ * twice at worst, and never missed.
+ */
+async function progressOf({ busWork, database, progress }: Standing) {
+  const consumers = (await busWork()?.consumers()) ?? [];
+  const { work = [], watermarks = [] } = await progress();
+  const outboxUnpublished = database ? await unpublishedCount(database.db) : 0;
+  return {
+    consumers,
+    work: [...work],
+    watermarks: watermarks.map(({ source, eventTime, rows }) => ({
+      source,
+      eventTime: timestampFromDate(eventTime),
+      rows: BigInt(rows),
+    })),
+    outboxUnpublished,
+  };
+}
+
+type DeadLetterRow = Awaited<ReturnType<typeof deadLetters.list>>[number];
+
+function shown(row: DeadLetterRow) {
+  return row as never;
+}
