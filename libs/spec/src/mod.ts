@@ -1,1 +1,8 @@
-export {};
+export { columnsOfExpression, type Expression } from './expression/ast.js';
+export { evaluateExpression } from './expression/evaluate.js';
+export { parseExpression } from './expression/parse.js';
+export { expressionToSql } from './expression/sql.js';
+export { canonicalSystem, systemDigest, systemFromJson } from './system/canonical.js';
+export { type Change, diffSystems } from './system/diff.js';
+export { parseSystem } from './system/parse-system.js';
+export type { Feature, System, WindowFeature } from './system/system.js';

@@ -1,0 +1,102 @@
+import { z } from 'zod';
+
+/**
+ * A system.yaml as the platform understands it: every default filled in, durations in milliseconds, shares as numbers
+ * between 0 and 1. Its canonical JSON travels in events; a field that is added must have a default there.
+ */
+
+const window = z.union([
+  z.strictObject({ durationMs: z.number().positive() }),
+  z.strictObject({ last: z.number().int().positive() }),
+]);
+
+export const aggregates = ['mean', 'sum', 'count', 'min', 'max', 'std', 'last', 'first'] as const;
+export const metrics = {
+  regression: ['mae', 'rmse', 'r2'],
+  classification: ['auc', 'accuracy', 'f1', 'logloss'],
+} as const;
+export const trainers = ['gbdt', 'linear'] as const;
+export const pools = ['cpu', 'gpu'] as const;
+export const decayAnswers = ['retrain', 'alert', 'approve-then-retrain'] as const;
+export const riskClasses = ['minimal', 'limited', 'high'] as const;
+export const tasks = ['regression', 'classification'] as const;
+
+const metric = z.enum([...metrics.regression, ...metrics.classification]);
+const pool = z.enum(pools);
+const count = z.number().int().nonnegative();
+
+const feature = z.discriminatedUnion('kind', [
+  z.strictObject({ name: z.string(), kind: z.literal('column'), column: z.string() }),
+  z.strictObject({ name: z.string(), kind: z.literal('expr'), expr: z.string() }),
+  z.strictObject({
+    name: z.string(),
+    kind: z.literal('window'),
+    /** A column of the rows, or the label's name. */
+    from: z.string(),
+    window,
+    /** The window ended so long before the row's event time. */
+    offsetMs: z.number().nonnegative(),
+    /** Columns whose values a row shares with those in its window. */
+    by: z.array(z.string()),
+    as: z.enum(aggregates),
+  }),
+]);
+
+export const systemSchema = z.strictObject({
+  name: z.string(),
+  purpose: z.string().optional(),
+  source: z.strictObject({
+    name: z.string(),
+    time: z.string(),
+    key: z.array(z.string()),
+    schema: z.literal('inferred'),
+  }),
+  label: z.strictObject({
+    /** How the label's column is called in training sets and windows. */
+    name: z.string(),
+    column: z.string().optional(),
+    expr: z.string().optional(),
+    task: z.enum(tasks),
+    arrivesWithinMs: z.number().positive(),
+  }),
+  features: z.array(feature),
+  train: z.strictObject({
+    trainer: z.enum(trainers),
+    /** Event times from (inclusive) to (exclusive), ISO 8601. */
+    on: z.union([
+      z.strictObject({ window: z.literal('all') }),
+      z.strictObject({ from: z.string(), to: z.string() }),
+    ]),
+    parameters: z.record(z.string(), z.number()),
+    resources: z.strictObject({ pool }),
+  }),
+  gate: z.strictObject({
+    metric,
+    holdOutRows: z.number().int().positive(),
+    /** Share of the champion's error that a candidate must save. */
+    betterBy: z.number(),
+    confidence: z.number().optional(),
+    slices: z.array(z.strictObject({ column: z.string(), minRows: count })),
+    serving: z.strictObject({ p99Ms: z.number().optional(), memoryBytes: z.number().optional() }),
+  }),
+  serve: z.strictObject({
+    pool,
+    rollout: z.strictObject({
+      shadowPredictions: count,
+      canaryShares: z.array(z.number()),
+      stepPredictions: count,
+    }),
+  }),
+  monitor: z.strictObject({
+    windowRows: z.number().int().positive(),
+    /** Share of windows that may alarm although nothing changed. */
+    falseAlarmsPerWindow: z.number(),
+    decay: z.strictObject({ metric, worseThan: z.number() }),
+  }),
+  onDecay: z.enum(decayAnswers),
+  risk: z.strictObject({ class: z.enum(riskClasses) }),
+});
+
+export type System = z.infer<typeof systemSchema>;
+export type Feature = System['features'][number];
+export type WindowFeature = Extract<Feature, { kind: 'window' }>;
