@@ -1,1 +1,4 @@
-export {};
+import { runService } from '@perennial/service';
+import { ingest } from './ingest.js';
+
+await runService(ingest);

@@ -10,7 +10,7 @@ export interface Tables {
     tenant: string;
     source: string;
     time_column: string;
-    key_columns: ColumnType<string[], string>;
+    key_columns: ColumnType<string[], string, string>;
     system: string;
   };
   producer: {
@@ -47,6 +47,16 @@ export interface Tables {
     refused: number;
     first_refusal: string;
     taken_at: Date;
+  };
+  waiting_message: {
+    tenant: string;
+    source: string;
+    kind: Kind;
+    message_id: string;
+    producer: string;
+    stream_sequence: Count;
+    body: Uint8Array;
+    received_at: Date;
   };
 }
 
@@ -255,20 +265,30 @@ export async function listProducers(db: Store, tenant: string, source: string) {
   return query.orderBy('source').orderBy('producer').execute();
 }
 
-export async function listSources(db: Store, tenant: string) {
-  return db
-    .selectFrom('segment')
-    .where('tenant', '=', tenant)
-    .groupBy(['source', 'kind'])
-    .orderBy('source')
-    .orderBy('kind', 'desc')
-    .select(['source', 'kind'])
-    .select(({ fn }) => [
-      fn.sum<string>('rows').as('rows'),
-      fn.countAll<string>().as('segments'),
-      fn.max('event_time_max').as('last_event_time'),
-    ])
-    .execute();
+/** Known sources with what came for each; a source that sent nothing yet has a line of its own. */
+export async function listSources(
+  db: Store,
+  tenant: string,
+): Promise<{ source: string; kind: Kind; rows: string; segments: number; lastEventTime: Date | null }[]> {
+  const { rows } = await sql<{
+    source: string;
+    kind: Kind;
+    rows: string;
+    segments: string;
+    last_event_time: Date | null;
+  }>`
+    select source, coalesce(kind, 'rows') as kind, coalesce(sum(segment.rows), 0) as rows,
+      count(segment_id) as segments, max(event_time_max) as last_event_time
+    from (select source from source where tenant = ${tenant}
+          union select source from segment where tenant = ${tenant}) as known
+    left join segment using (source)
+    where segment.tenant is null or segment.tenant = ${tenant}
+    group by 1, 2 order by 1, 2 desc`.execute(db);
+  return rows.map(({ last_event_time, segments, ...row }) => ({
+    ...row,
+    segments: Number(segments),
+    lastEventTime: last_event_time,
+  }));
 }
 
 /** Names of the known sources, for an answer to a mistyped one. */
@@ -280,4 +300,106 @@ export async function sourceNames(db: Store, tenant: string): Promise<string[]> 
     .orderBy('source')
     .execute();
   return rows.map((row) => row.source);
+}
+
+/** A message of a source that no system describes yet. */
+export interface WaitingMessage {
+  readonly source: string;
+  readonly kind: Kind;
+  readonly producer: string;
+  /** The id that names its row or rows. */
+  readonly messageId: string;
+  readonly sequence: number;
+  readonly body: Uint8Array;
+}
+
+/**
+ * Holds back whoever else decides whether a source is known, to the end of the transaction: a message is either seen
+ * by the system that is being applied, or sees it.
+ */
+export async function lockSource(tx: Store, tenant: string, source: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`source/${tenant}/${source}`}, 0))`.execute(tx);
+}
+
+export async function saveWaiting(
+  tx: Store,
+  tenant: string,
+  messages: readonly WaitingMessage[],
+  now: number,
+): Promise<void> {
+  if (messages.length === 0) return;
+  await tx
+    .insertInto('waiting_message')
+    .values(
+      messages.map((message) => ({
+        tenant,
+        source: message.source,
+        kind: message.kind,
+        message_id: message.messageId,
+        producer: message.producer,
+        stream_sequence: message.sequence,
+        body: message.body,
+        received_at: new Date(now),
+      })),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
+/** How many messages wait for a source, counted up to `most`. */
+export async function countWaiting(db: Store, tenant: string, source: string, most: number): Promise<number> {
+  const { rows } = await sql<{ n: string }>`
+    select count(*) as n from (
+      select 1 from waiting_message where tenant = ${tenant} and source = ${source} limit ${most}) as some`.execute(
+    db,
+  );
+  return Number(rows[0]?.n ?? 0);
+}
+
+/** Messages whose source is known by now, in the order they came. */
+export async function takeableMessages(db: Store, tenant: string, most: number): Promise<WaitingMessage[]> {
+  const rows = await db
+    .selectFrom('waiting_message')
+    .innerJoin('source', (join) =>
+      join
+        .onRef('source.tenant', '=', 'waiting_message.tenant')
+        .onRef('source.source', '=', 'waiting_message.source'),
+    )
+    .where('waiting_message.tenant', '=', tenant)
+    .orderBy('stream_sequence')
+    .limit(most)
+    .selectAll('waiting_message')
+    .execute();
+  return rows.map((row) => ({
+    source: row.source,
+    kind: row.kind,
+    producer: row.producer,
+    messageId: row.message_id,
+    sequence: Number(row.stream_sequence),
+    body: row.body,
+  }));
+}
+
+export async function countTakeable(db: Store, tenant: string): Promise<number> {
+  const row = await db
+    .selectFrom('waiting_message')
+    .innerJoin('source', (join) =>
+      join
+        .onRef('source.tenant', '=', 'waiting_message.tenant')
+        .onRef('source.source', '=', 'waiting_message.source'),
+    )
+    .where('waiting_message.tenant', '=', tenant)
+    .select(({ fn }) => fn.countAll<string>().as('n'))
+    .executeTakeFirst();
+  return Number(row?.n ?? 0);
+}
+
+export async function forgetWaiting(db: Store, tenant: string, message: WaitingMessage): Promise<void> {
+  await db
+    .deleteFrom('waiting_message')
+    .where('tenant', '=', tenant)
+    .where('source', '=', message.source)
+    .where('kind', '=', message.kind)
+    .where('message_id', '=', message.messageId)
+    .execute();
 }

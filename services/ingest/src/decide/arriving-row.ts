@@ -13,41 +13,50 @@ export interface ArrivingRow {
 /** Columns in one row; a record, not a document. */
 const columnsMax = 1_000;
 const columnNameMax = 128;
+/** An id is a name, not a text; UUIDs have 36 characters, digests with an ordinal under 80. */
+const rowIdMax = 200;
 /** Ours: beside the sender's columns in every segment. */
 export const reservedPrefix = '_p_';
+/** 0001-01-01 and the last millisecond of 9999, UTC: what ISO 8601 and every database can hold. */
+export const eventTimeMin = -62_135_596_800_000;
+export const eventTimeMax = 253_402_300_799_999;
+/** NUL and unpaired surrogates: JSON can spell them, databases and UTF-8 cannot hold them. */
+const unstorable = /[\0\p{Cs}]/u;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to be refused
+const controls = /[\u0000-\u001f\u007f\p{Cs}]/u;
 
 /**
  * Reads one JSON value as a row.
  *
- * @throws PlatformError ROW_MALFORMED, ROW_TOO_WIDE, ROW_COLUMN_NAME or ROW_EVENT_TIME, naming the field
+ * @throws PlatformError ROW_MALFORMED, ROW_TOO_WIDE, ROW_COLUMN_NAME, ROW_ID_INVALID or ROW_EVENT_TIME, naming the field
  */
 export function readRow(value: unknown, rowId: string, timeColumn: string): ArrivingRow {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     throw invalid('ROW_MALFORMED', `a row is a JSON object, not ${JSON.stringify(value)?.slice(0, 40)}`);
   }
+  checkRowId(rowId);
   const members = Object.entries(value);
   if (members.length === 0) throw invalid('ROW_MALFORMED', 'the row has no columns');
   if (members.length > columnsMax) {
     throw invalid('ROW_TOO_WIDE', `the row has ${members.length} columns; at most ${columnsMax} are taken`);
   }
-  const values: Record<string, Cell> = {};
-  const names = new Set<string>();
+  const values: Record<string, Cell> = Object.create(null) as Record<string, Cell>;
   for (const [name, cell] of members) {
     checkColumnName(name);
-    if (names.size === names.add(name.toLowerCase()).size) {
-      throw invalid('ROW_COLUMN_NAME', `${name}: two columns differ by case alone`, { field: name });
-    }
-    Object.defineProperty(values, name, { value: asCell(cell), enumerable: true });
+    values[name] = asCell(name, cell);
   }
+  checkCase(members.map(([name]) => name));
   return { rowId, eventTime: eventTimeOf(value as Record<string, unknown>, timeColumn), values };
 }
 
 /** @throws PlatformError ROW_COLUMN_NAME */
 export function checkColumnName(name: string): void {
-  if (name === '' || name.length > columnNameMax) {
-    throw invalid('ROW_COLUMN_NAME', `a column name has 1 to ${columnNameMax} characters`, {
-      field: name.slice(0, 40),
-    });
+  if (name === '' || name.length > columnNameMax || controls.test(name)) {
+    throw invalid(
+      'ROW_COLUMN_NAME',
+      `${JSON.stringify(name.slice(0, 40))}: a column name has 1 to ${columnNameMax} characters and no control characters`,
+      { field: name.slice(0, 40) },
+    );
   }
   if (name.startsWith(reservedPrefix)) {
     throw invalid(
@@ -60,19 +69,51 @@ export function checkColumnName(name: string): void {
   }
 }
 
-function asCell(cell: unknown): Cell {
-  if (cell === null || typeof cell === 'string' || typeof cell === 'number' || typeof cell === 'boolean')
-    return cell;
-  return JSON.stringify(cell) ?? null;
+/** SQL tells columns apart by their names in lower case. @throws PlatformError ROW_COLUMN_NAME */
+export function checkCase(names: readonly string[]): void {
+  const lower = new Set<string>();
+  for (const name of names) {
+    if (lower.size === lower.add(name.toLowerCase()).size) {
+      throw invalid('ROW_COLUMN_NAME', `${name}: two columns differ by case alone`, { field: name });
+    }
+  }
+}
+
+/** @throws PlatformError ROW_ID_INVALID */
+function checkRowId(rowId: string): void {
+  if (rowId === '' || rowId.length > rowIdMax || controls.test(rowId)) {
+    throw invalid('ROW_ID_INVALID', `a row id has 1 to ${rowIdMax} characters and no control characters`);
+  }
+}
+
+function asCell(name: string, cell: unknown): Cell {
+  if (cell === null || typeof cell === 'number' || typeof cell === 'boolean') return cell;
+  const text = typeof cell === 'string' ? cell : (JSON.stringify(cell) ?? '');
+  if (unstorable.test(text)) {
+    throw invalid('ROW_MALFORMED', `${name}: the text holds U+0000 or half a surrogate pair`, {
+      field: name,
+    });
+  }
+  return text;
 }
 
 function eventTimeOf(row: Record<string, unknown>, timeColumn: string): number {
   const cell = Object.hasOwn(row, timeColumn) ? row[timeColumn] : undefined;
-  if (cell === undefined || cell === null) {
+  if (cell === undefined || cell === null || cell === '') {
     throw invalid('ROW_EVENT_TIME', `${timeColumn} is missing; it is the event time of this source`, {
       field: timeColumn,
     });
   }
+  const time = parsedTime(cell, timeColumn);
+  if (time < eventTimeMin || time > eventTimeMax) {
+    throw invalid('ROW_EVENT_TIME', `${timeColumn}: ${String(cell)} lies outside the years 1 to 9999`, {
+      field: timeColumn,
+    });
+  }
+  return time;
+}
+
+function parsedTime(cell: unknown, timeColumn: string): number {
   try {
     return parseEventTime(cell, timeColumn);
   } catch (error) {
@@ -82,7 +123,8 @@ function eventTimeOf(row: Record<string, unknown>, timeColumn: string): number {
 
 /** A row that was not taken. */
 export interface RefusedRow {
-  readonly ordinal: number;
+  /** For people: "line 3" of a file, "row 3" of an array; from 1. */
+  readonly where: string;
   readonly error: PlatformError;
 }
 

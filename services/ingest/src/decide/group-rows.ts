@@ -26,17 +26,28 @@ interface OpenGroup {
  */
 export function groupRows(rows: readonly ArrivingRow[]): RowGroup[] {
   const groups: OpenGroup[] = [];
+  // Rows of the same names and types always go where the first of them went: groups only grow by what fits.
+  const byShape = new Map<string, OpenGroup>();
   for (const row of rows) {
-    const columns = columnsOf(row);
-    let group = groups.find((open) => fits(open, columns));
+    const shape = shapeOf(row);
+    let group = byShape.get(shape);
     if (!group) {
-      group = { columns: new Map(), rows: [] };
-      groups.push(group);
+      group = groupFor(columnsOf(row), groups);
+      byShape.set(shape, group);
     }
-    for (const column of columns) group.columns.set(column.name.toLowerCase(), column);
     group.rows.push(row);
   }
   return groups.map((group) => ({ columns: [...group.columns.values()], rows: group.rows }));
+}
+
+function groupFor(columns: readonly Column[], groups: OpenGroup[]): OpenGroup {
+  let group = groups.find((open) => fits(open, columns));
+  if (!group) {
+    group = { columns: new Map(), rows: [] };
+    groups.push(group);
+  }
+  for (const column of columns) group.columns.set(column.name.toLowerCase(), column);
+  return group;
 }
 
 function fits(group: OpenGroup, columns: readonly Column[]): boolean {
@@ -44,6 +55,15 @@ function fits(group: OpenGroup, columns: readonly Column[]): boolean {
     const known = group.columns.get(name.toLowerCase());
     return !known || (known.name === name && known.type === type);
   });
+}
+
+function shapeOf(row: ArrivingRow): string {
+  let shape = '';
+  for (const name in row.values) {
+    const cell = row.values[name] as Cell;
+    if (cell !== null) shape += `${typeof cell} ${name}\n`;
+  }
+  return shape;
 }
 
 function columnsOf(row: ArrivingRow): Column[] {

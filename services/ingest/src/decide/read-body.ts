@@ -6,16 +6,16 @@ export interface BodyRead {
   readonly refused: readonly RefusedRow[];
 }
 
+/** Names the row at `ordinal` (from 0) of `count` rows by its position and content. */
+export type RowNaming = (ordinal: number, count: number, row: unknown) => string;
+
 /**
- * Reads a body: one JSON object, a JSON array of objects, or JSON lines. `idOf` names the row at an ordinal (from 0)
- * from its position and content. A bad row is refused alone; its neighbours are taken.
+ * Reads a body: one JSON object, a JSON array of objects, or JSON lines. A bad row is refused alone; its neighbours
+ * are taken.
  */
 export function readBody(
   text: string,
-  {
-    timeColumn,
-    idOf,
-  }: { timeColumn: string; idOf: (ordinal: number, count: number, row: unknown) => string },
+  { timeColumn, idOf }: { timeColumn: string; idOf: RowNaming },
 ): BodyRead {
   const items = itemsOf(text);
   const rows: ArrivingRow[] = [];
@@ -26,36 +26,41 @@ export function readBody(
       checkRowBytes(item.bytes);
       rows.push(readRow(item.value, idOf(ordinal, items.length, item.value), timeColumn));
     } catch (error) {
-      refused.push({ ordinal, error: asPlatformError(error) });
+      refused.push({ where: item.where, error: asPlatformError(error) });
     }
   }
   return { rows, refused };
 }
 
 interface Item {
+  readonly where: string;
   readonly value?: unknown;
   readonly error?: unknown;
   readonly bytes: number;
 }
 
 function itemsOf(text: string): Item[] {
-  const whole = parsed(text);
+  const whole = parseItem(text, 'row 1');
   if (!whole.error) {
     if (!Array.isArray(whole.value)) return [whole];
-    return whole.value.map((value) => ({ value, bytes: Buffer.byteLength(JSON.stringify(value)) }));
+    return whole.value.map((value, i) => ({
+      where: `row ${i + 1}`,
+      value,
+      bytes: Buffer.byteLength(JSON.stringify(value)),
+    }));
   }
-  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
-  return lines.length > 1 ? lines.map(parsed) : [whole];
+  const lines = text.split('\n').map((line, i) => ({ line: line.trim(), where: `line ${i + 1}` }));
+  const full = lines.filter(({ line }) => line !== '');
+  return full.length > 1 ? full.map(({ line, where }) => parseItem(line, where)) : [whole];
 }
 
-function parsed(text: string): Item {
+/** Parses one row's JSON text; the error is kept beside it. */
+export function parseItem(text: string, where: string): Item {
   const bytes = Buffer.byteLength(text);
   try {
-    return { value: JSON.parse(text), bytes };
+    return { where, value: JSON.parse(text), bytes };
   } catch (error) {
-    return {
-      error: invalid('ROW_MALFORMED', `not JSON: ${(error as Error).message}`, { cause: error }),
-      bytes,
-    };
+    const what = text.trim() === '' ? 'nothing' : (error as Error).message;
+    return { where, error: invalid('ROW_MALFORMED', `not JSON: ${what}`, { cause: error }), bytes };
   }
 }

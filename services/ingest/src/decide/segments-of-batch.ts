@@ -1,4 +1,4 @@
-import { uuidv5 } from '@perennial/kernel';
+import { limits, uuidv5 } from '@perennial/kernel';
 import type { ArrivingRow } from './arriving-row.js';
 import { type Column, groupRows } from './group-rows.js';
 
@@ -56,17 +56,27 @@ function draftsOf(arrivals: readonly Arrival[]): SegmentDraft[] {
   if (!first) return [];
   const { source, kind, producer } = first;
   const sequences = new Map(arrivals.map((arrival) => [arrival.row, arrival.sequence]));
-  return groupRows(arrivals.map((arrival) => arrival.row)).map(({ columns, rows }) => {
-    const numbers = rows.map((row) => sequences.get(row) ?? 0);
-    return {
-      segmentId: uuidv5('segment', source, kind, ...rows.map((row) => row.rowId)),
-      source,
-      kind,
-      producer,
-      columns,
-      rows,
-      sequenceFirst: numbers.reduce((a, b) => Math.min(a, b)),
-      sequenceLast: numbers.reduce((a, b) => Math.max(a, b)),
-    };
-  });
+  const groups = groupRows(arrivals.map((arrival) => arrival.row));
+  return groups.flatMap(({ columns, rows: all }) =>
+    slices(all, limits.segmentRowsMax).map((rows) => {
+      const numbers = rows.map((row) => sequences.get(row) ?? 0);
+      return {
+        segmentId: uuidv5('segment', source, kind, ...rows.map((row) => row.rowId)),
+        source,
+        kind,
+        producer,
+        columns,
+        rows,
+        sequenceFirst: numbers.reduce((a, b) => Math.min(a, b)),
+        sequenceLast: numbers.reduce((a, b) => Math.max(a, b)),
+      };
+    }),
+  );
+}
+
+function slices<T>(items: readonly T[], size: number): (readonly T[])[] {
+  if (items.length <= size) return [items];
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
+    items.slice(i * size, (i + 1) * size),
+  );
 }

@@ -12,6 +12,13 @@ export interface ProducerCredentialsRequest {
   readonly publish: readonly string[];
 }
 
+export interface ProducerCredentials {
+  /** Text of a NATS credentials file. */
+  readonly text: string;
+  /** The public half of the producer's key (`U…`). */
+  readonly publicKey: string;
+}
+
 /**
  * Mints the text of a NATS credentials file. The bus trusts it at once because the account's key has signed it, so
  * nothing has to be changed or restarted there. It holds a new private key and is kept nowhere: hand it out once.
@@ -19,7 +26,9 @@ export interface ProducerCredentialsRequest {
  * The producer may hear nothing but the answers to its own requests (`_INBOX.>`), which JetStream's acknowledgements
  * need.
  */
-export async function mintProducerCredentials(request: ProducerCredentialsRequest): Promise<string> {
+export async function mintProducerCredentials(
+  request: ProducerCredentialsRequest,
+): Promise<ProducerCredentials> {
   const signer = fromSeed(new TextEncoder().encode(request.accountSeed.trim()));
   const user = createUser();
   const isSignedByAccount =
@@ -32,5 +41,5 @@ export async function mintProducerCredentials(request: ProducerCredentialsReques
     payload: -1,
     ...(isSignedByAccount ? {} : { issuer_account: request.accountPublicKey as string }),
   });
-  return new TextDecoder().decode(fmtCreds(jwt, user));
+  return { text: new TextDecoder().decode(fmtCreds(jwt, user)), publicKey: user.getPublicKey() };
 }

@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 test('a minted producer publishes rows and labels of its own, acknowledged, and nothing else', async () => {
-  const credentials = await mintProducerCredentials({
+  const { text: credentials } = await mintProducerCredentials({
     accountSeed: readFileSync(nats.auth?.signingSeedFile as string, 'utf8'),
     name: 'desk',
     publish: ['rows.default.weather.desk', 'labels.default.weather.desk'],
@@ -63,6 +63,6 @@ test('nobody enters without a credential, nor with one signed by a stranger', as
   const stranger = await startNats({ withAuth: true });
   const seed = readFileSync(stranger.auth?.signingSeedFile as string, 'utf8');
   await stranger.stop();
-  const forged = await mintProducerCredentials({ accountSeed: seed, name: 'desk', publish: ['>'] });
+  const { text: forged } = await mintProducerCredentials({ accountSeed: seed, name: 'desk', publish: ['>'] });
   await expect(connectWith(forged)).rejects.toThrow(/authorization/i);
 });

@@ -1,0 +1,38 @@
+import { z } from '@perennial/service';
+
+const GiB = 1024 ** 3;
+
+/** Settings of this service; each is `PERENNIAL_<UPPER_SNAKE>` in the environment. */
+export const settings = {
+  natsPublicUrl: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Where producers reach the bus; told with their credential.'),
+  producerSigningSeedFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('File with the seed that signs the credentials of producers; without it none are made.'),
+  producerAccount: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Public key of the account; needed where the seed is a signing key's and not the account's own.",
+    ),
+  fileBytesMax: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(8 * GiB)
+    .describe(
+      'A published file as it lies in the temporary folder while it is taken; beyond it, send it in parts.',
+    ),
+  waitingMessagesMax: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(100_000)
+    .describe('Messages kept for a source that no system describes yet; further ones become dead letters.'),
+};

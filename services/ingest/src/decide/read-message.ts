@@ -1,0 +1,71 @@
+import { parseArrivalSubject } from '@perennial/contracts';
+import { invalid, PlatformError } from '@perennial/kernel';
+import { readBody } from './read-body.js';
+import type { Arrival } from './segments-of-batch.js';
+
+/** A message of the bus, as far as its rows are concerned. */
+export interface RowsMessage {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly stream: string;
+  readonly sequence: number;
+  /** When the bus stored it, ms since the epoch. */
+  readonly time: number;
+  /** CloudEvents id, else Nats-Msg-Id; undefined where the producer gave none. */
+  readonly givenId: string | undefined;
+}
+
+/** Where a message belongs, before its rows are read. */
+export interface Sender {
+  readonly source: string;
+  readonly kind: 'rows' | 'labels';
+  readonly producer: string;
+  /** Names its row, or with an ordinal its rows. */
+  readonly messageId: string;
+}
+
+/** @throws PlatformError SUBJECT_UNKNOWN, TENANT_UNKNOWN */
+export function senderOf(message: RowsMessage, tenant: string): Sender {
+  const subject = parseArrivalSubject(message.subject);
+  if (!subject) {
+    throw invalid(
+      'SUBJECT_UNKNOWN',
+      `${message.subject}: rows come on rows.<tenant>.<source>.<producer>, labels on labels.<tenant>.<source>.<producer>`,
+    );
+  }
+  if (subject.tenant !== tenant) {
+    throw invalid('TENANT_UNKNOWN', `${message.subject}: the tenant here is "${tenant}"`);
+  }
+  // The time tells apart messages of a stream that was made anew.
+  const messageId = message.givenId ?? `${message.stream}-${message.sequence}-${message.time}`;
+  return { source: subject.source, kind: subject.arrival, producer: subject.producer, messageId };
+}
+
+/** Reads a message's rows; the error, if some were refused, names the first one. The good ones are taken. */
+export function readMessage(
+  message: RowsMessage,
+  sender: Sender,
+  timeColumn: string,
+): { arrivals: Arrival[]; error: PlatformError | undefined } {
+  const { source, kind, producer, messageId } = sender;
+  const idOf = (ordinal: number, count: number) => (count > 1 ? `${messageId}/${ordinal}` : messageId);
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(message.data);
+  } catch {
+    return { arrivals: [], error: invalid('ROW_MALFORMED', 'the message is not UTF-8') };
+  }
+  const { rows, refused } = readBody(text, { timeColumn, idOf });
+  const arrivals = rows.map((row) => ({ source, kind, producer, sequence: message.sequence, row }));
+  const [first] = refused;
+  if (!first) return { arrivals, error: undefined };
+  const more = refused.length > 1 ? ` (and ${refused.length - 1} more)` : '';
+  const error = new PlatformError(
+    first.error.code,
+    'caller',
+    'never',
+    `${first.where}: ${first.error.message}${more}`,
+    first.error.field === undefined ? {} : { field: first.error.field },
+  );
+  return { arrivals, error };
+}

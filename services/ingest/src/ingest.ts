@@ -1,0 +1,73 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { artifactSettings, openArtifacts } from '@perennial/artifacts';
+import type { Frame, Parts, ServiceOptions } from '@perennial/service';
+import { openTables } from '@perennial/tables';
+import { settings } from './config.js';
+import { arrivals } from './handlers/arrivals.js';
+import { systemApplied } from './handlers/system-applied.js';
+import type { ProducerSettings, RpcContext } from './rpc/context.js';
+import { ingestService } from './rpc/ingest-service.js';
+import { countTakeable, type Store } from './store.js';
+import { Waiting } from './waiting.js';
+
+/** One file at a time is converted; a second one waits for the lane. */
+const memoryLimitBytes = 384 * 1024 * 1024;
+
+/** The service as it is started, by its own process or by a test. */
+export const ingest: ServiceOptions<typeof settings> = {
+  name: 'ingest',
+  settings,
+  migrations: new URL('../migrations/', import.meta.url),
+  build,
+};
+
+async function build(frame: Frame<typeof settings>): Promise<Parts> {
+  const { tenant, clock, log, bus } = frame;
+  const db = frame.database.db as unknown as Store;
+  const artifacts = await openArtifacts(artifactSettings());
+  const tables = await openTables({ memoryLimitBytes });
+  const fileTables = await tables.lane();
+  const workDir = await mkdtemp(join(tmpdir(), 'perennial-ingest-'));
+  const waiting = new Waiting({ bus, db, tenant, log });
+  const { waitingMessagesMax, fileBytesMax } = frame.settings;
+  const arriving = { tenant, clock, log, db, artifacts, tables, workDir, waitingMessagesMax };
+  const context: RpcContext = {
+    tenant,
+    clock,
+    log,
+    db,
+    means: { artifacts, tables: fileTables, workDir },
+    fileBytesMax,
+    producerCredentials: producerSettings(frame.settings),
+    transact: (work) => frame.transact((tx, emitFor) => work(tx as unknown as Store, emitFor())),
+  };
+  return {
+    handlers: [
+      arrivals('rows', arriving),
+      arrivals('labels', arriving),
+      systemApplied(tenant, () => waiting.look()),
+    ],
+    services: [ingestService(context)],
+    progress: async () => ({
+      work: [{ kind: 'messages whose source is known by now', count: await countTakeable(db, tenant) }],
+    }),
+    start: () => waiting.start(),
+    stop: async () => {
+      await waiting.stop();
+      await fileTables.close();
+      await tables.close();
+      await rm(workDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function producerSettings({
+  natsPublicUrl,
+  producerSigningSeedFile,
+  producerAccount,
+}: Frame<typeof settings>['settings']): ProducerSettings | undefined {
+  if (natsPublicUrl === undefined || producerSigningSeedFile === undefined) return undefined;
+  return { natsUrl: natsPublicUrl, signingSeedFile: producerSigningSeedFile, account: producerAccount };
+}
