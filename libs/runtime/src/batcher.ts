@@ -1,4 +1,4 @@
-import { PlatformError } from '@perennial/kernel';
+import { PlatformError, unavailable } from '@perennial/kernel';
 import { bytesOf, joinRows, rowsOf, shapeKey, splitRows } from './batch.js';
 import { runtimeLimits } from './limits.js';
 import type { Tensor } from './tensor/tensor.js';
@@ -28,6 +28,8 @@ interface Waiting {
   readonly deadlineAt: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
+  /** How many executors ended while they ran this request, alone or with others. */
+  crashes: number;
 }
 
 export interface BatcherOptions {
@@ -48,6 +50,7 @@ export class Batcher {
   #rows = 0;
   #bytes = 0;
   #inFlight = 0;
+  #isClosed = false;
 
   constructor(options: BatcherOptions) {
     this.#options = options;
@@ -92,11 +95,21 @@ export class Batcher {
         deadlineAt,
         resolve,
         reject,
+        crashes: 0,
       });
       this.#rows += rows;
       this.#bytes += bytes;
       if (wasIdle) this.#options.wake();
     });
+  }
+
+  /** What waits is refused, and what runs is not tried again if it fails. */
+  close(): void {
+    this.#isClosed = true;
+    for (const waiting of this.#queue.splice(0)) {
+      this.#forget(waiting);
+      waiting.reject(unavailable('EXECUTOR_CLOSED', 'the model runtime is stopping; ask again'));
+    }
   }
 
   /** Runs the next batch; resolves, never rejects, when it is answered. */
@@ -128,10 +141,30 @@ export class Batcher {
       });
     } catch (error) {
       this.#options.onBatch?.({ ...told, computeUs: 0, failed: true });
-      if (batch.length === 1) batch[0]?.reject(error);
+      if (isCrash(error) && !this.#isClosed) this.#again(batch, error);
+      else if (batch.length === 1) batch[0]?.reject(error);
       // One bad request must not fail its neighbours: each is tried alone.
       else for (const waiting of batch) await this.#runBatch([waiting], run);
     }
+  }
+
+  /**
+   * An executor ended under these requests; the next one gets each of them alone, so that a request that brings
+   * executors down takes no other with it and is given up after some.
+   */
+  #again(batch: readonly Waiting[], error: unknown): void {
+    const wasIdle = this.#queue.length === 0;
+    const kept = batch.filter((waiting) => {
+      waiting.crashes += 1;
+      if (waiting.crashes > runtimeLimits.crashesMax) waiting.reject(error);
+      return waiting.crashes <= runtimeLimits.crashesMax;
+    });
+    for (const { rows, bytes } of kept) {
+      this.#rows += rows;
+      this.#bytes += bytes;
+    }
+    this.#queue.unshift(...kept);
+    if (wasIdle && kept.length > 0) this.#options.wake();
   }
 
   /** The oldest requests that fit one run and share a shape; those past their deadline are answered here. */
@@ -148,6 +181,8 @@ export class Batcher {
       } else if (
         !first ||
         (this.#options.batchable &&
+          first.crashes === 0 &&
+          waiting.crashes === 0 &&
           waiting.key === first.key &&
           rows + waiting.rows <= runtimeLimits.batchRowsMax)
       ) {
@@ -164,6 +199,10 @@ export class Batcher {
     this.#rows -= waiting.rows;
     this.#bytes -= waiting.bytes;
   }
+}
+
+function isCrash(error: unknown): boolean {
+  return error instanceof PlatformError && /^EXECUTOR_(CRASHED|CLOSED)$/.test(error.code);
 }
 
 function expired(): PlatformError {

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { PlatformError } from '@perennial/kernel';
-import { checkedModel } from './check.js';
+import { invalid, PlatformError } from '@perennial/kernel';
+import { checkModel } from '@perennial/onnx';
 import type { ErrorData, ExecutorAnswer, ExecutorRequest } from './executor-messages.js';
 import { runtimeLimits } from './limits.js';
 import { openModel, type Session } from './session.js';
@@ -48,13 +48,24 @@ async function load(digest: string, bytes: Uint8Array) {
   const before = process.memoryUsage.rss();
   let session = sessions.get(digest);
   if (!session) {
-    await checkedModel(bytes);
-    session = await openModel(bytes, { threads });
+    checkModel(bytes);
+    session = await opened(bytes);
     sessions.set(digest, session);
   }
   const grown = process.memoryUsage.rss() - before;
   const memoryBytes = Math.max(grown, bytes.byteLength, runtimeLimits.sessionBytesMin);
   return { inputs: session.inputs, outputs: session.outputs, memoryBytes };
+}
+
+/** What passed our check may still be refused by the runtime: an operator or type that it does not have. */
+async function opened(bytes: Uint8Array): Promise<Session> {
+  try {
+    return await openModel(bytes, { threads });
+  } catch (cause) {
+    if (cause instanceof PlatformError) throw cause;
+    const text = cause instanceof Error ? cause.message : String(cause);
+    throw invalid('MODEL_UNSUPPORTED', `ONNX Runtime refused the model: ${text.slice(0, 300)}`, { cause });
+  }
 }
 
 /** Output arrays that own their whole buffer move instead of being copied. */

@@ -14,9 +14,11 @@ export class Executors {
   readonly #all: Executor[] = [];
   #free: Executor[] = [];
   readonly #waiting = new Set<Source>();
+  readonly #count: number;
   readonly #threads: number;
   readonly #onExit: (reason: string) => void;
   #turnAsked = false;
+  #isStarted = false;
   #closed = false;
 
   constructor({
@@ -28,12 +30,17 @@ export class Executors {
     threads: number;
     onExit: (reason: string) => void;
   }) {
+    this.#count = count;
     this.#threads = threads;
     this.#onExit = onExit;
-    for (let at = 0; at < count; at++) this.#start();
   }
 
+  /** Started when they are first needed: the engine takes tens of MiB that an idle process does without. */
   get all(): readonly Executor[] {
+    if (!this.#isStarted && !this.#closed) {
+      this.#isStarted = true;
+      for (let at = 0; at < this.#count; at++) this.#start();
+    }
     return this.#all;
   }
 

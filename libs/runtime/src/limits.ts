@@ -10,4 +10,6 @@ export const runtimeLimits = {
   queueBytesMax: 128 * MiB,
   /** Session memory is measured; this stands for what a session takes beyond what was seen growing. */
   sessionBytesMin: 1 * MiB,
+  /** Executors that may end under one request before it is given up; the first may have been a neighbour's fault. */
+  crashesMax: 2,
 } as const;

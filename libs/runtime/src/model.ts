@@ -79,6 +79,10 @@ export class Model implements Source {
     });
   }
 
+  close(): void {
+    this.#batcher.close();
+  }
+
   statistics(pinned: boolean): ModelStatistics {
     return { digest: this.digest, memoryBytes: this.shape.memoryBytes, ...this.#counts, pinned };
   }

@@ -84,6 +84,7 @@ export class Runtime {
   }
 
   async close(): Promise<void> {
+    for (const model of this.#models.values()) model.close();
     await this.#executors.close();
   }
 

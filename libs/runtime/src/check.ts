@@ -1,2 +1,0 @@
-/** placeholder */
-export async function checkedModel(_bytes: Uint8Array): Promise<void> {}
