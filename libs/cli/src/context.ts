@@ -2,9 +2,12 @@ import { loadClientConfig, Perennial } from '@perennial/client';
 import type { Command } from 'commander';
 import { table } from './table.js';
 
+/** A person who has no platform running wants to hear so soon. */
+const cliRetryMs = 500;
+
 /** The platform that this folder or the environment names. */
 export function platform(): Perennial {
-  return new Perennial(loadClientConfig());
+  return new Perennial(loadClientConfig(), { retryMs: cliRetryMs });
 }
 
 /** Prints the answer: as JSON when asked, else as `text` says. */

@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatEventTime, invalid, parseEventTime } from '@perennial/kernel';
-import { openTables, quoteIdentifier, quoteText } from '@perennial/tables';
 
 type Format = 'json' | 'jsonl' | 'csv' | 'parquet';
 
@@ -16,6 +15,9 @@ export async function selectSpan(
   if (format !== 'parquet' && format !== 'csv') {
     throw invalid('SPAN_UNSUPPORTED', '--from and --to work on .parquet and .csv files', { field: 'from' });
   }
+  // The native library takes longer to load than most commands to run.
+  const { openTables, quoteIdentifier, quoteText } = await import('@perennial/tables');
+  const timestamp = (text: string, field: string) => `timestamp ${quoteText(sqlTime(text, field))}`;
   const folder = await mkdtemp(join(tmpdir(), 'perennial-publish-'));
   const path = join(folder, 'span.parquet');
   const reader = format === 'csv' ? 'read_csv' : 'read_parquet';
@@ -34,6 +36,6 @@ export async function selectSpan(
   return { path, format: 'parquet', remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
-function timestamp(text: string, field: string): string {
-  return `timestamp ${quoteText(formatEventTime(parseEventTime(text, field)).replace('T', ' ').replace('Z', ''))}`;
+function sqlTime(text: string, field: string): string {
+  return formatEventTime(parseEventTime(text, field)).replace('T', ' ').replace('Z', '');
 }

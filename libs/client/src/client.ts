@@ -1,9 +1,19 @@
 import type { Readable } from 'node:stream';
 import type { ClientConfig } from './config.js';
 import { RequestError, requestErrorOf } from './request-error.js';
+import { retryMsDefault, tryAgain } from './retry.js';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type Row = Record<string, Json>;
+
+export interface CallOptions {
+  json?: unknown;
+  body?: Uint8Array | string | Readable;
+  contentType?: string;
+  timeoutMs?: number;
+  /** The call may be made twice; reading ones always may. */
+  isRepeatable?: boolean;
+}
 
 export interface PredictOptions {
   timeoutMs?: number;
@@ -42,67 +52,58 @@ export interface WatermarkAnswer {
  */
 export class Perennial {
   readonly #config: ClientConfig;
+  readonly #retryMs: number;
 
-  constructor(config: ClientConfig) {
+  /** `retryMs`: for how long reading calls and predictions are tried again while the gateway cannot be reached. */
+  constructor(config: ClientConfig, { retryMs = retryMsDefault }: { retryMs?: number } = {}) {
     this.#config = { ...config, url: config.url.replace(/\/$/, '') };
+    this.#retryMs = retryMs;
   }
 
   get url(): string {
     return this.#config.url;
   }
 
-  /** Any control route: `path` begins with /v1; answers the JSON body. */
+  /** Any control route: `path` begins with /v1; answers the JSON body. What only reads is tried again. */
   async call<T = unknown>(
     method: 'GET' | 'POST' | 'DELETE',
     path: string,
-    options: {
-      json?: unknown;
-      body?: Uint8Array | string | Readable;
-      contentType?: string;
-      timeoutMs?: number;
-    } = {},
+    options: CallOptions = {},
   ): Promise<T> {
-    const response = await this.open(method, path, options);
-    const text = await response.text();
-    return (text === '' ? {} : JSON.parse(text)) as T;
+    const attempt = async () => {
+      const response = await this.open(method, path, options);
+      const text = await connected(this.#config.url, () => response.text());
+      return (text === '' ? {} : JSON.parse(text)) as T;
+    };
+    return method === 'GET' || options.isRepeatable ? this.#again(attempt) : attempt();
   }
 
-  /** As `call`, but gives the open response, for streams. */
+  #again<T>(attempt: () => Promise<T>): Promise<T> {
+    const isPassing = (thrown: unknown) => thrown instanceof RequestError && thrown.code === 'CONNECTION';
+    return tryAgain(attempt, isPassing, this.#retryMs);
+  }
+
+  /** As `call`, but gives the open response, for streams, and never tries again. */
   async open(
     method: string,
     path: string,
-    options: {
-      json?: unknown;
-      body?: Uint8Array | string | Readable;
-      contentType?: string;
-      timeoutMs?: number;
-      signal?: AbortSignal;
-    } = {},
+    options: CallOptions & { signal?: AbortSignal } = {},
   ): Promise<Response> {
     const headers: Record<string, string> = { authorization: `Bearer ${this.#config.token}` };
     const body = options.json === undefined ? options.body : JSON.stringify(options.json);
     if (options.json !== undefined) headers['content-type'] = 'application/json';
     if (options.contentType) headers['content-type'] = options.contentType;
     const signal = options.signal ?? (options.timeoutMs ? AbortSignal.timeout(options.timeoutMs) : undefined);
-    let response: Response;
-    try {
-      response = await fetch(this.#config.url + path, {
+    const response = await connected(this.#config.url, () =>
+      fetch(this.#config.url + path, {
         method,
         headers,
         ...(body === undefined
           ? {}
           : { body: body as NonNullable<RequestInit['body']>, duplex: 'half' as const }),
         ...(signal ? { signal } : {}),
-      });
-    } catch (thrown) {
-      const cause =
-        thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause.message : String(thrown);
-      throw new RequestError(
-        0,
-        'CONNECTION',
-        `${this.#config.url} does not answer (${cause}); is the platform running?`,
-      );
-    }
+      }),
+    );
     if (!response.ok) throw await requestErrorOf(response);
     return response;
   }
@@ -116,6 +117,8 @@ export class Perennial {
   predict(system: string, rows: Row[], options: PredictOptions = {}): Promise<PredictAnswer> {
     return this.call('POST', `/v1/systems/${encodeURIComponent(system)}/predict`, {
       json: { rows },
+      // A second answer takes nothing away from anybody.
+      isRepeatable: true,
       ...options,
     });
   }
@@ -131,6 +134,8 @@ export class Perennial {
     return this.call('POST', `/v1/sources/${encodeURIComponent(source)}/${kind}?${query}`, {
       body,
       contentType: 'application/octet-stream',
+      // A stream can be read only once.
+      isRepeatable: typeof body === 'string' || body instanceof Uint8Array,
     });
   }
 
@@ -164,5 +169,20 @@ export class Perennial {
           yield JSON.parse(data.map((line) => line.slice(6)).join('\n')) as Record<string, unknown>;
       }
     }
+  }
+}
+
+/** What goes wrong below HTTP, in one form: TIMEOUT where our own time was over, CONNECTION otherwise. */
+async function connected<T>(url: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    const error = thrown as Error;
+    if (error.name === 'TimeoutError') {
+      throw new RequestError(0, 'TIMEOUT', `${url} did not answer in the time that was allowed`);
+    }
+    if (error.name === 'AbortError') throw new RequestError(0, 'ABORTED', 'the call was ended by its caller');
+    const cause = error.cause instanceof Error ? error.cause.message : String(thrown);
+    throw new RequestError(0, 'CONNECTION', `${url} does not answer (${cause}); is the platform running?`);
   }
 }

@@ -1,7 +1,9 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { oip } from '@perennial/contracts';
+import { limits } from '@perennial/kernel';
 import { RequestError } from './request-error.js';
+import { retryMsDefault, tryAgain } from './retry.js';
 
 /** An Open Inference Protocol client over gRPC for one platform. */
 export class GrpcPerennial {
@@ -10,7 +12,13 @@ export class GrpcPerennial {
 
   /** `address` is host:port of the gateway's gRPC door. */
   constructor({ address, token }: { address: string; token: string }) {
-    this.#client = new Client(address, credentials.createInsecure());
+    this.#client = new Client(address, credentials.createInsecure(), {
+      'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
+      'grpc.max_send_message_length': limits.grpcMessageBytesMax,
+      // A gateway that restarts is back in a second; the defaults would let it wait for longer and longer.
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 1_000,
+    });
     this.#metadata.set('authorization', `Bearer ${token}`);
   }
 
@@ -34,7 +42,15 @@ export class GrpcPerennial {
     return new DataView(raw.buffer, raw.byteOffset, raw.byteLength).getFloat64(0, true);
   }
 
+  /** Asks again for some seconds while the gateway cannot be reached. */
   infer(request: oip.ModelInferRequest, timeoutMs = 30_000): Promise<oip.ModelInferResponse> {
+    const deadline = Date.now() + timeoutMs;
+    const isPassing = (thrown: unknown) =>
+      thrown instanceof RequestError && thrown.code === `GRPC_${status.UNAVAILABLE}`;
+    return tryAgain(() => this.#infer(request, deadline), isPassing, Math.min(retryMsDefault, timeoutMs));
+  }
+
+  #infer(request: oip.ModelInferRequest, deadline: number): Promise<oip.ModelInferResponse> {
     return new Promise((resolve, reject) => {
       this.#client.makeUnaryRequest(
         '/inference.GRPCInferenceService/ModelInfer',
@@ -42,7 +58,7 @@ export class GrpcPerennial {
         (bytes: Buffer) => fromBinary(oip.ModelInferResponseSchema, bytes),
         request,
         this.#metadata,
-        { deadline: Date.now() + timeoutMs },
+        { deadline },
         (error: ServiceError | null, response?: oip.ModelInferResponse) => {
           if (error) reject(new RequestError(0, `GRPC_${error.code}`, error.details || error.message));
           else if (response) resolve(response);

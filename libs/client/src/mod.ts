@@ -1,4 +1,5 @@
 export {
+  type CallOptions,
   Perennial,
   type PredictAnswer,
   type PredictOptions,

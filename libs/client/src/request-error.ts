@@ -3,7 +3,7 @@ export class RequestError extends Error {
   constructor(
     /** HTTP status; 0 where no answer came. */
     readonly status: number,
-    /** UPPER_SNAKE code of docs/ERRORS.md, or CONNECTION. */
+    /** UPPER_SNAKE code of docs/ERRORS.md; CONNECTION, TIMEOUT or ABORTED where no answer came. */
     readonly code: string,
     message: string,
     /** The field that was wrong, where one was. */

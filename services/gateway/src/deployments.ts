@@ -66,6 +66,11 @@ export class Deployments {
     return this.#serving.get(system);
   }
 
+  /** The epoch that is served; -1 where nothing is. */
+  epoch(system: string): bigint {
+    return this.#serving.get(system)?.deployment.epoch ?? -1n;
+  }
+
   systemApplied({ system, specJson }: SystemApplied): void {
     this.#sources.set(system, systemSource(specJson));
     this.#changed();
@@ -75,8 +80,8 @@ export class Deployments {
   updated(deployment: DeploymentUpdated): void {
     const { system } = deployment;
     if (!replaces(deployment, this.#newest.get(system))) return;
-    this.#newest.set(system, deployment);
     const source = systemSource(deployment.specJson);
+    this.#newest.set(system, deployment);
     if (!this.#sources.has(system)) this.#sources.set(system, source);
     void this.#switchTo({ deployment, source });
   }
@@ -94,11 +99,7 @@ export class Deployments {
     const serving = this.#serving.get(system);
     if (serving) return serving;
     if (this.#isCaughtUp && !this.#sources.has(system)) {
-      throw notFound(
-        'SYSTEM_NOT_FOUND',
-        `Request for unknown model: '${system}' is not found; GET /v1/systems lists what there is`,
-        { field: 'system' },
-      );
+      throw unknownSystem(system);
     }
     throw new PlatformError(
       'SYSTEM_NOT_SERVING',
@@ -111,7 +112,7 @@ export class Deployments {
 
   /** Whether this epoch or a later one is served, within the given time. */
   async serves(system: string, epoch: bigint, withinMs: number): Promise<boolean> {
-    const isServed = () => (this.#serving.get(system)?.deployment.epoch ?? -1n) >= epoch;
+    const isServed = () => this.epoch(system) >= epoch;
     await this.#until(isServed, performance.now() + withinMs);
     return isServed();
   }
@@ -155,4 +156,13 @@ export class Deployments {
       this.#watchers.add(look);
     });
   }
+}
+
+/** In the words that clients of the Open Inference Protocol look for. */
+export function unknownSystem(system: string): PlatformError {
+  return notFound(
+    'SYSTEM_NOT_FOUND',
+    `Request for unknown model: '${system}' is not found; GET /v1/systems lists what there is`,
+    { field: 'system' },
+  );
 }

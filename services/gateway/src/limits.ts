@@ -8,23 +8,44 @@ export const gatewayLimits = {
   predictTimeoutMsMax: 60_000,
   /** How often one request is sent to a replica: it may lose it twice to kills; a third loss looks like the request's fault. */
   sendsMax: 3,
+  resendDelayMs: 100,
   reconnectDelayMsMin: 25,
   reconnectDelayMsMax: 500,
   /** Predictions told but not yet acknowledged by the bus, and requests in hand; about 2 KiB each. */
   spooledPredictionsMax: 10_000,
   /** Publishes that wait for their acknowledgement at the same time. */
   publishesInFlightMax: 256,
-  publishTimeoutMs: 5_000,
+  /** After a restart of the bus its acknowledgements never come; then the event is published again. */
+  publishTimeoutMs: 2_000,
   publishRetryDelayMsMax: 2_000,
   /** Rows of one request that its prediction event keeps; shadows answer these. */
   recordedRowsMax: 32,
   /** A prediction event; the stream takes 256 KiB with headers. */
   predictionBytesMax: 192 * 1024,
   /** Rollback and promote answer when this gateway serves the new routes, or after this. */
-  switchWaitMs: 2_000,
+  switchWaitMs: 1_500,
   /** A body of tensors; binary rows are small, and one body is held in memory. */
   tensorBodyBytesMax: 64 * MiB,
   controlBodyBytesMax: 4 * MiB,
   /** Long poll of the watermark; proxies in between give up after 60 s. */
   watermarkWaitMsMax: 55_000,
+  /** Between two looks whether everything is settled: one costs some ms of every service. */
+  settlePauseMsMin: 5,
+  settlePauseMsMax: 25,
+  /** One try at featurize; a try that hangs on a connection of a killed database is given up for the next. */
+  featuresAttemptMsMax: 4_000,
+  /** A replica fetches a model, verifies and opens it; a large one takes some seconds. */
+  loadTimeoutMs: 60_000,
+  /** Exports, repairs and full checks of the log go through all data. */
+  exportTimeoutMs: 10 * 60_000,
+  /** A file of rows on its way in; ingest answers when all of them are durable. */
+  uploadTimeoutMs: 30 * 60_000,
+  /** Events on their way to one follower that reads slowly; past it the follower is cut off. */
+  followerBytesMax: 4 * MiB,
+  /** Followers see a comment this often, so that proxies and they themselves know that the stream lives. */
+  followerHeartbeatMs: 15_000,
+  /** Requests in hand when the gateway stops; the whole service has 10 s to drain. */
+  doorsDrainMs: 3_000,
+  /** How long a stopping gateway waits for the bus to take its last prediction events. */
+  spoolDrainMs: 3_000,
 } as const;

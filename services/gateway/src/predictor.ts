@@ -13,10 +13,12 @@ import {
 import { choose, routeOfVersion, routingKey } from './decide/route.js';
 import { absentInputs, columnsOf, rowsOfColumns } from './decide/shape-rows.js';
 import { placeOfRow } from './decide/system-source.js';
+import { pickOutputs } from './decide/tensor-body.js';
 import type { Deployments, Serving } from './deployments.js';
 import type { PredictionSpool } from './effects/prediction-spool.js';
 import type { Replica } from './effects/replica.js';
 import { gatewayLimits } from './limits.js';
+import { versionNotFound } from './model-metadata.js';
 import { Recording, type ShapedRow } from './recording.js';
 
 /** The features that the platform keeps, in the order of the rows. */
@@ -45,7 +47,14 @@ export interface RowsAsk extends Ask {
 
 export interface TensorsAsk extends Ask {
   readonly version: string;
-  readonly body: () => Promise<{ inputs: Tensor[]; eventTime: string | undefined }>;
+  readonly body: () => Promise<TensorsBody>;
+}
+
+export interface TensorsBody {
+  readonly inputs: readonly Tensor[];
+  /** Empty: all outputs. */
+  readonly outputNames: readonly string[];
+  readonly eventTime: string | undefined;
 }
 
 export interface PredictedRow {
@@ -59,7 +68,7 @@ export interface PredictedRow {
 export interface PredictedTensors {
   readonly predictionId: string;
   readonly version: number;
-  readonly outputs: Tensor[];
+  readonly outputs: readonly Tensor[];
 }
 
 /** Answers predictions, whatever they came over. Every admitted request of a known system ends in one event. */
@@ -80,30 +89,25 @@ export class Predictor {
       const { predictionId } = recording.message;
       const nameOf = (at: number) => (rows.length === 1 ? predictionId : `${predictionId}/${at}`);
       const choices = rows.map((row, at) => this.#choice(serving, { ...row, predictionId: nameOf(at) }));
-      this.#mirror(
-        recording,
-        serving,
+      const columnsAt = (members: readonly number[]) =>
         columnsOf(
           serving.deployment.inputs,
-          rows.map(({ features }) => features),
-        ),
-        ask,
-      );
+          members.map((at) => (rows[at] as ShapedRow).features),
+        );
+      const all = columnsAt(rows.map((_, at) => at));
+      this.#mirror(recording, serving, all, ask);
       const predicted: PredictedRow[] = [];
       await Promise.all(
         [...groupBy(choices)].map(async ([route, members]) => {
-          const columns = columnsOf(
-            serving.deployment.inputs,
-            members.map((at) => (rows[at] as ShapedRow).features),
-          );
+          const columns = members.length === rows.length ? all : columnsAt(members);
           const values = valuesOf(await this.#run(serving, route, columns, ask.deadlineAt));
           members.forEach((at, position) => {
-            const value = values[position] ?? Number.NaN;
-            recording.answer(at, route, { value, served: true });
             const { features, provided } = rows[at] as ShapedRow;
+            const prediction = values[position] ?? Number.NaN;
+            recording.answer(at, route, { value: prediction, served: true });
             predicted[at] = {
               predictionId: nameOf(at),
-              prediction: value,
+              prediction,
               version: route.version,
               features,
               provided,
@@ -118,7 +122,7 @@ export class Predictor {
   /** As predictRows for tensors; one version answers the whole request. */
   predictTensors(ask: TensorsAsk): Promise<PredictedTensors> {
     return this.#recorded(ask, async (recording) => {
-      const { inputs, eventTime } = await ask.body();
+      const { inputs, outputNames, eventTime } = await ask.body();
       const serving = await this.#find(ask, recording);
       const { columns, first } = await this.#columns(serving, inputs, eventTime, ask, recording);
       const { predictionId } = recording.message;
@@ -127,16 +131,13 @@ export class Predictor {
           ? this.#choice(serving, { eventTimeMs: first?.eventTimeMs, key: first?.key ?? {}, predictionId })
           : routeOfVersion(serving.deployment, ask.version);
       if (!route) {
-        throw invalid(
-          'VERSION_NOT_FOUND',
-          `Request for unknown model: '${ask.system}' version ${ask.version} is not found; ` +
-            `served are ${serving.deployment.routes.map(({ version }) => version).join(', ')}`,
-          { field: 'model_version' },
-        );
+        const served = serving.deployment.routes.map(({ version }) => String(version));
+        throw versionNotFound(ask.system, ask.version, served);
       }
       if (ask.version === '') this.#mirror(recording, serving, columns, ask);
-      const outputs = await this.#run(serving, route, columns, ask.deadlineAt);
-      const values = valuesOf(outputs);
+      const all = await this.#run(serving, route, columns, ask.deadlineAt);
+      const outputs = pickOutputs(all, outputNames, ask.system);
+      const values = valuesOf(all);
       recording.message.rows.forEach((_, at) => {
         recording.answer(at, route, { value: values[at] ?? Number.NaN, served: true });
       });

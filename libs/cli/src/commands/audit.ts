@@ -1,11 +1,20 @@
 import type { Command } from 'commander';
 import { listing, platform, print } from '../context.js';
+import { withProgress } from '../progress.js';
 
 interface Step {
   text?: string;
   event_type?: string;
   occurred_at?: string;
   depth?: number;
+}
+
+interface Verified {
+  verified?: boolean;
+  entries?: string;
+  root_base64?: string;
+  checkpoint?: string;
+  problems?: string[];
 }
 
 export function auditCommands(root: Command): void {
@@ -50,19 +59,26 @@ export function auditCommands(root: Command): void {
     .command('verify')
     .description('recompute the whole tree and compare it with the signed checkpoint')
     .action(async (_options: unknown, command: Command) => {
-      const answer = await platform().call<{
-        verified?: boolean;
-        entries?: string;
-        root_base64?: string;
-        checkpoint?: string;
-        problems?: string[];
-      }>('GET', '/v1/audit/verify');
+      const answer = await withProgress(
+        () => 'the tree is recomputed',
+        () => platform().call<Verified>('GET', '/v1/audit/verify'),
+      );
       print(command, answer, () =>
         answer.verified
           ? `verified: ${answer.entries} entries, root ${answer.root_base64}\n\n${answer.checkpoint ?? ''}`.trimEnd()
           : `NOT verified:\n${(answer.problems ?? []).map((problem) => `  ${problem}`).join('\n')}`,
       );
       if (!answer.verified) process.exitCode = 1;
+    });
+  audit
+    .command('checkpoint')
+    .description('the signed checkpoint of the log and the key to check it with')
+    .action(async (_options: unknown, command: Command) => {
+      const answer = await platform().call<{ checkpoint?: string; verifier_key?: string }>(
+        'GET',
+        '/v1/audit/checkpoint',
+      );
+      print(command, answer, () => `${answer.checkpoint ?? ''}\n${answer.verifier_key ?? ''}`);
     });
   audit
     .command('proof <event-id>')

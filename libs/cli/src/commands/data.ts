@@ -4,6 +4,7 @@ import { extname } from 'node:path';
 import { invalid } from '@perennial/kernel';
 import type { Command } from 'commander';
 import { listing, platform, print, text, whoAsks } from '../context.js';
+import { withProgress } from '../progress.js';
 import { selectSpan } from '../select-span.js';
 
 const formats = {
@@ -51,14 +52,21 @@ async function publishFile(kind: 'rows' | 'labels', file: string, options: Publi
   const format = formats[extname(file).toLowerCase() as keyof typeof formats];
   if (!format)
     throw invalid('FORMAT_UNKNOWN', `${file}: send .csv, .json, .jsonl or .parquet`, { field: 'file' });
-  if (!(await stat(file).catch(() => undefined)))
+  if (!(await stat(file).catch(() => undefined))?.isFile())
     throw invalid('FILE_UNREADABLE', `cannot read ${file}`, { field: 'file' });
   const selected = await selectSpan(file, format, options);
   try {
-    return await platform().publish(options.source, kind, createReadStream(selected.path), {
-      producer: options.producer,
-      format: selected.format,
-    });
+    const { size } = await stat(selected.path);
+    const content = createReadStream(selected.path);
+    const percent = () => Math.floor((100 * content.bytesRead) / Math.max(1, size));
+    return await withProgress(
+      () => (content.bytesRead < size ? `${file}: ${percent()} % sent` : `${file}: sent; is made durable`),
+      () =>
+        platform().publish(options.source, kind, content, {
+          producer: options.producer,
+          format: selected.format,
+        }),
+    );
   } finally {
     await selected.remove();
   }
@@ -91,14 +99,18 @@ function predictCommand(root: Command): void {
 }
 
 function parseRow(row: string): Record<string, never> {
+  let parsed: unknown;
   try {
-    return JSON.parse(row) as Record<string, never>;
+    parsed = JSON.parse(row);
   } catch (cause) {
     throw invalid('ROW_MALFORMED', `the row is no JSON: ${text((cause as Error).message)}`, {
       cause,
       field: 'row',
     });
   }
+  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
+    return parsed as Record<string, never>;
+  throw invalid('ROW_MALFORMED', 'the row must be a JSON object of columns', { field: 'row' });
 }
 
 function quarantineCommands(root: Command): void {
@@ -149,29 +161,34 @@ function quarantineCommands(root: Command): void {
       ) => {
         if (!id && !options.source)
           throw invalid('QUARANTINE_UNNAMED', 'name an entry or a --source', { field: 'source' });
-        const answer = await platform().call<{
-          entries?: number;
-          rows_repaired?: number;
-          rows_still_held?: number;
-          findings?: { evidence?: string }[];
-        }>('POST', '/v1/quarantine/repair', {
-          json: {
-            quarantine_id: id,
-            source: options.source,
-            producer: options.producer,
-            column: options.column,
-            expression: options.expression,
-            repaired_by: whoAsks(),
-          },
-        });
-        print(command, answer, () => {
-          const why = answer.findings?.[0]?.evidence
-            ? `; still held because: ${answer.findings[0].evidence}`
-            : '';
-          return `${answer.rows_repaired ?? 0} rows repaired in ${answer.entries ?? 0} entries, ${answer.rows_still_held ?? 0} still held${why}`;
-        });
+        const json = {
+          quarantine_id: id,
+          source: options.source,
+          producer: options.producer,
+          column: options.column,
+          expression: options.expression,
+          repaired_by: whoAsks(),
+        };
+        const answer = await withProgress(
+          () => 'rows are repaired and verified again',
+          () => platform().call<Repaired>('POST', '/v1/quarantine/repair', { json }),
+        );
+        print(command, answer, () => repairedText(answer));
       },
     );
+}
+
+interface Repaired {
+  entries?: number;
+  rows_repaired?: number;
+  rows_still_held?: number;
+  findings?: { evidence?: string }[];
+}
+
+function repairedText({ entries, rows_repaired, rows_still_held, findings }: Repaired): string {
+  const evidence = findings?.[0]?.evidence;
+  const why = evidence ? `; still held because: ${evidence}` : '';
+  return `${rows_repaired ?? 0} rows repaired in ${entries ?? 0} entries, ${rows_still_held ?? 0} still held${why}`;
 }
 
 function entryRow(entry: Record<string, unknown>): Record<string, unknown> {

@@ -1,3 +1,4 @@
+import { isName } from '@perennial/contracts';
 import { invalid } from '@perennial/kernel';
 import type { Command } from 'commander';
 import { listing, platform, print, whoAsks } from '../context.js';
@@ -37,7 +38,7 @@ export function modelCommands(root: Command): void {
     .command('show <reference>')
     .description('show a version, for example seattle-temperature@champion or seattle-temperature@3')
     .action(async (reference: string, _options: unknown, command: Command) => {
-      const { system, version } = splitReference(reference);
+      const { system, version } = splitReference(reference, { otherwise: 'champion' });
       const answer = await platform().call<Record<string, unknown>>(
         'GET',
         `${path(system)}/models/${encodeURIComponent(version)}`,
@@ -117,10 +118,13 @@ interface Move {
   from_version?: number;
   to_version?: number;
   epoch?: string;
+  /** False where the gateway still loads what it will serve. */
+  served?: boolean;
 }
 
 function moveText(system: string, move: Move): string {
-  return `${system}: champion moved from version ${move.from_version ?? 0} to ${move.to_version ?? 0} (epoch ${move.epoch ?? 0})`;
+  const served = move.served === false ? '; it is served as soon as it is loaded' : '';
+  return `${system}: champion moved from version ${move.from_version ?? 0} to ${move.to_version ?? 0} (epoch ${move.epoch ?? 0})${served}`;
 }
 
 function modelRow(model: Model): Record<string, unknown> {
@@ -143,14 +147,19 @@ function path(system: string): string {
   return `/v1/systems/${encodeURIComponent(system)}`;
 }
 
-/** `name@3` or `name@champion`; without `@` the champion is meant. */
-function splitReference(reference: string): { system: string; version: string } {
-  const [system, version = 'champion', ...rest] = reference.split('@');
-  if (!system || rest.length)
-    throw invalid(
-      'REFERENCE_INVALID',
-      `"${reference}" is no model reference; write name@3 or name@champion`,
-      { field: 'reference' },
-    );
-  return { system, version };
+/**
+ * `name@3` or `name@champion`. Without `@` the champion is meant, where a version need not be chosen.
+ *
+ * @throws PlatformError REFERENCE_INVALID
+ */
+export function splitReference(
+  reference: string,
+  { otherwise }: { otherwise?: string } = {},
+): { system: string; version: string } {
+  const [system, version = otherwise, ...rest] = reference.split('@');
+  if (system && version && rest.length === 0 && isName(system) && /^[a-z0-9_-]+$/.test(version))
+    return { system, version };
+  throw invalid('REFERENCE_INVALID', `"${reference}" is no model reference; write name@3 or name@champion`, {
+    field: 'reference',
+  });
 }

@@ -143,6 +143,17 @@ export class Replica {
   #answered({ sequence, outcome }: ServeResponse): void {
     const pending = this.#pending.get(sequence);
     if (!pending) return;
+    if (
+      outcome.case === 'error' &&
+      passing.test(outcome.value.code) &&
+      pending.sends < gatewayLimits.sendsMax
+    ) {
+      // Not at once: what is in the way needs a moment to pass.
+      setTimeout(() => {
+        if (this.#pending.has(sequence)) this.#send(pending);
+      }, gatewayLimits.resendDelayMs);
+      return;
+    }
     this.#settle(sequence, pending);
     if (outcome.case === 'response') pending.resolve(outcome.value);
     else if (outcome.case === 'error') pending.reject(errorOf(outcome.value.code, outcome.value.message));
@@ -165,6 +176,9 @@ export class Replica {
     );
   }
 }
+
+/** What a replica meets while it stops, or while the artifact store restarts. */
+const passing = /^(EXECUTOR_|ARTIFACT_)|_UNAVAILABLE$/;
 
 /** What the caller did wrong stays the caller's; anything else may go well later. */
 function errorOf(code: string, message: string): PlatformError {

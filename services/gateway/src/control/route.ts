@@ -1,0 +1,120 @@
+import {
+  type DescMessage,
+  fromJson,
+  type JsonObject,
+  type JsonValue,
+  type MessageShape,
+  toJson,
+} from '@bufbuild/protobuf';
+import { isName } from '@perennial/contracts';
+import { invalid } from '@perennial/kernel';
+import type { Caller, Role } from '../decide/access.js';
+import { parseJson } from '../http/read-body.js';
+
+/** A control request after authentication; names in `params` have been checked. */
+export interface ControlRequest {
+  readonly caller: Caller;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string | undefined>>;
+  readonly text: string;
+  /** Aborted when the client goes away or the gateway stops. */
+  readonly signal: AbortSignal;
+}
+
+/** One route of the control plane, as data: who may use it, and what it answers as JSON. */
+export interface ControlRoute {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly role: Role;
+  readonly answer: (request: ControlRequest) => Promise<unknown>;
+}
+
+/** ProtoJSON with the names of the .proto files; defaults are written, so that clients need not know them. */
+export function jsonOf<D extends DescMessage>(schema: D, message: MessageShape<D>): JsonObject {
+  return toJson(schema, message, { useProtoFieldName: true, alwaysEmitImplicit: true }) as JsonObject;
+}
+
+/**
+ * A request message out of the body; what the path and the token say wins over it.
+ *
+ * @throws PlatformError BODY_INVALID, naming the field
+ */
+export function messageOf<D extends DescMessage>(
+  schema: D,
+  request: ControlRequest,
+  fixed: JsonObject = {},
+  required: readonly string[] = [],
+): MessageShape<D> {
+  const body = { ...bodyObject(request.text), ...fixed };
+  for (const name of required) {
+    if (body[name] === undefined || body[name] === '')
+      throw wrong(name, `${name} is missing; send it as a text`);
+  }
+  try {
+    return fromJson(schema, body, { ignoreUnknownFields: false });
+  } catch (cause) {
+    const { field, reason } = readable((cause as Error).message);
+    throw wrong(field, `${field} ${reason}`, cause);
+  }
+}
+
+/** @throws PlatformError BODY_MALFORMED, BODY_INVALID */
+export function bodyObject(text: string): Record<string, JsonValue> {
+  if (text.trim() === '') return {};
+  const body = parseJson(text);
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw wrong('body', 'the body must be a JSON object');
+  return body as Record<string, JsonValue>;
+}
+
+/** Who asks, for the audit trail: whom the body names, else whose token it is. */
+export function askedBy(request: ControlRequest, field: string): JsonObject {
+  const named = bodyObject(request.text)[field];
+  return { [field]: typeof named === 'string' && named !== '' ? named : request.caller.name };
+}
+
+/** The library's words name the message and the field: `cannot decode field perennial.v1.X.reason from JSON: …`. */
+function readable(message: string): { field: string; reason: string } {
+  const unknown = /key "([^"]*)" is unknown/.exec(message);
+  if (unknown)
+    return { field: unknown[1] ?? '', reason: 'is not known here; leave it out or correct the name' };
+  const known = /field \S*\.([a-z_0-9]+) from JSON: (.*)$/is.exec(message);
+  return { field: known?.[1] ?? 'body', reason: `is wrong: ${known?.[2] ?? message}` };
+}
+
+function wrong(field: string, message: string, cause?: unknown) {
+  return invalid('BODY_INVALID', message, { field, cause });
+}
+
+/**
+ * Refuses what is no name before it can become a path, a subject or a key.
+ *
+ * @throws PlatformError NAME_INVALID
+ */
+export function checkName(field: string, text: string): string {
+  if (isName(text)) return text;
+  throw invalid(
+    'NAME_INVALID',
+    `${field} must be 1 to 64 characters of a-z, 0-9, "-" and "_", beginning with a letter or digit; got ${JSON.stringify(text.slice(0, 80))}`,
+    { field },
+  );
+}
+
+/**
+ * A whole number out of the query.
+ *
+ * @throws PlatformError QUERY_INVALID
+ */
+export function numberOf(
+  query: ControlRequest['query'],
+  name: string,
+  { fallback, max }: { fallback: number; max: number },
+): number {
+  const text = query[name];
+  if (text === undefined || text === '') return fallback;
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 0) return Math.min(value, max);
+  throw invalid('QUERY_INVALID', `${name} must be a whole number of 0 or more, got "${text}"`, {
+    field: name,
+  });
+}

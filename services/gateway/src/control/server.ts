@@ -1,0 +1,156 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { SegmentKind } from '@perennial/contracts';
+import { asPlatformError, invalid, notFound } from '@perennial/kernel';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { allow, type Caller } from '../decide/access.js';
+import type { EventFeed } from '../effects/event-feed.js';
+import type { Peers } from '../effects/peers.js';
+import { headersOf, problemDocument, sendProblem } from '../http/answer.js';
+import { gatewayLimits } from '../limits.js';
+import { publishArrivals } from './arrivals.js';
+import { streamEvents } from './event-stream.js';
+import { type ControlRequest, type ControlRoute, checkName } from './route.js';
+
+export interface ControlOptions {
+  readonly routes: readonly ControlRoute[];
+  readonly peers: Peers;
+  readonly feed: EventFeed;
+  /** Aborted when the gateway stops: waiting requests answer then. */
+  readonly stopping: AbortSignal;
+  readonly onError: (error: unknown, path: string) => void;
+}
+
+/** Answers a request of somebody who is known. */
+export type ControlHandler = (request: IncomingMessage, response: ServerResponse, caller: Caller) => void;
+
+/** Parts of a path that stand for a thing with a name; an id is bounded in length alone. */
+const namedParams = new Set(['system', 'source', 'service']);
+const idLengthMax = 128;
+
+/** The control plane: every route under /v1 but predictions. */
+export async function controlHandler(options: ControlOptions): Promise<ControlHandler> {
+  const callers = new WeakMap<IncomingMessage, Caller>();
+  const open = new Set<AbortController>();
+  options.stopping.addEventListener('abort', () => {
+    for (const controller of open) controller.abort();
+  });
+  const app = fastify({
+    bodyLimit: gatewayLimits.controlBodyBytesMax,
+    maxParamLength: idLengthMax * 3,
+    return503OnClosing: false,
+  });
+  app.setErrorHandler((thrown, request, reply) => {
+    const error = platformErrorOf(thrown);
+    if (error.fault === 'us') options.onError(error, request.url);
+    return sendError(reply, error);
+  });
+  app.setNotFoundHandler((request) => {
+    throw notFound(
+      'ROUTE_NOT_FOUND',
+      `there is no ${request.method} ${request.url.split('?')[0]}; see the README of services/gateway for the routes`,
+    );
+  });
+  const contextOf = (request: FastifyRequest, reply: FastifyReply): Omit<ControlRequest, 'text'> => {
+    const caller = callers.get(request.raw);
+    if (!caller) throw new Error('a request reached the control plane without a caller');
+    const controller = new AbortController();
+    open.add(controller);
+    reply.raw.once('close', () => {
+      open.delete(controller);
+      controller.abort();
+    });
+    return { caller, ...partsOf(request), signal: controller.signal };
+  };
+  // The body's form is the route's business: JSON mostly, and one system.yaml.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  for (const { method, path, role, answer } of options.routes) {
+    app.route({
+      method,
+      url: path,
+      handler: async (request, reply) => {
+        const context = contextOf(request, reply);
+        allow(context.caller, role);
+        const text = typeof request.body === 'string' ? request.body : '';
+        reply.header('content-type', 'application/json');
+        return JSON.stringify(await answer({ ...context, text }));
+      },
+    });
+  }
+  streamRoutes(app, options, contextOf);
+  await app.ready();
+  return (request, response, caller) => {
+    callers.set(request, caller);
+    app.routing(request, response);
+  };
+}
+
+/** Routes whose bodies or answers are streams. */
+function streamRoutes(
+  app: FastifyInstance,
+  { peers, feed, onError }: ControlOptions,
+  contextOf: (request: FastifyRequest, reply: FastifyReply) => Omit<ControlRequest, 'text'>,
+): void {
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+    for (const [path, kind] of [
+      ['rows', SegmentKind.ROWS],
+      ['labels', SegmentKind.LABELS],
+    ] as const) {
+      scope.post(`/v1/sources/:source/${path}`, async (request, reply) => {
+        const answer = await publishArrivals(peers.ingest, kind, contextOf(request, reply), request.raw);
+        reply.header('content-type', 'application/json');
+        return JSON.stringify(answer);
+      });
+    }
+  });
+  app.get('/v1/events', async (request, reply) => {
+    const context = contextOf(request, reply);
+    allow(context.caller, 'admin');
+    reply.hijack();
+    try {
+      await streamEvents({ feed, audit: peers.audit }, context, reply.raw);
+    } catch (thrown) {
+      if (asPlatformError(thrown).fault === 'us') onError(thrown, request.url);
+      sendProblem(reply.raw, thrown);
+    }
+  });
+}
+
+function partsOf(request: FastifyRequest): Pick<ControlRequest, 'params' | 'query'> {
+  const params = request.params as Record<string, string>;
+  for (const [name, value] of Object.entries(params)) {
+    if (namedParams.has(name)) checkName(name, value);
+    else if (value.length > idLengthMax)
+      throw invalid('NAME_INVALID', `${name} must have at most ${idLengthMax} characters`, { field: name });
+  }
+  const query: Record<string, string | undefined> = {};
+  for (const [name, value] of Object.entries(request.query as Record<string, unknown>)) {
+    query[name] = Array.isArray(value) ? String(value.at(-1)) : String(value);
+  }
+  return { params, query };
+}
+
+function sendError(reply: FastifyReply, thrown: unknown): FastifyReply {
+  const { error, status, body } = problemDocument(thrown);
+  return reply
+    .code(status)
+    .headers({ 'content-type': 'application/problem+json', ...headersOf(error, status) })
+    .send(body);
+}
+
+/** Fastify's own refusals (a body too large, a broken path) are the caller's. */
+function platformErrorOf(thrown: unknown) {
+  const { statusCode, message } = thrown as { statusCode?: number; message?: string };
+  const error = asPlatformError(thrown);
+  if (error.code !== 'INTERNAL' || statusCode === undefined || statusCode >= 500) return error;
+  if (statusCode === 413) {
+    return invalid(
+      'BODY_TOO_LARGE',
+      `the body is larger than the ${gatewayLimits.controlBodyBytesMax} bytes that this route takes`,
+      { field: 'body' },
+    );
+  }
+  return invalid('REQUEST_INVALID', message ?? 'the request is malformed', { cause: thrown });
+}

@@ -1,0 +1,214 @@
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import {
+  AddShadowRequestSchema,
+  AddShadowResponseSchema,
+  ApplySystemResponseSchema,
+  ExportFeaturesResponseSchema,
+  GetModelResponseSchema,
+  GetQualityResponseSchema,
+  GetSystemResponseSchema,
+  ListDatasetsResponseSchema,
+  ListModelsResponseSchema,
+  ListReportsResponseSchema,
+  ListReviewsResponseSchema,
+  ListRunsResponseSchema,
+  ListSystemsResponseSchema,
+  PromoteRequestSchema,
+  PromoteResponseSchema,
+  RemoveShadowRequestSchema,
+  RemoveShadowResponseSchema,
+  ResumeRequestSchema,
+  ResumeResponseSchema,
+  RetrainRequestSchema,
+  RetrainResponseSchema,
+  RollbackRequestSchema,
+  RollbackResponseSchema,
+} from '@perennial/contracts';
+import { invalid, parseEventTime } from '@perennial/kernel';
+import type { Deployments } from '../deployments.js';
+import type { Peers } from '../effects/peers.js';
+import { gatewayLimits } from '../limits.js';
+import {
+  askedBy,
+  bodyObject,
+  type ControlRequest,
+  type ControlRoute,
+  jsonOf,
+  messageOf,
+  numberOf,
+} from './route.js';
+
+interface Needs {
+  readonly peers: Peers;
+  readonly deployments: Deployments;
+}
+
+/** Systems, their models, and everything that is asked of one system. */
+export function systemRoutes(needs: Needs): ControlRoute[] {
+  return [...registryRoutes(needs), ...moveRoutes(needs), ...knowledgeRoutes(needs)];
+}
+
+function registryRoutes({ peers: { registry } }: Needs): ControlRoute[] {
+  return [
+    {
+      method: 'POST',
+      path: '/v1/systems',
+      role: 'admin',
+      answer: async ({ text, query, caller }) => {
+        if (text.trim() === '')
+          throw invalid('BODY_INVALID', 'the body must be the text of a system.yaml', { field: 'body' });
+        const dryRun = query['dry-run'] === 'true';
+        const answer = await registry.applySystem({ specYaml: text, dryRun, appliedBy: caller.name });
+        return jsonOf(ApplySystemResponseSchema, answer);
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/systems',
+      role: 'client',
+      answer: async () => jsonOf(ListSystemsResponseSchema, await registry.listSystems({})),
+    },
+    {
+      method: 'GET',
+      path: '/v1/systems/:system',
+      role: 'client',
+      answer: async ({ params }) =>
+        jsonOf(GetSystemResponseSchema, await registry.getSystem({ system: params['system'] ?? '' })),
+    },
+    {
+      method: 'GET',
+      path: '/v1/systems/:system/models',
+      role: 'client',
+      answer: async ({ params }) =>
+        jsonOf(ListModelsResponseSchema, await registry.listModels({ system: params['system'] ?? '' })),
+    },
+    {
+      method: 'GET',
+      path: '/v1/systems/:system/models/:reference',
+      role: 'client',
+      answer: async ({ params }) =>
+        jsonOf(
+          GetModelResponseSchema,
+          await registry.getModel({ system: params['system'] ?? '', reference: params['reference'] ?? '' }),
+        ),
+    },
+  ];
+}
+
+/** What changes the deployment answers when this gateway serves the change, so that the next request meets it. */
+function moveRoutes({ peers: { registry }, deployments }: Needs): ControlRoute[] {
+  const asked = (request: ControlRequest) => ({
+    system: request.params['system'] ?? '',
+    ...askedBy(request, 'requested_by'),
+  });
+  const served = async (request: ControlRequest, answer: object, epoch: bigint) => ({
+    ...answer,
+    served: await deployments.serves(request.params['system'] ?? '', epoch, gatewayLimits.switchWaitMs),
+  });
+  return [
+    {
+      method: 'POST',
+      path: '/v1/systems/:system/rollback',
+      role: 'admin',
+      answer: async (request) => {
+        const answer = await registry.rollback(messageOf(RollbackRequestSchema, request, asked(request)));
+        return served(request, jsonOf(RollbackResponseSchema, answer), answer.epoch);
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/systems/:system/promote',
+      role: 'admin',
+      answer: async (request) => {
+        const message = messageOf(PromoteRequestSchema, request, asked(request), ['reference']);
+        const answer = await registry.promote(message);
+        return served(request, jsonOf(PromoteResponseSchema, answer), answer.epoch);
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/systems/:system/shadows',
+      role: 'admin',
+      answer: async (request) => {
+        const message = messageOf(AddShadowRequestSchema, request, asked(request), ['reference']);
+        const answer = await registry.addShadow(message);
+        return served(request, jsonOf(AddShadowResponseSchema, answer), answer.epoch);
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/v1/systems/:system/shadows',
+      role: 'admin',
+      answer: async (request) => {
+        const message = messageOf(RemoveShadowRequestSchema, request, asked(request), ['reference']);
+        const answer = await registry.removeShadow(message);
+        return served(request, jsonOf(RemoveShadowResponseSchema, answer), answer.epoch);
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/systems/:system/resume',
+      role: 'admin',
+      answer: async (request) => {
+        const answer = await registry.resume(messageOf(ResumeRequestSchema, request, asked(request)));
+        return served(request, jsonOf(ResumeResponseSchema, answer), answer.epoch);
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/systems/:system/retrain',
+      role: 'admin',
+      answer: async (request) =>
+        jsonOf(
+          RetrainResponseSchema,
+          await registry.retrain(messageOf(RetrainRequestSchema, request, asked(request))),
+        ),
+    },
+  ];
+}
+
+/** What the other services know of a system. */
+function knowledgeRoutes({ peers: { trainer, featurize, monitor } }: Needs): ControlRoute[] {
+  const ofSystem = (path: string, answer: (system: string, request: ControlRequest) => Promise<unknown>) =>
+    ({
+      method: 'GET',
+      path: `/v1/systems/:system/${path}`,
+      role: 'client',
+      answer: (request) => answer(request.params['system'] ?? '', request),
+    }) satisfies ControlRoute;
+  return [
+    ofSystem('runs', async (system) => jsonOf(ListRunsResponseSchema, await trainer.listRuns({ system }))),
+    ofSystem('datasets', async (system) =>
+      jsonOf(ListDatasetsResponseSchema, await featurize.listDatasets({ system })),
+    ),
+    ofSystem('quality', async (system) =>
+      jsonOf(GetQualityResponseSchema, await monitor.getQuality({ system })),
+    ),
+    ofSystem('reports', async (system, { query }) =>
+      jsonOf(
+        ListReportsResponseSchema,
+        await monitor.listReports({ system, limit: numberOf(query, 'limit', { fallback: 50, max: 1_000 }) }),
+      ),
+    ),
+    ofSystem('reviews', async (system) =>
+      jsonOf(ListReviewsResponseSchema, await monitor.listReviews({ system })),
+    ),
+    {
+      method: 'POST',
+      path: '/v1/systems/:system/features/export',
+      role: 'admin',
+      answer: async ({ params, text, signal }) => {
+        const body = bodyObject(text);
+        const answer = await featurize.exportFeatures(
+          {
+            system: params['system'] ?? '',
+            from: timestampFromMs(parseEventTime(body['from'], 'from')),
+            to: timestampFromMs(parseEventTime(body['to'], 'to')),
+          },
+          { timeoutMs: gatewayLimits.exportTimeoutMs, signal },
+        );
+        return jsonOf(ExportFeaturesResponseSchema, answer);
+      },
+    },
+  ];
+}

@@ -1,0 +1,88 @@
+import type { Server } from 'node:http';
+import { unavailable } from '@perennial/kernel';
+import { type GrpcServer, serveGrpc } from '@perennial/service';
+import { dataRoutes } from './control/data.js';
+import { evidenceRoutes } from './control/evidence.js';
+import { operationsRoutes } from './control/operations.js';
+import { controlHandler } from './control/server.js';
+import { systemRoutes } from './control/systems.js';
+import { watermarkRoutes } from './control/watermark.js';
+import { callerOf } from './decide/access.js';
+import type { Gateway, GatewayFrame } from './gateway.js';
+import { inferenceService, openGrpcPaths } from './grpc/inference-service.js';
+import { frontServer } from './http/front.js';
+import { InferenceProtocol } from './http/inference-protocol.js';
+import { gatewayLimits } from './limits.js';
+
+export interface Doors {
+  /** host:port as bound. */
+  readonly httpAddress: string;
+  readonly grpcAddress: string;
+  /** Takes nothing new and lets what is in hand end. */
+  close(): Promise<void>;
+}
+
+/** Opens both public ports: HTTP and gRPC. Whoever comes in has shown a token first. */
+export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<Doors> {
+  const { settings, tenant, clock, log, stopping } = frame;
+  const { deployments, predictor, tokens } = gateway;
+  const known = (authorization: string | undefined) => callerOf(tokens, tenant, authorization);
+  const onError = (error: unknown, path: string) => log.error('a request failed', { path, error });
+  const control = await controlHandler({
+    peers: gateway.peers,
+    feed: gateway.feed,
+    stopping,
+    onError,
+    routes: [
+      ...watermarkRoutes(gateway),
+      ...systemRoutes(gateway),
+      ...dataRoutes(gateway.peers),
+      ...evidenceRoutes(gateway.peers),
+      ...operationsRoutes(gateway.peers, () => ({
+        service: frame.name,
+        ready: deployments.isCaughtUp,
+        backlog: gateway.spool.size,
+        dead_letters: 0,
+        detail: gateway.replica.isConnected ? '' : 'inference does not answer',
+      })),
+    ],
+  });
+  const inference = new InferenceProtocol(deployments, predictor);
+  const http = frontServer({ callerOf: known, predictor, inference, control, onError });
+  const httpAddress = await listen(http, settings.httpListen);
+  const grpc = await serveGrpc({
+    listen: settings.publicGrpcListen,
+    services: [inferenceService({ deployments, predictor, clock })],
+    drainTimeoutMs: gatewayLimits.doorsDrainMs,
+    authorize: (metadata, path) => {
+      if (!openGrpcPaths.has(path)) known(metadata.get('authorization')[0]?.toString());
+    },
+    onError,
+  });
+  log.info('doors are open', { http: httpAddress, grpc: grpc.address });
+  return { httpAddress, grpcAddress: grpc.address, close: () => close(http, grpc) };
+}
+
+/** @throws PlatformError LISTEN_UNAVAILABLE */
+function listen(server: Server, at: string): Promise<string> {
+  const host = at.slice(0, at.lastIndexOf(':'));
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      const message = `cannot listen on ${at}; free the port or choose another`;
+      reject(unavailable('LISTEN_UNAVAILABLE', message, { cause, internal: cause.message }));
+    });
+    server.listen(Number(at.slice(at.lastIndexOf(':') + 1)), host.replace(/^\[|\]$/g, ''), () => {
+      resolve(`${host}:${(server.address() as { port: number }).port}`);
+    });
+  });
+}
+
+/** Kept-alive connections close as they fall idle; what is not through in time is cut. */
+async function close(http: Server, grpc: GrpcServer): Promise<void> {
+  const closed = new Promise<void>((resolve) => http.close(() => resolve()));
+  const idle = setInterval(() => http.closeIdleConnections(), 20);
+  const late = setTimeout(() => http.closeAllConnections(), gatewayLimits.doorsDrainMs);
+  await Promise.all([closed, grpc.drain()]);
+  clearInterval(idle);
+  clearTimeout(late);
+}

@@ -1,0 +1,140 @@
+import { readFile } from 'node:fs/promises';
+import { type Bus, decodeEvent, follow, publishRaw, type RawMessage } from '@perennial/bus';
+import { type DeploymentUpdated, eventFilter, events, type SystemApplied } from '@perennial/contracts';
+import { invalid } from '@perennial/kernel';
+import type { Frame } from '@perennial/service';
+import type { settings } from './config.js';
+import { parseTokens, type Token } from './decide/access.js';
+import { Deployments } from './deployments.js';
+import { EventFeed } from './effects/event-feed.js';
+import { onlineFeatures } from './effects/online-features.js';
+import { type Peers, peersOf } from './effects/peers.js';
+import { PredictionSpool } from './effects/prediction-spool.js';
+import { Replica } from './effects/replica.js';
+import { Settlement } from './effects/settlement.js';
+import { streamSequences } from './effects/stream-sequences.js';
+import { gatewayLimits } from './limits.js';
+import { Predictor } from './predictor.js';
+
+export type GatewayFrame = Frame<typeof settings>;
+
+/** What this process holds in memory; nothing of it outlives it. */
+export interface Gateway {
+  readonly peers: Peers;
+  readonly deployments: Deployments;
+  readonly replica: Replica;
+  readonly spool: PredictionSpool;
+  readonly predictor: Predictor;
+  readonly settlement: Settlement;
+  readonly feed: EventFeed;
+  readonly tokens: readonly Token[];
+}
+
+export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
+  const { log, tenant, clock, bus } = frame;
+  const peers = peersOf(
+    (service, peer) => frame.client(service, peer),
+    [...frame.peers.keys()].filter((name) => name !== frame.name),
+  );
+  const spool = new PredictionSpool({
+    tenant,
+    publish: async (message) => {
+      await publishRaw(bus, { ...message, timeoutMs: gatewayLimits.publishTimeoutMs });
+    },
+    onOutage: (error) =>
+      error === undefined
+        ? log.info('the bus takes prediction events again')
+        : log.warn('the bus takes no prediction events; they are kept', { error }),
+  });
+  const deployments: Deployments = new Deployments({
+    load: (model, version, digest) => replica.load(model, version, digest),
+    onSwitch: ({ system, epoch, routes }) =>
+      log.info('serves a new epoch', {
+        system,
+        epoch: String(epoch),
+        versions: routes.map((r) => r.version),
+      }),
+    onLoadFailed: ({ system, epoch }, error) =>
+      log.warn('a model cannot be loaded yet', { system, epoch: String(epoch), error }),
+  });
+  const replica = openReplica(peers, frame);
+  const features = onlineFeatures(peers.featurize);
+  followModels(bus, deployments, frame);
+  return {
+    peers,
+    deployments,
+    replica,
+    spool,
+    predictor: new Predictor({ deployments, replica, spool, features, clock }),
+    settlement: new Settlement({
+      services: [...peers.operations].map(([name, peer]) => ({ name, progress: () => peer.getProgress({}) })),
+      sequences: () => streamSequences(bus),
+      isQuietHere: () => spool.size === 0 && deployments.switching === 0,
+    }),
+    feed: new EventFeed(bus, tenant, (error) => log.warn('following the bus failed', { error })),
+    tokens: await readTokens(frame.settings.tokensFile),
+  };
+}
+
+function openReplica({ inference }: Peers, { log }: GatewayFrame): Replica {
+  return new Replica(
+    {
+      ping: () => inference.getReplica({}),
+      load: (model, version, digest) =>
+        inference.loadModel({ model, version, digest }, { timeoutMs: gatewayLimits.loadTimeoutMs }),
+      serve: (requests, signal) => inference.serve(requests, { signal }),
+    },
+    (isConnected, error) =>
+      isConnected ? log.info('joined to inference') : log.debug('inference does not answer', { error }),
+  );
+}
+
+/** Hears what is served: first the last word about each system, then every change. */
+function followModels(bus: Bus, deployments: Deployments, { tenant, log, stopping }: GatewayFrame): void {
+  let behind = 2;
+  const common = {
+    stream: 'MODEL',
+    from: 'last-per-subject',
+    signal: stopping,
+    onCaughtUp: () => {
+      behind -= 1;
+      if (behind === 0) deployments.caughtUp();
+    },
+    onError: (error: unknown) => log.warn('following the bus failed', { error }),
+  } as const;
+  const ours = (message: RawMessage) => {
+    const event = decodeEvent(message);
+    return event?.tenant === tenant ? event : undefined;
+  };
+  follow(bus, {
+    ...common,
+    filter: eventFilter(events.systemApplied),
+    onMessage: (message) => {
+      const event = ours(message);
+      if (event) deployments.systemApplied(event.body as SystemApplied);
+    },
+  });
+  follow(bus, {
+    ...common,
+    filter: eventFilter(events.deploymentUpdated),
+    onMessage: (message) => {
+      const event = ours(message);
+      if (event) deployments.updated(event.body as DeploymentUpdated);
+    },
+  });
+}
+
+/** @throws PlatformError TOKENS_FILE_INVALID */
+async function readTokens(file: string): Promise<Token[]> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+    JSON.parse(text);
+  } catch (cause) {
+    throw invalid('TOKENS_FILE_INVALID', `the tokens file cannot be read: ${(cause as Error).message}`, {
+      cause,
+      field: 'PERENNIAL_TOKENS_FILE',
+    });
+  }
+  return parseTokens(text);
+}

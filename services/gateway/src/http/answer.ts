@@ -1,0 +1,60 @@
+import type { ServerResponse } from 'node:http';
+import { asPlatformError, type PlatformError } from '@perennial/kernel';
+import { httpStatusOf, problemOf } from '@perennial/service';
+
+/** Statuses that only HTTP knows; everything else follows from fault and retry. */
+const ownStatuses: Readonly<Record<string, number>> = {
+  BODY_TOO_LARGE: 413,
+  METHOD_NOT_ALLOWED: 405,
+  BODY_ENCODING_UNSUPPORTED: 415,
+};
+
+export function statusOf(error: PlatformError): number {
+  return ownStatuses[error.code] ?? httpStatusOf(error);
+}
+
+/** The headers that go with an error: how to authenticate, and when to come back. */
+export function headersOf(error: PlatformError, status: number): Record<string, string> {
+  return {
+    ...(status === 401 && { 'www-authenticate': 'Bearer realm="perennial"' }),
+    ...((status === 503 || status === 429) && {
+      'retry-after': String(Math.max(1, Math.ceil((error.retryAfterMs ?? 1_000) / 1_000))),
+    }),
+  };
+}
+
+/** The RFC 9457 document of anything thrown, with the status that the gateway answers. */
+export function problemDocument(thrown: unknown): { error: PlatformError; status: number; body: string } {
+  const error = asPlatformError(thrown);
+  const status = statusOf(error);
+  return { error, status, body: JSON.stringify({ ...problemOf(error), status }) };
+}
+
+export function sendProblem(response: ServerResponse, thrown: unknown): void {
+  const { error, status, body } = problemDocument(thrown);
+  send(response, status, body, { 'content-type': 'application/problem+json', ...headersOf(error, status) });
+}
+
+/** The Open Inference Protocol's form of an error: `{"error": "…"}`. */
+export function sendInferenceError(response: ServerResponse, thrown: unknown): void {
+  const error = asPlatformError(thrown);
+  const status = statusOf(error);
+  const body = JSON.stringify({ error: error.message });
+  send(response, status, body, { 'content-type': 'application/json', ...headersOf(error, status) });
+}
+
+export function sendJson(response: ServerResponse, body: string): void {
+  send(response, 200, body, { 'content-type': 'application/json' });
+}
+
+/** Sends a whole answer; nothing where the client went away meanwhile. */
+export function send(
+  response: ServerResponse,
+  status: number,
+  body: string | Uint8Array,
+  headers: Record<string, string>,
+): void {
+  if (response.destroyed || response.headersSent) return;
+  response.writeHead(status, { ...headers, 'content-length': String(Buffer.byteLength(body)) });
+  response.end(body);
+}

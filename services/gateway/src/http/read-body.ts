@@ -1,0 +1,66 @@
+import type { IncomingMessage } from 'node:http';
+import { invalid, type PlatformError } from '@perennial/kernel';
+
+/**
+ * The whole body, at most `bytesMax`.
+ *
+ * @throws PlatformError BODY_TOO_LARGE before more than that is held, BODY_ENCODING_UNSUPPORTED, BODY_INCOMPLETE
+ */
+export function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  const encoding = request.headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') {
+    throw invalid(
+      'BODY_ENCODING_UNSUPPORTED',
+      `content-encoding ${encoding} is not read here; send the body as it is`,
+    );
+  }
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > bytesMax) throw tooLarge(announced, bytesMax);
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= bytesMax) return chunks.push(chunk);
+      // The rest is thrown away, so that the client reads our answer instead of a reset.
+      chunks.length = 0;
+      reject(tooLarge(bytes, bytesMax));
+    });
+    request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    request.on('error', (cause) => reject(incomplete(cause)));
+    request.on('close', () => reject(incomplete(undefined)));
+  });
+}
+
+function tooLarge(bytes: number, bytesMax: number): PlatformError {
+  return invalid(
+    'BODY_TOO_LARGE',
+    `the body has ${bytes} bytes or more, at most ${bytesMax} are taken; send it in parts`,
+    { field: 'body' },
+  );
+}
+
+function incomplete(cause: unknown): PlatformError {
+  return invalid('BODY_INCOMPLETE', 'the body ended before its announced length; send it again', { cause });
+}
+
+/** @throws PlatformError BODY_MALFORMED */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw invalid('BODY_MALFORMED', `the body is no JSON: ${(cause as Error).message}`, {
+      cause,
+      field: 'body',
+    });
+  }
+}
+
+/** @throws PlatformError PATH_INVALID */
+export function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch (cause) {
+    throw invalid('PATH_INVALID', 'the path has a malformed escape', { cause, field: 'path' });
+  }
+}
