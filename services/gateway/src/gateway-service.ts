@@ -1,0 +1,34 @@
+import type { ServiceOptions } from '@perennial/service';
+import { settings } from './config.js';
+import { type Doors, openDoors } from './doors.js';
+import { openGateway } from './gateway.js';
+import { gatewayLimits } from './limits.js';
+
+/** The gateway as the frame runs it. */
+export const gatewayService: ServiceOptions<typeof settings> = {
+  name: 'gateway',
+  settings,
+  build: async (frame) => {
+    const gateway = await openGateway(frame);
+    const { deployments, replica, spool } = gateway;
+    let doors: Doors | undefined;
+    return {
+      ready: () => doors !== undefined && deployments.isCaughtUp,
+      progress: () => ({
+        work: [
+          { kind: 'predictions', count: spool.size },
+          { kind: 'switches', count: deployments.switching },
+        ],
+      }),
+      start: async () => {
+        doors = await openDoors(gateway, frame);
+      },
+      stop: async () => {
+        await doors?.close();
+        const isEmpty = await spool.drain(gatewayLimits.spoolDrainMs);
+        if (!isEmpty) frame.log.error('prediction events are lost: the bus took none', { count: spool.size });
+        replica.close();
+      },
+    };
+  },
+};
