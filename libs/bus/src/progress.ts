@@ -1,0 +1,111 @@
+import { eventFilter } from '@perennial/contracts';
+import type { AnyDb } from '@perennial/db';
+import { sql } from 'kysely';
+import type { Bus } from './bus.js';
+import type { Handler } from './handlers.js';
+import type { Shell } from './shell.js';
+
+/** A consumer's backlog; both zero only when every message of its filter that the stream has is handled. */
+export interface ConsumerProgressInit {
+  stream: string;
+  consumer: string;
+  /** Not yet given out. For batch consumers at most this many: counted in sequences of the stream. */
+  pending: bigint;
+  /** Given out and not yet acknowledged, and requeued dead letters that wait. */
+  unacknowledged: number;
+}
+
+/** Events told and not yet on the bus. */
+export async function unpublishedCount(db: AnyDb): Promise<number> {
+  const { rows } = await sql<{
+    count: string;
+  }>`select count(*) from outbox where published_at is null`.execute(db);
+  return Number(rows[0]?.count ?? 0);
+}
+
+/** Tells how far the consumers are, and remembers where each filter last ended, as streams rarely move while asked. */
+export function progressOf(
+  shell: Shell,
+  handlers: readonly Handler[],
+): () => Promise<ConsumerProgressInit[]> {
+  const ends = endsOf(shell.bus);
+  return async () => {
+    const streamEnds = await lastSequences(shell.bus, handlers.map(streamOf));
+    const [positions, requeued] = await Promise.all([
+      positionsOf(shell.database.db),
+      requeuedOf(shell.database.db),
+    ]);
+    return Promise.all(
+      handlers.map(async (handler) => {
+        const stream = streamOf(handler);
+        const end = await ends(stream, filterOf(handler), streamEnds.get(stream) ?? 0);
+        const { pending, unacknowledged } =
+          handler.kind === 'batch'
+            ? behind(end, positions.get(handler.consumer) ?? 0)
+            : await durableProgress(shell.bus, stream, handler.consumer, end);
+        return {
+          stream,
+          consumer: handler.consumer,
+          pending: BigInt(pending),
+          unacknowledged: unacknowledged + (requeued.get(handler.consumer) ?? 0),
+        };
+      }),
+    );
+  };
+}
+
+const streamOf = (handler: Handler) => (handler.kind === 'batch' ? handler.stream : handler.event.stream);
+const filterOf = (handler: Handler) =>
+  handler.kind === 'batch' ? handler.filter : eventFilter(handler.event);
+const behind = (end: number, position: number) => ({
+  pending: Math.max(0, end - position),
+  unacknowledged: 0,
+});
+
+/**
+ * The server tells consumers of a new message a moment after it acknowledged it to the publisher, so its counts alone may
+ * say that nothing is pending when something is. Compared with the last message that matches, they cannot.
+ */
+async function durableProgress(bus: Bus, stream: string, consumer: string, end: number) {
+  const info = await bus.jsm.consumers.info(stream, consumer);
+  const isAllGivenOut = info.delivered.stream_seq >= end;
+  return {
+    pending: isAllGivenOut ? info.num_pending : Math.max(1, info.num_pending),
+    unacknowledged: info.num_ack_pending,
+  };
+}
+
+async function lastSequences(bus: Bus, names: readonly string[]): Promise<Map<string, number>> {
+  const entries = [...new Set(names)].map(async (name) => {
+    const { state } = await bus.jsm.streams.info(name);
+    return [name, state.last_seq] as const;
+  });
+  return new Map(await Promise.all(entries));
+}
+
+/** The sequence of the last message that matches a filter; 0 for none. */
+function endsOf(bus: Bus): (stream: string, filter: string, streamEnd: number) => Promise<number> {
+  const known = new Map<string, { streamEnd: number; end: number }>();
+  return async (stream, filter, streamEnd) => {
+    const key = `${stream} ${filter}`;
+    const before = known.get(key);
+    if (before?.streamEnd === streamEnd) return before.end;
+    const last = await bus.jsm.streams.getMessage(stream, { last_by_subj: filter });
+    const end = last?.seq ?? 0;
+    known.set(key, { streamEnd, end });
+    return end;
+  };
+}
+
+async function positionsOf(db: AnyDb): Promise<Map<string, number>> {
+  const { rows } = await sql<{ consumer: string; stream_sequence: string }>`
+    select consumer, stream_sequence from batch_position`.execute(db);
+  return new Map(rows.map((row) => [row.consumer, Number(row.stream_sequence)]));
+}
+
+async function requeuedOf(db: AnyDb): Promise<Map<string, number>> {
+  const { rows } = await sql<{ consumer: string; count: string }>`
+    select consumer, count(*) from dead_letter where status = 'requeued' and handled_at is null
+    group by consumer`.execute(db);
+  return new Map(rows.map((row) => [row.consumer, Number(row.count)]));
+}

@@ -1,0 +1,67 @@
+import { JetStreamApiError } from '@nats-io/jetstream';
+import { headers as natsHeaders } from '@nats-io/transport-node';
+import { PlatformError, unavailable } from '@perennial/kernel';
+import type { Bus } from './bus.js';
+
+export interface Publication {
+  readonly subject: string;
+  readonly body: string | Uint8Array;
+  /** Nats-Msg-Id: repeated within the stream's window it is stored once. */
+  readonly id: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+  /** Refused when the subject leads to another stream. */
+  readonly stream?: string;
+}
+
+/** A server that syncs each write answers within milliseconds; one that elects a leader within seconds. */
+const timeoutMsDefault = 5_000;
+/** Message size exceeds the stream's limit. */
+const messageTooLarge = 10054;
+
+/**
+ * Publishes one message and waits until the stream has it. Repeat with the same id after an error: it may have arrived.
+ *
+ * @throws PlatformError BUS_UNAVAILABLE, BUS_FULL, MESSAGE_TOO_LARGE
+ */
+export async function publishRaw(
+  bus: Bus,
+  message: Publication,
+): Promise<{ sequence: number; duplicate: boolean }> {
+  const headers = natsHeaders();
+  for (const [name, value] of Object.entries(message.headers ?? {})) headers.set(name, value);
+  try {
+    const { seq, duplicate } = await bus.js.publish(message.subject, message.body, {
+      msgID: message.id,
+      headers,
+      timeout: message.timeoutMs ?? timeoutMsDefault,
+      ...(message.stream && { expect: { streamName: message.stream } }),
+    });
+    return { sequence: seq, duplicate };
+  } catch (cause) {
+    throw publishError(message.subject, cause);
+  }
+}
+
+function publishError(subject: string, cause: unknown): PlatformError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  if (!(cause instanceof JetStreamApiError)) {
+    return unavailable('BUS_UNAVAILABLE', `${subject}: the bus does not acknowledge (${reason}); try again`, {
+      cause,
+    });
+  }
+  if (cause.code === messageTooLarge) {
+    return new PlatformError(
+      'MESSAGE_TOO_LARGE',
+      'caller',
+      'never',
+      `${subject}: ${reason}; send less at once`,
+      {
+        cause,
+      },
+    );
+  }
+  return unavailable('BUS_FULL', `${subject}: the stream takes nothing now (${reason}); try again later`, {
+    cause,
+  });
+}
