@@ -4,7 +4,8 @@ const strongest = 0.98;
 /**
  * The lag-1 autocorrelation of a feature, from windows of consecutive values, each centred on its own mean so that a
  * season's trend is not taken for dependence; corrected for the bias that centring short windows brings (Marriott and
- * Pope). Between 0 and 0.98: negative dependence would only make tests less careful, so it is taken for none.
+ * Pope). Between 0 and 0.98: negative dependence would only make tests less careful, so it is taken for none. Values
+ * that never vary (a season's number within a fortnight) say nothing against the strongest dependence, so it is assumed.
  */
 export function serialCorrelation(windows: readonly ArrayLike<number>[]): number {
   let products = 0;
@@ -26,7 +27,7 @@ export function serialCorrelation(windows: readonly ArrayLike<number>[]): number
       }
     }
   }
-  if (squares === 0) return 0;
+  if (squares === 0) return used === 0 ? 0 : strongest;
   const length = pairs / used + 1;
   const raw = products / squares;
   return Math.min(strongest, Math.max(0, (raw * length + 1) / (length - 4)));
@@ -54,7 +55,13 @@ export function categoryCorrelation(windows: readonly (readonly string[])[]): nu
   return Math.min(strongest, Math.max(0, (agreeing - expected) / (pairs - expected)));
 }
 
-/** How many independent observations n dependent ones are worth for a mean: n (1 - r) / (1 + r). */
+/**
+ * How many independent observations n consecutive ones are worth for a mean, where neighbours correlate by
+ * `correlation` and the correlation fades geometrically. Never under one.
+ */
 export function effectiveSize(n: number, correlation: number): number {
-  return (n * (1 - correlation)) / (1 + correlation);
+  if (n <= 1 || correlation <= 0) return n;
+  const rest = 1 - correlation;
+  const inflation = 1 + 2 * (correlation / rest - (correlation * (1 - correlation ** n)) / (n * rest * rest));
+  return Math.max(1, n / inflation);
 }

@@ -143,7 +143,11 @@ describe('dependence', () => {
 
   test('independent rows keep their number, dependent ones count for less', () => {
     expect(effectiveSize(100, 0)).toBe(100);
-    expect(effectiveSize(100, 0.9)).toBeCloseTo(100 / 19, 9);
+    // The variance of a mean, summed pair by pair.
+    let variance = 0;
+    for (let i = 0; i < 100; i++) for (let j = 0; j < 100; j++) variance += 0.9 ** Math.abs(i - j) / 10_000;
+    expect(effectiveSize(100, 0.9)).toBeCloseTo(1 / variance, 9);
+    expect(effectiveSize(14, 0.98)).toBeGreaterThanOrEqual(1);
   });
 
   test('the jackknife of a mean with one row a block is its standard error', () => {
