@@ -4,7 +4,9 @@ import type { Tensor, TensorSpec } from './tensor/tensor.js';
 export type ExecutorRequest =
   | { job: number; kind: 'load'; digest: string; bytes: Uint8Array }
   | { job: number; kind: 'run'; digest: string; inputs: readonly Tensor[] }
-  | { job: number; kind: 'unload'; digest: string };
+  | { job: number; kind: 'unload'; digest: string }
+  /** Ends the thread after what came before. */
+  | { job: number; kind: 'end' };
 
 export interface LoadedShape {
   readonly inputs: readonly TensorSpec[];
@@ -27,4 +29,5 @@ export type ExecutorAnswer =
   | { job: number; kind: 'loaded'; shape: LoadedShape }
   | { job: number; kind: 'ran'; outputs: Tensor[]; computeUs: number }
   | { job: number; kind: 'unloaded' }
+  | { job: number; kind: 'ended' }
   | { job: number; kind: 'failed'; error: ErrorData };

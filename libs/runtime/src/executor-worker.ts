@@ -24,6 +24,7 @@ port.on('message', (request: ExecutorRequest) => {
 });
 
 async function handle(request: ExecutorRequest): Promise<ExecutorAnswer> {
+  if (request.kind === 'end') return end(request.job);
   const { job, digest } = request;
   switch (request.kind) {
     case 'load':
@@ -42,6 +43,13 @@ async function handle(request: ExecutorRequest): Promise<ExecutorAnswer> {
       return { job, kind: 'unloaded' };
     }
   }
+}
+
+/** Without the port nothing keeps the thread alive. */
+async function end(job: number): Promise<ExecutorAnswer> {
+  for (const session of sessions.values()) await session.release();
+  port?.unref();
+  return { job, kind: 'ended' };
 }
 
 async function load(digest: string, bytes: Uint8Array) {

@@ -60,9 +60,15 @@ export class Executor {
     await this.#ask({ kind: 'unload', digest });
   }
 
+  /** Ends the thread when it has run what it has in hand: to stop it inside of the engine would end the process. */
   async close(): Promise<void> {
+    if (this.#closed) return;
+    const exited = new Promise((resolve) => this.#worker.once('exit', resolve));
+    // A crash on the way out is an end too.
+    const ended = this.#ask({ kind: 'end' }).catch(() => undefined);
     this.#closed = true;
-    await this.#worker.terminate();
+    await ended;
+    await exited;
   }
 
   #ask(request: Unnumbered<ExecutorRequest>): Promise<ExecutorAnswer> {

@@ -63,9 +63,10 @@ export function readConfig<S extends Record<string, z.ZodType>>(shape: S, env: N
   return { settings: parsed.data as Settings<S>, common, shown };
 }
 
-/** `testRetryMsMax` is told as `PERENNIAL_TEST_RETRY_MS_MAX`. */
+/** `testRetryMsMax` is told as `PERENNIAL_TEST_RETRY_MS_MAX`, `budgetMiB` as `PERENNIAL_BUDGET_MIB`. */
 export function variableOf(setting: string): string {
-  return `PERENNIAL_${setting.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase()}`;
+  const plain = setting.replace(/([KMGT])iB/g, '$1IB');
+  return `PERENNIAL_${plain.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase()}`;
 }
 
 function refuseUnknown(env: NodeJS.ProcessEnv, known: readonly string[]): void {

@@ -1,3 +1,4 @@
+export type { Meter } from '@opentelemetry/api';
 export { z } from 'zod';
 export { readConfig, type Settings, variableOf } from './config.js';
 export type { Frame, Parts, Progress, ServiceOptions } from './frame.js';

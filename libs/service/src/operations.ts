@@ -1,8 +1,14 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import { type Bus, type BusWork, deadLetters, unpublishedCount } from '@perennial/bus';
+import {
+  type BusWork,
+  type DeadLetterRow,
+  type Decision,
+  deadLetters,
+  unpublishedCount,
+} from '@perennial/bus';
 import { OperationsService } from '@perennial/contracts';
 import type { Database } from '@perennial/db';
-import { type Clock, invalid } from '@perennial/kernel';
+import { type Clock, notFound } from '@perennial/kernel';
 import type { Progress } from './frame.js';
 import { type RpcService, rpc } from './grpc/types.js';
 
@@ -10,7 +16,6 @@ export interface Standing {
   readonly name: string;
   readonly tenant: string;
   readonly clock: Clock;
-  readonly bus: Bus | undefined;
   readonly database: Database | undefined;
   readonly busWork: () => BusWork | undefined;
   readonly progress: () => Promise<Progress> | Progress;
@@ -27,18 +32,28 @@ export function operationsService(standing: Standing): RpcService {
       return { deadLetters: rows.map(shown) };
     },
     decideDeadLetter: async ({ deadLetterId, decision, reason, decidedBy }) => {
-      const busWork = standing.busWork();
-      if (!database || !standing.bus || !busWork) {
-        throw invalid('DEAD_LETTER_NOT_FOUND', `${standing.name} keeps no dead letters`, {
-          field: 'dead_letter_id',
-        });
+      const { name: service, tenant, clock } = standing;
+      if (!database) {
+        throw notFound(
+          'DEAD_LETTER_NOT_FOUND',
+          `${service} keeps no dead letters; ask the service that parked it`,
+          {
+            field: 'dead_letter_id',
+          },
+        );
       }
-      if (decision !== 'requeue' && decision !== 'discard') {
-        throw invalid('DEAD_LETTER_DECISION_INVALID', 'decision must be "requeue" or "discard"', {
-          field: 'decision',
-        });
-      }
-      throw new Error(`${deadLetterId} ${reason} ${decidedBy}`);
+      const decided = await deadLetters.decide(database, {
+        deadLetterId,
+        // What is neither is refused there.
+        decision: decision as Decision['decision'],
+        reason,
+        decidedBy,
+        tenant,
+        service,
+        clock,
+      });
+      standing.busWork()?.wakeRelay();
+      return { deadLetter: shown(decided) };
     },
   });
 }
@@ -63,8 +78,6 @@ async function progressOf({ busWork, database, progress }: Standing) {
   };
 }
 
-type DeadLetterRow = Awaited<ReturnType<typeof deadLetters.list>>[number];
-
-function shown(row: DeadLetterRow) {
-  return row as never;
+function shown({ recordedAt, ...row }: DeadLetterRow) {
+  return { ...row, recordedAt: timestampFromDate(recordedAt) };
 }

@@ -222,7 +222,6 @@ export class Service<S extends Record<string, z.ZodType>> {
       name,
       tenant: common.tenant,
       clock,
-      bus: this.#bus,
       database: this.#database,
       busWork: () => this.#busWork,
       progress: () => this.#parts.progress?.() ?? {},

@@ -50,16 +50,16 @@ function countProcess(meter: Meter): void {
   const delay = monitorEventLoopDelay({ resolution: 20 });
   delay.enable();
   meter
-    .createObservableGauge('perennial_process_memory', { description: 'Resident memory.', unit: 'By' })
+    .createObservableGauge('perennial_process_memory_bytes', { description: 'Resident memory.', unit: 'By' })
     .addCallback((result) => result.observe(process.memoryUsage.rss()));
   meter
-    .createObservableCounter('perennial_process_cpu', { description: 'CPU time used.', unit: 's' })
+    .createObservableCounter('perennial_process_cpu_seconds', { description: 'CPU time used.', unit: 's' })
     .addCallback((result) => {
       const { user, system } = process.cpuUsage();
       result.observe((user + system) / 1e6);
     });
   meter
-    .createObservableGauge('perennial_event_loop_delay_p99', {
+    .createObservableGauge('perennial_event_loop_delay_p99_seconds', {
       description: 'How late the event loop was since the last look.',
       unit: 's',
     })

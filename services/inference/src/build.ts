@@ -1,0 +1,50 @@
+import { artifactSettings, openArtifacts } from '@perennial/artifacts';
+import { decodeEvent, follow } from '@perennial/bus';
+import { type DeploymentUpdated, eventFilter, events } from '@perennial/contracts';
+import type { Frame, Parts } from '@perennial/service';
+import type { settings } from './config.js';
+import { DeployedModels } from './deployed-models.js';
+import { Models } from './models.js';
+import { inferenceService } from './rpc/inference-service.js';
+import { runtimeGauges } from './runtime-gauges.js';
+
+const MiB = 1024 * 1024;
+
+/** Puts the service together; `env` is where the artifact store is named. */
+export async function build(
+  { settings: set, log, bus, meter, stopping }: Frame<typeof settings>,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Parts> {
+  const artifacts = await openArtifacts(artifactSettings(env));
+  const models = new Models({
+    artifacts,
+    executors: set.executors,
+    threads: set.threads,
+    memoryBudgetBytes: set.memoryBudgetMiB * MiB,
+    onExecutorExit: (reason) => log.error('a model executor ended; another one takes its place', { reason }),
+  });
+  runtimeGauges(meter, models.runtime);
+  const deployed = new DeployedModels({ models, log, stopping });
+  let isCaughtUp = false;
+  return {
+    services: [inferenceService({ models, artifacts, log, pool: set.pool, testRuns: set.testRuns })],
+    progress: () => ({ work: [{ kind: 'model-loads', count: models.loading }] }),
+    ready: () => isCaughtUp,
+    start: () =>
+      follow(bus, {
+        stream: events.deploymentUpdated.stream,
+        filter: eventFilter(events.deploymentUpdated),
+        from: 'last-per-subject',
+        signal: stopping,
+        onMessage: (message) => {
+          const body = decodeEvent(message)?.body;
+          if (body) deployed.updated(body as DeploymentUpdated);
+        },
+        onCaughtUp: () => {
+          isCaughtUp = true;
+        },
+        onError: (error) => log.warn('following the deployments was interrupted', { error }),
+      }),
+    stop: () => models.runtime.close(),
+  };
+}

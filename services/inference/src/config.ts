@@ -1,0 +1,34 @@
+import { z } from '@perennial/service';
+
+/** Settings of this service; each is `PERENNIAL_<UPPER_SNAKE>` in the environment. */
+export const settings = {
+  pool: z.enum(['cpu', 'gpu']).default('cpu').describe('The pool that this replica belongs to.'),
+  executors: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe(
+      'Threads that run models, each with sessions of its own; one leaves a core of two to the rest.',
+    ),
+  threads: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe('Threads of one run; small trees and rows lose by more than one.'),
+  memoryBudgetMiB: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(1024)
+    .describe('Memory of all loaded models together; past it the least recently used go.'),
+  testRuns: z.coerce
+    .number()
+    .int()
+    .min(100)
+    .default(100)
+    .describe('Timed runs of a test; under 100 a 99th percentile says nothing.'),
+};

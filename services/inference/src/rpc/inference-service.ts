@@ -1,0 +1,46 @@
+import type { ArtifactStore } from '@perennial/artifacts';
+import type { Log } from '@perennial/bus';
+import { InferenceService } from '@perennial/contracts';
+import { rpc } from '@perennial/service';
+import type { Models } from '../models.js';
+import { serve } from './serve.js';
+import { testModel } from './test-model.js';
+
+export interface RpcContext {
+  readonly models: Models;
+  readonly artifacts: ArtifactStore;
+  readonly log: Log;
+  readonly pool: string;
+  readonly testRuns: number;
+}
+
+export function inferenceService(context: RpcContext) {
+  const { models, log, pool } = context;
+  return rpc(InferenceService, {
+    serve: (requests, call) => serve(models, log, requests, call),
+    loadModel: async ({ model, version, digest }) => {
+      const startedAt = performance.now();
+      const { memoryBytes } = await models.load(digest, { model, version });
+      return { memoryBytes, loadMs: performance.now() - startedAt };
+    },
+    testModel: async (request) => {
+      const tested = await testModel(context, request);
+      const { model, version, digest } = request;
+      log.info('model tested', { model, version, digest, ...tested });
+      return tested;
+    },
+    getReplica: () => ({
+      pool,
+      memoryBudgetBytes: models.runtime.memoryBudgetBytes,
+      inFlight: models.runtime.inFlight,
+      models: models.runtime.models().map(({ digest, memoryBytes, requests, rows, batches }) => ({
+        ...models.nameOf(digest),
+        digest,
+        memoryBytes,
+        requests: BigInt(requests),
+        rows: BigInt(rows),
+        batches: BigInt(batches),
+      })),
+    }),
+  });
+}
