@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from '@perennial/service';
 
 /** Settings of this service; each is `PERENNIAL_<UPPER_SNAKE>` in the environment. */
 export const settings = {
@@ -29,5 +29,3 @@ export const settings = {
     .default(15_000)
     .describe('The longest wait between two tries while inference is away.'),
 };
-
-export type Settings = z.infer<z.ZodObject<typeof settings>>;
