@@ -1,1 +1,4 @@
-export {};
+import { runService } from '@perennial/service';
+import { audit } from './audit.js';
+
+await runService(audit(process.env));
