@@ -116,6 +116,12 @@ describe('a system.yaml', () => {
     ],
     ['an explicit schema', 'schema: inferred', 'schema: { a: number }', 'write inferred'],
     ['an own column', '{ name: wind }', '{ name: wind, column: _p_row_id }', "the platform's own"],
+    [
+      'labels grouped by what they do not have',
+      'as: last }',
+      'as: last, by: [weather] }',
+      '"weather" does not come with a label',
+    ],
     ['no YAML', 'key: []', 'key: [', 'line'],
     ['a field that is there twice', 'key: []', 'key: []\n  time: date', 'unique'],
   ])('with %s is refused', (_, from, to, says) => {

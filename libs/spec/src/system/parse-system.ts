@@ -53,7 +53,7 @@ export function parseSystem(yaml: string): System {
     ...(at.purpose.isAbsent ? {} : { purpose: at.purpose.text() }),
     source,
     label,
-    features: label && source && readFeatures(at.features, label, source.time),
+    features: label && source && readFeatures(at.features, label, source),
     train: readTrain(at.train),
     gate: label && readGate(at.gate, label),
     serve: readServe(at.serve),

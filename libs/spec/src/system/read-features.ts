@@ -12,13 +12,13 @@ const windowOnly = ['window', 'offset', 'by', 'as'] as const;
 type Fields = Record<(typeof names)[number], Reader>;
 
 /** Features in their declared order, which is the order of the model's inputs. */
-export function readFeatures(at: Reader, label: System['label'], time: string): Feature[] {
+export function readFeatures(at: Reader, label: System['label'], { time, key }: System['source']): Feature[] {
   const items = at.items();
   if (items.length === 0) at.report('at least one feature is needed');
   if (items.length > featuresMax) at.report(`there are ${items.length}; at most ${featuresMax} are allowed`);
   const seen = new Set<string>([label.name.toLowerCase()]);
   return items.flatMap((item) => {
-    const feature = readFeature(item);
+    const feature = readFeature(item, key);
     if (!feature) return [];
     const lower = feature.name.toLowerCase();
     if (seen.has(lower)) {
@@ -27,11 +27,12 @@ export function readFeatures(at: Reader, label: System['label'], time: string): 
     }
     seen.add(lower);
     checkLeak(item, feature, label, time);
+    checkGroups(item, feature, label, key);
     return [feature];
   });
 }
 
-function readFeature(item: Reader): Feature | undefined {
+function readFeature(item: Reader, key: readonly string[]): Feature | undefined {
   const fields = item.fields(names);
   const name = fields?.name.column('a name');
   if (!fields || name === undefined) return undefined;
@@ -42,7 +43,7 @@ function readFeature(item: Reader): Feature | undefined {
     );
     return undefined;
   }
-  if (kinds[0] === 'from') return readWindow(name, fields);
+  if (kinds[0] === 'from') return readWindow(name, fields, key);
   const inapplicable = windowOnly.filter((field) => !fields[field].isAbsent);
   for (const field of inapplicable) {
     fields[field].report(`"${field}" belongs to a window feature; add "from", or take it away`);
@@ -58,11 +59,12 @@ function readFeature(item: Reader): Feature | undefined {
   return column === undefined ? undefined : { name, kind: 'column', column };
 }
 
-function readWindow(name: string, fields: Fields): WindowFeature | undefined {
+function readWindow(name: string, fields: Fields, key: readonly string[]): WindowFeature | undefined {
   const from = fields.from.column();
   const window = readSpan(fields.window);
   const offsetMs = fields.offset.durationMs({ byDefault: 0 });
-  const by = fields.by.items().map((item) => item.column());
+  // An entity's past is its own, unless something else is said.
+  const by = fields.by.isAbsent ? [...key] : fields.by.items().map((item) => item.column());
   const as = fields.as.choice(aggregates);
   if (from === undefined || !window || offsetMs === undefined || !as) return undefined;
   if (by.some((column) => column === undefined)) return undefined;
@@ -97,4 +99,14 @@ function checkLeak(item: Reader, feature: Feature, label: System['label'], time:
       `it reads "${leak}", the label itself, which nobody knows yet; use its past: from: ${leak}, window, as`,
     );
   }
+}
+
+/** A label that arrives is known by its key alone; the row's other columns did not come with it. */
+function checkGroups(item: Reader, feature: Feature, label: System['label'], key: readonly string[]): void {
+  if (feature.kind !== 'window' || label.column === undefined) return;
+  if (feature.from !== label.name && feature.from !== label.column) return;
+  const unknown = feature.by.find((column) => !key.includes(column));
+  if (unknown === undefined) return;
+  const known = key.length ? `by ${key.join(', ')}` : 'not at all: source.key is empty';
+  item.at('by', feature.by).report(`labels can be grouped ${known}; "${unknown}" does not come with a label`);
 }
