@@ -1,3 +1,5 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { create, toJsonString } from '@bufbuild/protobuf';
@@ -23,7 +25,8 @@ import { addModel } from '../../../libs/runtime/test/tiny-onnx.js';
 import { build } from '../src/build.js';
 import { settings } from '../src/config.js';
 
-const ARTIFACTS_URL = pathToFileURL(tempDir('artifacts')).href;
+const artifactsDir = tempDir('artifacts');
+const ARTIFACTS_URL = pathToFileURL(artifactsDir).href;
 const artifacts = await openArtifacts({ url: ARTIFACTS_URL });
 const absent = `sha256:${'0'.repeat(64)}` as const;
 let nats: NatsForTests;
@@ -270,6 +273,18 @@ test('a wrong digest is refused', async () => {
   await expect(client.loadModel({ model: 'sum', version: 1, digest: absent })).rejects.toMatchObject({
     code: 'ARTIFACT_NOT_FOUND',
   });
+});
+
+test('bytes that do not have the digest are never loaded, whoever changed them', async () => {
+  const { digest } = await artifacts.put(addModel('to be tampered with'));
+  const hex = digest.slice('sha256:'.length);
+  const file = path.join(artifactsDir, 'sha256', hex.slice(0, 2), hex);
+  rmSync(file);
+  writeFileSync(file, addModel('tampered with'));
+  await expect(client.loadModel({ model: 'sum', version: 1, digest })).rejects.toMatchObject({
+    code: expect.stringMatching(/^(ARTIFACT_CORRUPT|MODEL_DIGEST_MISMATCH)$/),
+  });
+  expect((await client.getReplica({})).models.map((model) => model.digest)).not.toContain(digest);
 });
 
 test('what is deployed is loaded and named before anybody asks, also what was deployed before the start', async () => {
