@@ -50,7 +50,7 @@ export class Producer {
   /** Resolves once the bus has the message durably. */
   publish(arrival: 'rows' | 'labels', id: string, body: unknown): Promise<void> {
     this.published++;
-    return new Promise((resolve, reject) => {
+    return new Promise<void>((resolve, reject) => {
       this.#waiting.set(id, resolve);
       this.#child.once('exit', () => reject(new Error('the producer has ended')));
       this.#child.stdin.write(`${JSON.stringify({ arrival, id, body })}\n`);
