@@ -55,7 +55,9 @@ export class GrpcPerennial {
       this.#client.makeUnaryRequest(
         '/inference.GRPCInferenceService/ModelInfer',
         (message: oip.ModelInferRequest) => Buffer.from(toBinary(oip.ModelInferRequestSchema, message)),
-        (bytes: Buffer) => fromBinary(oip.ModelInferResponseSchema, bytes),
+        // Fields are views of what is read; views of a Buffer would not copy on slice() as those of a Uint8Array do.
+        ({ buffer, byteOffset, length }: Buffer) =>
+          fromBinary(oip.ModelInferResponseSchema, new Uint8Array(buffer, byteOffset, length)),
         request,
         this.#metadata,
         { deadline },

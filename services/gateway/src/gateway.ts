@@ -1,6 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { type Bus, decodeEvent, follow, publishRaw, type RawMessage } from '@perennial/bus';
-import { type DeploymentUpdated, eventFilter, events, type SystemApplied } from '@perennial/contracts';
+import type { Message } from '@bufbuild/protobuf';
+import { type Bus, decodeEvent, follow, publishRaw } from '@perennial/bus';
+import {
+  type DeploymentUpdated,
+  type EventKind,
+  eventFilter,
+  events,
+  type SystemApplied,
+} from '@perennial/contracts';
 import { invalid } from '@perennial/kernel';
 import type { Frame } from '@perennial/service';
 import type { settings } from './config.js';
@@ -102,26 +109,23 @@ function followModels(bus: Bus, deployments: Deployments, { tenant, log, stoppin
     },
     onError: (error: unknown) => log.warn('following the bus failed', { error }),
   } as const;
-  const ours = (message: RawMessage) => {
-    const event = decodeEvent(message);
-    return event?.tenant === tenant ? event : undefined;
+  const hear = (event: EventKind, take: (body: Message) => void) => {
+    follow(bus, {
+      ...common,
+      filter: eventFilter(event),
+      onMessage: (message) => {
+        try {
+          const received = decodeEvent(message);
+          if (received?.tenant === tenant) take(received.body);
+        } catch (error) {
+          // One message that cannot be read must not end the hearing of all others.
+          log.error('an event cannot be read', { subject: message.subject, error });
+        }
+      },
+    });
   };
-  follow(bus, {
-    ...common,
-    filter: eventFilter(events.systemApplied),
-    onMessage: (message) => {
-      const event = ours(message);
-      if (event) deployments.systemApplied(event.body as SystemApplied);
-    },
-  });
-  follow(bus, {
-    ...common,
-    filter: eventFilter(events.deploymentUpdated),
-    onMessage: (message) => {
-      const event = ours(message);
-      if (event) deployments.updated(event.body as DeploymentUpdated);
-    },
-  });
+  hear(events.systemApplied, (body) => deployments.systemApplied(body as SystemApplied));
+  hear(events.deploymentUpdated, (body) => deployments.updated(body as DeploymentUpdated));
 }
 
 /** @throws PlatformError TOKENS_FILE_INVALID */

@@ -36,7 +36,7 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
   });
   const app = fastify({
     bodyLimit: gatewayLimits.controlBodyBytesMax,
-    maxParamLength: idLengthMax * 3,
+    routerOptions: { maxParamLength: idLengthMax * 3 },
     return503OnClosing: false,
   });
   app.setErrorHandler((thrown, request, reply) => {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type Bus, eventHeaders, follow, type RawMessage } from '@perennial/bus';
 import { aggregateFilter, events, parseEventSubject } from '@perennial/contracts';
 
@@ -50,6 +51,8 @@ export class EventFeed {
 
   #begin(): Promise<void> {
     const stop = new AbortController();
+    // One listener for each aggregate is no leak.
+    setMaxListeners(0, stop.signal);
     this.#stop = stop;
     const begun = [...aggregates].map(
       ([aggregate, stream]) =>

@@ -1,0 +1,157 @@
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { tempDir } from '@perennial/testkit';
+import type { Command } from 'commander';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { program } from '../src/program.js';
+
+const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const asked: { method: string | undefined; url: string | undefined; body: string }[] = [];
+let url = '';
+let stop = () => {};
+
+beforeAll(async () => {
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    asked.push({ method: request.method, url: request.url, body });
+    if (request.url?.startsWith('/v1/why')) {
+      response
+        .writeHead(404)
+        .end(JSON.stringify({ detail: 'nothing is known of that', code: 'SUBJECT_NOT_FOUND' }));
+    } else
+      response.end(
+        JSON.stringify({ systems: [{ system: 'heat', version: 1 }], from_version: 2, to_version: 1 }),
+      );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  stop = () => server.close();
+});
+afterAll(() => stop());
+
+function perennial(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const env = { PATH: process.env['PATH'], PERENNIAL_URL: url, PERENNIAL_TOKEN: 't', USER: 'tester' };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [main, ...args], { env }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+    );
+  });
+}
+
+function leaves(command: Command): Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+}
+
+function nameOf(command: Command): string {
+  return command.parent?.parent ? `${nameOf(command.parent)} ${command.name()}` : command.name();
+}
+
+const commands = leaves(program());
+
+test('every command of the issue is there', () => {
+  const names = commands.map(nameOf);
+  for (const name of [
+    'apply',
+    'plan',
+    'systems',
+    'rows publish',
+    'labels publish',
+    'predict',
+    'models',
+    'model show',
+    'rollback',
+    'promote',
+    'resume',
+    'retrain',
+    'events',
+    'quarantine list',
+    'quarantine show',
+    'quarantine repair',
+    'shadow add',
+    'shadow remove',
+    'producers add',
+    'producers list',
+    'why',
+    'lineage',
+    'status',
+    'audit verify',
+    'audit proof',
+    'dead-letters list',
+    'dead-letters requeue',
+    'dead-letters discard',
+  ]) {
+    expect(names).toContain(name);
+  }
+});
+
+test.each(commands.map((command) => [nameOf(command), command] as const))(
+  '%s explains itself and speaks JSON',
+  (_name, command) => {
+    const help = command.helpInformation();
+    expect(help).toContain('Usage:');
+    expect(help).toContain('--json');
+    expect(command.description()).not.toBe('');
+  },
+);
+
+test('--help of the program lists the commands', async () => {
+  const { code, stdout } = await perennial('--help');
+  expect(code).toBe(0);
+  expect(stdout).toContain('rollback');
+});
+
+test('an answer is a table, or JSON where that is asked for', async () => {
+  expect((await perennial('systems')).stdout).toMatch(/system\s+version[\s\S]*heat\s+1/);
+  expect(JSON.parse((await perennial('systems', '--json')).stdout)).toMatchObject({
+    systems: [{ system: 'heat' }],
+  });
+});
+
+test('a rollback says who asks and what moved', async () => {
+  const { stdout } = await perennial('rollback', 'heat', '--reason', 'cold feet');
+  expect(stdout).toContain('from version 2 to 1');
+  expect(asked.at(-1)).toEqual({
+    method: 'POST',
+    url: '/v1/systems/heat/rollback',
+    body: JSON.stringify({ reason: 'cold feet', requested_by: 'tester' }),
+  });
+});
+
+test.each([
+  [['promote', 'heat'], 'REFERENCE_INVALID', /name@3 or name@champion/],
+  [['model', 'show', 'heat@1@2'], 'REFERENCE_INVALID', /no model reference/],
+  [['shadow', 'add', '../x@1'], 'REFERENCE_INVALID', /no model reference/],
+  [['predict', 'heat', '[1]'], 'ROW_MALFORMED', /JSON object/],
+  [['apply', '-f', 'absent.yaml'], 'FILE_UNREADABLE', /absent\.yaml/],
+  [['rows', 'publish', 'rows.txt', '--source', 'meter'], 'FORMAT_UNKNOWN', /\.csv/],
+  [['why', 'model', 'heat@champion'], 'SUBJECT_NOT_FOUND', /nothing is known/],
+])('%j fails with %s in one line', async (args, errorCode, words) => {
+  const { code, stderr } = await perennial(...args);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(words);
+  expect(stderr.trim().split('\n')).toHaveLength(1);
+  const asJson = await perennial(...args, '--json');
+  expect(JSON.parse(asJson.stderr)).toMatchObject({ error: { code: errorCode } });
+});
+
+test('a command that does not exist is answered with the nearest one', async () => {
+  const { code, stderr } = await perennial('rolback', 'heat');
+  expect(code).toBe(1);
+  expect(stderr).toContain('rollback');
+});
+
+test('a file is streamed with its format and its producer', async () => {
+  const file = join(tempDir('cli'), 'rows.csv');
+  writeFileSync(file, 'hour,outside\n2024-01-01,3\n');
+  await perennial('rows', 'publish', file, '--source', 'meter', '--producer', 'desk');
+  expect(asked.at(-1)).toEqual({
+    method: 'POST',
+    url: '/v1/sources/meter/rows?producer=desk&format=csv',
+    body: 'hour,outside\n2024-01-01,3\n',
+  });
+});
