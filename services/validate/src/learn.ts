@@ -3,6 +3,7 @@ import { events } from '@perennial/contracts';
 import { canonicalJson, digestOf } from '@perennial/kernel';
 import type { Profile } from './decide/profile.js';
 import { inferSchema } from './decide/schema.js';
+import type { SegmentFiles } from './effects/segment-files.js';
 import { schemaAggregate, segmentKind } from './messages.js';
 import { type Origin, type SourceKnowledge, type Store, saveKnowledge, saveSchemaVersion } from './store.js';
 
@@ -13,15 +14,24 @@ import { type Origin, type SourceKnowledge, type Store, saveKnowledge, saveSchem
 export async function learn(
   tx: Store,
   emit: Emitter,
-  { origin, known, profile, now }: { origin: Origin; known: SourceKnowledge; profile: Profile; now: number },
+  {
+    files,
+    origin,
+    known,
+    profile,
+    now,
+  }: { files: SegmentFiles; origin: Origin; known: SourceKnowledge; profile: Profile; now: number },
 ): Promise<SourceKnowledge> {
   const schema = inferSchema(profile, known.schema);
-  const digest = digestOf(canonicalJson(schema));
+  const json = canonicalJson(schema);
+  const digest = digestOf(json);
   if (digest === known.digest || profile.rows === 0) {
     const same = { ...known, profile };
     await saveKnowledge(tx, origin, same);
     return same;
   }
+  // Content-addressed: written before the commit, and harmless without it.
+  await files.storeText(json);
   const next = { profile, schema, digest, version: known.version + 1 };
   await saveKnowledge(tx, origin, next);
   await saveSchemaVersion(tx, origin, next, now);

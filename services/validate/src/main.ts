@@ -1,1 +1,4 @@
-export {};
+import { runService } from '@perennial/service';
+import { validate } from './validate.js';
+
+await runService(validate);

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { HeldReason } from './decide/findings.js';
 import type { RowVerdict } from './decide/judge-segment.js';
+import type { Value } from './decide/value.js';
 import type { Kind, Origin, Store } from './store.js';
 
 /** Rows of one segment that are held. Times are ms since the epoch. */
@@ -90,7 +91,7 @@ export async function saveEntry(
       event_time: new Date(row.eventTime).toISOString(),
       rule,
       column_name: column,
-      cell: value ?? null,
+      cell: storable(value),
     })),
   );
   await sql`
@@ -118,30 +119,65 @@ export async function findEntry(db: Store, tenant: string, quarantineId: string)
     .selectFrom('quarantine')
     .selectAll()
     .where('tenant', '=', tenant)
-    .where('quarantine_id', '=', quarantineId)
+    .where('quarantine_id', '=', uuidOrNone(quarantineId))
     .executeTakeFirst();
   return row && asEntry(row);
 }
 
-/** Locks the held entries of a source (and producer) in event-time order. */
-export async function lockHeld(
-  tx: Store,
+/** An id that is no UUID names nothing. */
+function uuidOrNone(id: string): string {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)
+    ? id
+    : '00000000-0000-0000-0000-000000000000';
+}
+
+/** The held entries of a source (and producer) in event-time order. */
+export async function heldEntries(
+  db: Store,
   { tenant, source, producer }: { tenant: string; source: string; producer: string },
 ): Promise<Entry[]> {
-  let query = tx
+  let query = db
     .selectFrom('quarantine')
     .selectAll()
     .where('tenant', '=', tenant)
     .where('source', '=', source)
     .where('status', '=', 'held');
   if (producer) query = query.where('producer', '=', producer);
-  const rows = await query
-    .orderBy('event_time_min')
-    .orderBy('quarantine_id')
-    .limit(entriesMax)
-    .forUpdate()
+  return (await query.orderBy('event_time_min').orderBy('quarantine_id').execute()).map(asEntry);
+}
+
+/** Whether rows of the source were ever held. */
+export async function sourceHasEntries(db: Store, tenant: string, source: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('quarantine')
+    .select('quarantine_id')
+    .where('tenant', '=', tenant)
+    .where('source', '=', source)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Why each of these rows is held: "unit-change temp_min". */
+export async function reasonsByRow(
+  db: Store,
+  quarantineId: string,
+  rowIds: readonly string[],
+): Promise<Map<string, string[]>> {
+  if (rowIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('held_row')
+    .select(['row_id', 'rule', 'column_name'])
+    .where('quarantine_id', '=', quarantineId)
+    .where('row_id', 'in', [...rowIds])
+    .orderBy('rule')
+    .orderBy('column_name')
     .execute();
-  return rows.map(asEntry);
+  const reasons = new Map<string, string[]>();
+  for (const { row_id, rule, column_name } of rows) {
+    reasons.set(row_id, [...(reasons.get(row_id) ?? []), `${rule} ${column_name}`]);
+  }
+  return reasons;
 }
 
 export async function lockEntry(tx: Store, tenant: string, quarantineId: string): Promise<Entry | undefined> {
@@ -153,6 +189,20 @@ export async function lockEntry(tx: Store, tenant: string, quarantineId: string)
     .forUpdate()
     .executeTakeFirst();
   return row && asEntry(row);
+}
+
+/** The entry holds fewer rows from now on; why they are held stays. */
+export async function keepRest(tx: Store, entry: Entry): Promise<void> {
+  await tx
+    .updateTable('quarantine')
+    .set({
+      digest: entry.digest,
+      rows: entry.rows,
+      event_time_min: new Date(entry.eventTimeMin),
+      event_time_max: new Date(entry.eventTimeMax),
+    })
+    .where('quarantine_id', '=', entry.quarantineId)
+    .execute();
 }
 
 export async function markRepaired(tx: Store, quarantineId: string, repairId: string): Promise<void> {
@@ -190,6 +240,13 @@ export async function saveRepair(
       repaired_by: repair.repairedBy,
       repaired_at: new Date(repair.now),
     })
+    // A repair of very many entries is written in several transactions, and stays one.
+    .onConflict((conflict) =>
+      conflict.column('repair_id').doUpdateSet({
+        entries: sql`repair.entries + excluded.entries`,
+        rows: sql`repair.rows + excluded.rows`,
+      }),
+    )
     .execute();
 }
 
@@ -223,4 +280,10 @@ function asEntry(row: EntryRow): Entry {
     status: row.status,
     repairId: row.repair_id ?? undefined,
   };
+}
+
+/** Databases hold no U+0000 in JSON, and JSON no NaN. */
+function storable(value: Value): Value {
+  if (typeof value === 'string') return value.replaceAll('\0', '\ufffd');
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : (value ?? null);
 }

@@ -228,8 +228,14 @@ export async function saveRecent(tx: Store, origin: Origin, rows: readonly Judge
         order by event_time desc offset ${recentRowsKept} limit 1)`.execute(tx);
 }
 
+/** Only numbers have a level to compare with. */
 function asRecent(row: JudgedRow) {
-  return { row_id: row.rowId, event_time: new Date(row.eventTime).toISOString(), cells: row.values };
+  const cells = Object.entries(row.values).filter(([, value]) => Number.isFinite(value));
+  return {
+    row_id: row.rowId,
+    event_time: new Date(row.eventTime).toISOString(),
+    cells: Object.fromEntries(cells),
+  };
 }
 
 /** What the rows of the source were compared with: knowledge as `judgeSegment` takes it. */

@@ -1,7 +1,6 @@
 import type { Tables } from '@perennial/tables';
-import { columnRules } from './decide/column-rules.js';
 import { type HeldReason, reasonsOf } from './decide/findings.js';
-import { judgeSegment, type Knowledge, levelsOf, type RowVerdict } from './decide/judge-segment.js';
+import { judgeSegment, type Knowledge, type RowVerdict } from './decide/judge-segment.js';
 import { type Profile, profileMerge } from './decide/profile.js';
 import { recentRows } from './decide/recent.js';
 import { passed, type Standing, suspected } from './decide/standing.js';
@@ -62,14 +61,13 @@ async function verifySmall(
 ): Promise<Verified> {
   const { good, held, after } = judgeSegment(rows, known, { timeColumn: eventTimeColumn, now });
   const heldRows = held.map((verdict) => verdict.row);
+  const partFile = async (part: readonly JudgedRow[]) => {
+    const path = await files.path(segment.digest);
+    const where = rowsById(part.map((row) => row.rowId));
+    return files.store((target) => copyWhere(tables, { path, where, target }));
+  };
   const digestOf = (part: readonly JudgedRow[]) =>
-    part.length === rows.length
-      ? segment.digest
-      : files.read(segment.digest, (path) =>
-          files.store((target) =>
-            copyWhere(tables, { path, where: rowsById(part.map((row) => row.rowId)), target }),
-          ),
-        );
+    part.length === rows.length ? segment.digest : partFile(part);
   const learned = { profile: after.profile, standing: after.standing, recent: good };
   const goodPart = good.length ? { digest: await digestOf(good), ...spanOf(good) } : undefined;
   if (held.length === 0) return { ...learned, good: goodPart, held: undefined };
@@ -83,32 +81,35 @@ async function verifySmall(
 
 async function verifyLarge(segment: SegmentToVerify, known: Knowledge, means: Means): Promise<Verified> {
   const { tables, files, now } = means;
-  return files.read(segment.digest, async (path) => {
-    const rules = columnRules(known.schema, known.profile, levelsOf(known), known.standing);
-    const context = { rules, schema: known.schema, timeColumn: eventTimeColumn, now };
-    const { held, heldWhere, reasons } = await judgeLarge(tables, path, context);
-    const goodWhere = `not ${heldWhere}`;
-    const partOf = async (where: string, rows: number): Promise<Part> => {
-      if (rows === segment.rows) return segment;
-      const target = await files.store((to) => copyWhere(tables, { path, where, target: to }));
-      return { digest: target, ...(await eventTimeSpan(tables, path, where)), rows };
-    };
-    const goodRows = segment.rows - held;
-    const summary = await summarizeFile(tables, path, goodWhere);
-    const standing = reasons
-      .filter(({ rule }) => rule === 'unit-change')
-      .reduce(
-        (after, { column, relation }) => suspected(after, column, relation),
-        passed(known.standing, goodRows),
-      );
-    return {
-      profile: goodRows ? profileMerge(known.profile, summary.rows, summary.columns) : known.profile,
-      standing,
-      recent: goodRows ? await readRows(tables, path, { where: goodWhere, newest: recentRows }) : [],
-      good: goodRows ? await partOf(goodWhere, goodRows) : undefined,
-      held: held ? { ...(await partOf(heldWhere, held)), reasons, verdicts: [] } : undefined,
-    };
-  });
+  const path = await files.path(segment.digest);
+  const all = await summarizeFile(tables, path, 'true');
+  const context = { known, summaries: all.columns, timeColumn: eventTimeColumn, now };
+  const { held, heldWhere, reasons } = await judgeLarge(tables, path, context);
+  const goodWhere = `not ${heldWhere}`;
+  const partOf = async (where: string, rows: number): Promise<Part> => {
+    if (rows === segment.rows) return segment;
+    const digest = await files.store((target) => copyWhere(tables, { path, where, target }));
+    return { digest, ...(await eventTimeSpan(tables, path, where)), rows };
+  };
+  const goodRows = segment.rows - held;
+  const standing = reasons
+    .filter(({ rule }) => rule === 'unit-change')
+    .reduce(
+      (after, { column, relation }) => suspected(after, column, relation),
+      passed(known.standing, goodRows),
+    );
+  const withStanding = {
+    standing,
+    held: held ? { ...(await partOf(heldWhere, held)), reasons, verdicts: [] } : undefined,
+  };
+  if (goodRows === 0) return { ...withStanding, profile: known.profile, recent: [], good: undefined };
+  const summary = held ? await summarizeFile(tables, path, goodWhere) : all;
+  return {
+    ...withStanding,
+    profile: profileMerge(known.profile, summary.rows, summary.columns),
+    recent: await readRows(tables, path, { where: goodWhere, newest: recentRows }),
+    good: await partOf(goodWhere, goodRows),
+  };
 }
 
 function spanOf(rows: readonly JudgedRow[]): Omit<Part, 'digest'> {

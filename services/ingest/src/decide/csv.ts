@@ -53,8 +53,9 @@ export class CsvReader {
   }
 
   #outsideQuotes(character: string): void {
-    if (character === this.separator) return this.#endCell();
-    if (character === '"' && this.#state === 'start') {
+    if (character === this.separator) {
+      this.#endCell();
+    } else if (character === '"' && this.#state === 'start') {
       this.#state = 'quoted';
       this.#isQuoted = true;
     } else if (character === '"' && this.#state === 'closing') {

@@ -1,8 +1,8 @@
 import type { Profile } from './profile.js';
 import type { RecentLevel } from './recent.js';
 import { type ColumnExpectation, learningRows, type Schema } from './schema.js';
-import { sketchQuantiles } from './sketch.js';
 import type { Standing } from './standing.js';
+import { variesAboutLevel } from './tails.js';
 import { shiftedUnits, type UnitRelation, unitRelation } from './units.js';
 
 /**
@@ -31,9 +31,8 @@ export interface UnitSuspect {
   readonly rawHigh: number;
 }
 
-/** Raw values nearer than this to the level are ordinary, in spreads: beyond the verified extremes, and within. */
+/** Raw values nearer than so many spreads to the level are ordinary. */
 const distanceBeyond = 2;
-const distanceWithin = 3;
 /** A value nearer to verified ones must be explained clearly better by the conversion, not just better. */
 const clearRatio = 0.7;
 /** Once suspected, a conversion may fit up to half worse: a cold snap while no rows are verified did (December 2013). */
@@ -42,8 +41,6 @@ const openRatio = 1.5;
  * any better fit is held against it. True temperatures passed them by up to a quarter. */
 const clearMargin = 0.05;
 const anyMargin = 0.25;
-/** Tails more unequal than this belong to bursts (rain, delays), which have no level to compare with. */
-const tailRatioMax = 3;
 
 /** The rules in force for one producer's rows, given what is verified and where each column stands now. */
 export function columnRules(
@@ -66,20 +63,26 @@ function suspectsOf(
   level: RecentLevel | undefined,
   standing: Standing,
 ): UnitSuspect[] {
-  if (!range || !level || !variesAboutLevel(profile, column)) return [];
+  const sketch = profile.columns[column]?.sketch;
+  if (!range || !level || !sketch || !variesAboutLevel(sketch)) return [];
   const bounds = { level, low: range.low, high: range.high };
   const open = standing.suspicions.find((suspicion) => suspicion.column === column);
   const relation = open && unitRelation(open.relation);
   if (relation) return [{ ...bounds, ...anyRaw, relation, distance: 0, ratio: openRatio }];
-  const within = distanceWithin * level.spread;
   const beyond = distanceBeyond * level.spread;
+  const plausible = shiftedUnits.filter(
+    ({ verified }) => verified.low <= range.min && range.max <= verified.high,
+  );
   if (standing.verifiedRows < learningRows) {
-    return shiftedUnits.flatMap((relation) => [
-      { ...bounds, ...anyRaw, relation, distance: within, ratio: clearRatio },
-      { ...bounds, ...outside(range, 0), relation, distance: beyond, ratio: 1 },
-    ]);
+    return plausible.map((relation) => ({
+      ...bounds,
+      ...outside(range, 0),
+      relation,
+      distance: beyond,
+      ratio: 1,
+    }));
   }
-  return shiftedUnits.flatMap((relation) => [
+  return plausible.flatMap((relation) => [
     { ...bounds, ...outside(range, clearMargin), relation, distance: beyond, ratio: clearRatio },
     { ...bounds, ...outside(range, anyMargin), relation, distance: beyond, ratio: 1 },
   ]);
@@ -94,14 +97,6 @@ function outside(
 
 /** An empty range, outside which every value lies. */
 const anyRaw = { rawLow: Number.POSITIVE_INFINITY, rawHigh: Number.NEGATIVE_INFINITY };
-
-function variesAboutLevel(profile: Profile, column: string): boolean {
-  const sketch = profile.columns[column]?.sketch;
-  if (!sketch) return false;
-  const [low, middle, high] = sketchQuantiles(sketch, [0.05, 0.5, 0.95]) as [number, number, number];
-  const [below, above] = [middle - low, high - middle];
-  return below > 0 && above > 0 && Math.max(below, above) <= tailRatioMax * Math.min(below, above);
-}
 
 /** The suspect that explains this value, if one does. */
 export function explainedBy(value: number, suspects: readonly UnitSuspect[]): UnitSuspect | undefined {

@@ -1,6 +1,6 @@
 import { type ColumnRule, explainedBy, type UnitSuspect } from './column-rules.js';
 import { scaledUnits } from './units.js';
-import { type JudgedRow, typeOfValue, type Value } from './value.js';
+import { isEventTime, type JudgedRow, typeOfValue, type Value } from './value.js';
 
 export type RuleName = 'type' | 'presence' | 'domain' | 'range' | 'unit-change' | 'event-time';
 
@@ -30,7 +30,8 @@ export function judgeRow(
     violations.push({ rule: 'event-time', column: timeColumn, value: row.values[timeColumn] });
   }
   for (const rule of rules) {
-    const violation = judgeCell(row.values[rule.column], rule);
+    const value = row.values[rule.column];
+    const violation = isEventTime(value, row) ? undefined : judgeCell(value, rule);
     if (violation) violations.push(violation);
   }
   return violations;

@@ -1,5 +1,5 @@
 import { emptySketch, type Sketch, sketchAdd, sketchMerge } from './sketch.js';
-import { type ColumnType, type JudgedRow, typeOfValue } from './value.js';
+import { type ColumnType, isEventTime, type JudgedRow, typeOfValue } from './value.js';
 
 /** Distinct texts counted per column; a column with more is no category. */
 export const categoriesMax = 100;
@@ -90,8 +90,10 @@ function mergeNumbers(before: ColumnProfile, added: ColumnSummary): Partial<Colu
 function mergeCategories(before: ColumnProfile, added: ColumnSummary): Record<string, number> | undefined {
   if ((before.present > 0 && !before.categories) || !added.categories) return undefined;
   const categories: Record<string, number> = { ...before.categories };
-  for (const [value, count] of Object.entries(added.categories))
-    categories[value] = (categories[value] ?? 0) + count;
+  for (const [value, count] of Object.entries(added.categories)) {
+    const text = storable(value);
+    categories[text] = (categories[text] ?? 0) + count;
+  }
   return Object.keys(categories).length > categoriesMax ? undefined : categories;
 }
 
@@ -102,7 +104,10 @@ export function summarize(rows: readonly JudgedRow[]): Record<string, ColumnSumm
 }
 
 function summarizeColumn(name: string, rows: readonly JudgedRow[]): ColumnSummary {
-  const values = rows.map((row) => row.values[name]).filter((value) => value !== null && value !== undefined);
+  const values = rows
+    .filter((row) => !isEventTime(row.values[name], row))
+    .map((row) => row.values[name])
+    .filter((value) => value !== null && value !== undefined);
   const type = values.length ? typeOfValue(values[0]) : undefined;
   const counts = { type, present: values.length, missing: rows.length - values.length };
   if (type === 'number') {
@@ -116,6 +121,14 @@ function summarizeColumn(name: string, rows: readonly JudgedRow[]): ColumnSummar
   }
   if (type !== 'text') return counts;
   const categories: Record<string, number> = {};
-  for (const value of values) categories[String(value)] = (categories[String(value)] ?? 0) + 1;
+  for (const value of values) {
+    const text = String(value);
+    categories[text] = (categories[text] ?? 0) + 1;
+  }
   return { ...counts, categories };
+}
+
+/** Databases hold no U+0000 in JSON. */
+function storable(text: string): string {
+  return text.includes('\0') ? text.replaceAll('\0', '\ufffd') : text;
 }

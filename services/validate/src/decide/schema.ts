@@ -1,5 +1,6 @@
 import type { ColumnProfile, Profile } from './profile.js';
-import { sketchQuantile } from './sketch.js';
+import { type Sketch, sketchQuantile } from './sketch.js';
+import { variesAboutLevel } from './tails.js';
 import type { ColumnType } from './value.js';
 
 /** Verified rows before ranges and presence are asked for: below it one odd row would make the rule. */
@@ -8,8 +9,13 @@ export const learningRows = 30;
 const closedRows = 1000;
 const closedCategories = 20;
 const closedCountMin = 5;
-/** Beyond the verified extremes, as a share of the verified range; asymmetric tails get more (see widened). */
+/** Beyond the verified extremes, as a share of the verified range; a longer tail gets its own length (see widened). */
 const slackShare = 0.5;
+/**
+ * The same for bursts. The next extreme of rain was twice the last, and the delays of three million flights passed theirs
+ * by up to 14 times to one side: only an order of magnitude beyond everything verified is held.
+ */
+const burstSlackShare = 9;
 
 /** What a source's rows are expected to be. Numbers are in the column's own unit. */
 export interface Schema {
@@ -54,23 +60,26 @@ function rangeOf(
   if (min === undefined || max === undefined || !sketch || column.present < learningRows) return undefined;
   if (!Number.isFinite(min) || !Number.isFinite(max)) return undefined;
   if (before && before.min === min && before.max === max) return before;
-  const { low, high } = widened(min, max, sketchQuantile(sketch, 0.5));
+  const { low, high } = widened(min, max, sketch);
   // Where a twentieth of the values lies on zero and none below, zero is a wall (rain, counts), not an extreme.
   const isWalled = min === 0 && sketchQuantile(sketch, 0.05) === 0;
   return { min, max, low: isWalled ? 0 : low, high };
 }
 
 /**
- * Half a range of slack to either side, and on the side of a long tail as much as the tail is long: the next extreme
- * of rain (median 0, up to 34.5 mm) was 54.1 mm, of a temperature seldom a quarter of the range beyond.
+ * Half a range of slack to either side, and on the side of a longer tail as much as the tail is long; temperatures
+ * passed their extremes by a quarter of the range at most. Bursts get far more.
  */
-function widened(min: number, max: number, median: number): { low: number; high: number } {
-  const half = slackShare * (max - min);
-  // A column that never varied says nothing about how far it may: allow its own size.
-  const floor = max === min ? Math.max(1, Math.abs(max)) : 0;
-  const low = min - Math.max(half, median - min, floor);
-  const high = max + Math.max(half, max - median, floor);
-  return { low, high };
+function widened(min: number, max: number, sketch: Sketch): { low: number; high: number } {
+  const range = max - min;
+  if (!variesAboutLevel(sketch)) {
+    // A column that never varied says nothing about how far it may: allow its own size.
+    const slack = Math.max(burstSlackShare * range, range === 0 ? Math.max(1, Math.abs(max)) : 0);
+    return { low: min - slack, high: max + slack };
+  }
+  const median = sketchQuantile(sketch, 0.5);
+  const half = slackShare * range;
+  return { low: min - Math.max(half, median - min), high: max + Math.max(half, max - median) };
 }
 
 function categoriesOf(column: ColumnProfile, rows: number): ColumnExpectation['categories'] | undefined {

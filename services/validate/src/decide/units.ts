@@ -10,13 +10,24 @@ export interface UnitRelation {
   readonly expression: (column: string) => string;
 }
 
+/** A relation whose zero moves. */
+export interface ShiftedUnit extends UnitRelation {
+  /** Where verified values must lie for the column to be a temperature in the right unit at all: air, water, bodies, food. */
+  readonly verified: { readonly low: number; readonly high: number };
+}
+
+const celsius = { low: -100, high: 150 };
+const fahrenheit = { low: -150, high: 300 };
+const kelvin = { low: 170, high: 450 };
+
 /**
  * Temperatures: the zero moves, so that one row can give a change away while values vary about a level.
  * Definitions: 0 degC = 32 degF = 273.15 K; 1 K = 1.8 degF (SI brochure, 9th edition, table 8; NIST SP 811).
  */
-export const shiftedUnits: readonly UnitRelation[] = [
+export const shiftedUnits: readonly ShiftedUnit[] = [
   {
     name: 'fahrenheit-for-celsius',
+    verified: celsius,
     scale: 1 / 1.8,
     offset: -32 / 1.8,
     cause: 'Fahrenheit sent where Celsius was',
@@ -24,6 +35,7 @@ export const shiftedUnits: readonly UnitRelation[] = [
   },
   {
     name: 'celsius-for-fahrenheit',
+    verified: fahrenheit,
     scale: 1.8,
     offset: 32,
     cause: 'Celsius sent where Fahrenheit was',
@@ -31,6 +43,7 @@ export const shiftedUnits: readonly UnitRelation[] = [
   },
   {
     name: 'kelvin-for-celsius',
+    verified: celsius,
     scale: 1,
     offset: -273.15,
     cause: 'Kelvin sent where Celsius was',
@@ -38,6 +51,7 @@ export const shiftedUnits: readonly UnitRelation[] = [
   },
   {
     name: 'celsius-for-kelvin',
+    verified: kelvin,
     scale: 1,
     offset: 273.15,
     cause: 'Celsius sent where Kelvin was',

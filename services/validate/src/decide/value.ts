@@ -17,3 +17,8 @@ export function typeOfValue(value: Value): ColumnType | undefined {
   if (typeof value === 'number') return 'number';
   return typeof value === 'boolean' ? 'boolean' : 'text';
 }
+
+/** Whether this cell is the row's event time once more, as epoch milliseconds: it only grows, and is judged as a time. */
+export function isEventTime(value: Value, row: JudgedRow): boolean {
+  return typeof value === 'number' && value === row.eventTime;
+}

@@ -1,11 +1,14 @@
 import { quoteIdentifier, quoteText, type Tables } from '@perennial/tables';
-import type { ColumnRule } from '../decide/column-rules.js';
+import type { UnitSuspect } from '../decide/column-rules.js';
 import { explain, type HeldReason } from '../decide/findings.js';
 import type { Violation } from '../decide/judge-row.js';
+import { type Knowledge, levelsOf } from '../decide/judge-segment.js';
+import type { ColumnSummary } from '../decide/profile.js';
 import type { Schema } from '../decide/schema.js';
+import { firstRows, shiftedSet } from '../decide/shifted-set.js';
 import { scaledUnits } from '../decide/units.js';
 import type { Value } from '../decide/value.js';
-import { segmentColumns } from './read-segment.js';
+import { readRows, segmentColumns } from './read-segment.js';
 import { type SetRule, setRules } from './set-rules.js';
 
 export interface LargeVerdict {
@@ -20,21 +23,47 @@ export async function judgeLarge(
   tables: Tables,
   path: string,
   {
-    rules,
-    schema,
+    known,
+    summaries,
     timeColumn,
     now,
-  }: { rules: readonly ColumnRule[]; schema: Schema; timeColumn: string; now: number },
+  }: {
+    known: Knowledge;
+    summaries: Readonly<Record<string, ColumnSummary>>;
+    timeColumn: string;
+    now: number;
+  },
 ): Promise<LargeVerdict> {
+  const { schema } = known;
   const physical = await segmentColumns(tables, path);
-  const conditions = setRules(rules, physical, { timeColumn, now });
+  const shifted = await shiftedColumns(tables, path, { known, summaries });
+  const conditions = setRules(schema, { physical, shifted, timeColumn, now });
   const heldWhere = `(${conditions.map(({ condition }) => condition).join(' or ')})`;
   const counts = conditions.map((rule, i) => countSql(rule, physical.has(rule.column), i));
   const [row = {}] = await tables.rows(
-    `select (count(*) filter (where ${heldWhere}))::double as held, ${counts.join(', ')} from read_parquet(${quoteText(path)})`,
+    `select ${[`count(*) filter (where ${heldWhere}) as held`, ...counts].join(', ')} from read_parquet(${quoteText(path)})`,
   );
   const reasons = conditions.flatMap((rule, i) => reasonOf(rule, row, i, schema));
   return { held: Number(row['held']), heldWhere, reasons };
+}
+
+async function shiftedColumns(
+  tables: Tables,
+  path: string,
+  { known, summaries }: { known: Knowledge; summaries: Readonly<Record<string, ColumnSummary>> },
+): Promise<Map<string, UnitSuspect>> {
+  const levels = levelsOf(known);
+  const first = await readRows(tables, path, { first: firstRows });
+  const shifted = new Map<string, UnitSuspect>();
+  for (const [column, { numbers = [] }] of Object.entries(summaries)) {
+    const set = {
+      quantiles: numbers,
+      first: first.map((row) => row.values[column]).filter((value) => typeof value === 'number'),
+    };
+    const suspect = shiftedSet(column, set, { ...known, level: levels[column] });
+    if (suspect) shifted.set(column, suspect);
+  }
+  return shifted;
 }
 
 function countSql({ condition, column }: SetRule, isPhysical: boolean, i: number): string {
@@ -42,15 +71,15 @@ function countSql({ condition, column }: SetRule, isPhysical: boolean, i: number
   const first = (what: string) => `(arg_min(${what}, (_p_event_time, _p_row_id)) ${filter})`;
   const cell = isPhysical ? `to_json(${quoteIdentifier(column)})::varchar` : 'null::varchar';
   return (
-    `(count(*) ${filter})::double as n${i}, ${first('_p_row_id')} as id${i}, ` +
-    `(min(epoch_ms(_p_event_time)) ${filter})::double as time${i}, ${first(cell)} as cell${i}`
+    `count(*) ${filter} as n${i}, ${first('_p_row_id')} as id${i}, ` +
+    `min(_p_event_time) ${filter} as time${i}, ${first(cell)} as cell${i}`
   );
 }
 
 function reasonOf(rule: SetRule, row: Record<string, unknown>, i: number, schema: Schema): HeldReason[] {
   const rows = Number(row[`n${i}`]);
   if (rows === 0) return [];
-  const value = valueOf(row[`cell${i}`]);
+  const value = cellOf(row[`cell${i}`]);
   const range = schema.columns[rule.column]?.range;
   const factor =
     rule.rule === 'range' && range && typeof value === 'number'
@@ -69,7 +98,7 @@ function reasonOf(rule: SetRule, row: Record<string, unknown>, i: number, schema
 }
 
 /** A cell from its JSON text; infinities and NaN have none and stay text. */
-function valueOf(json: unknown): Value {
+function cellOf(json: unknown): Value {
   if (typeof json !== 'string') return null;
   try {
     return JSON.parse(json) as Value;

@@ -7,6 +7,7 @@ import type { ColumnType, JudgedRow, Value } from '../decide/value.js';
 const ownPrefix = '_p_';
 /** Quantiles that stand for a large segment's column; the sketch keeps as many. */
 const quantiles = Array.from({ length: 200 }, (_, i) => (i + 0.5) / 200);
+const types: Readonly<Record<string, ColumnType>> = { DOUBLE: 'number', BOOLEAN: 'boolean' };
 
 /** A sender's column and what it physically holds. */
 export type SegmentColumns = ReadonlyMap<string, ColumnType>;
@@ -16,38 +17,23 @@ export async function segmentColumns(tables: Tables, path: string): Promise<Segm
   const rows = await tables.rows(`describe select * from read_parquet(${quoteText(path)})`);
   return new Map(
     rows
-      .map((row) => [String(row['column_name']), String(row['column_type'])] as const)
-      .filter(([name]) => !name.startsWith(ownPrefix))
-      .map(([name, type]) => [name, physicalType(type)]),
+      .map((row) => [String(row['column_name']), types[String(row['column_type'])] ?? 'text'] as const)
+      .filter(([name]) => !name.startsWith(ownPrefix)),
   );
 }
 
-function physicalType(duckType: string): ColumnType {
-  if (/^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|REAL|DECIMAL.*)$/.test(duckType)) return 'number';
-  return duckType === 'BOOLEAN' ? 'boolean' : 'text';
-}
-
-/** `select` list that brings every column to a JSON type, and the row's id and event time (ms). */
-function projection(columns: SegmentColumns): string {
-  const casts = { number: 'double', boolean: 'boolean', text: 'varchar' } as const;
-  const cells = [...columns].map(
-    ([name, type]) => `${quoteIdentifier(name)}::${casts[type]} as ${quoteIdentifier(name)}`,
-  );
-  return ['_p_row_id', 'epoch_ms(_p_event_time)::double as _p_event_time', ...cells].join(', ');
-}
-
-/** Rows of a segment file in event-time order; `where` and `limit` narrow them. */
+/** Rows of a segment file in event-time order; `where`, `first` and `newest` narrow them. */
 export async function readRows(
   tables: Tables,
   path: string,
-  { where = 'true', newest }: { where?: string; newest?: number } = {},
+  { where = 'true', first, newest }: { where?: string; first?: number; newest?: number } = {},
 ): Promise<JudgedRow[]> {
-  const columns = await segmentColumns(tables, path);
-  const limit = newest === undefined ? '' : ` order by _p_event_time desc, _p_row_id desc limit ${newest}`;
-  const rows = await tables.rows(
-    `select ${projection(columns)} from (select * from read_parquet(${quoteText(path)}) where ${where}${limit})
-     order by _p_event_time, _p_row_id`,
-  );
+  const order =
+    newest === undefined
+      ? `order by _p_event_time, _p_row_id ${first === undefined ? '' : `limit ${first}`}`
+      : `order by _p_event_time desc, _p_row_id desc limit ${newest}`;
+  const rows = await tables.rows(`select * from read_parquet(${quoteText(path)}) where ${where} ${order}`);
+  if (newest !== undefined) rows.reverse();
   return rows.map((row) => {
     const { _p_row_id: rowId, _p_event_time: eventTime, ...values } = row;
     return { rowId: String(rowId), eventTime: Number(eventTime), values: values as Record<string, Value> };
@@ -61,7 +47,7 @@ export async function eventTimeSpan(
   where: string,
 ): Promise<{ eventTimeMin: number; eventTimeMax: number }> {
   const [row = {}] = await tables.rows(
-    `select epoch_ms(min(_p_event_time))::double as low, epoch_ms(max(_p_event_time))::double as high
+    `select min(_p_event_time) as low, max(_p_event_time) as high
      from read_parquet(${quoteText(path)}) where ${where}`,
   );
   return { eventTimeMin: Number(row['low']), eventTimeMax: Number(row['high']) };
@@ -76,7 +62,7 @@ export async function summarizeFile(
   const columns = [...(await segmentColumns(tables, path))];
   const from = `from read_parquet(${quoteText(path)}) where ${where}`;
   const counts = columns.map(([name, type], i) => summarySql(quoteIdentifier(name), type, i));
-  const [row = {}] = await tables.rows(`select count(*)::double as n, ${counts.join(', ')} ${from}`);
+  const [row = {}] = await tables.rows(`select ${['count(*) as n', ...counts].join(', ')} ${from}`);
   const rows = Number(row['n']);
   const summaries: Record<string, ColumnSummary> = {};
   for (const [i, [name, type]] of columns.entries()) {
@@ -89,8 +75,8 @@ export async function summarizeFile(
         max: Number(row[`max${i}`]),
         numbers: JSON.parse(String(row[`numbers${i}`])) as number[],
       };
-    } else if (type === 'text' && present > 0 && Number(row[`distinct${i}`]) <= categoriesMax) {
-      summaries[name] = { ...base, categories: await countCategories(tables, quoteIdentifier(name), from) };
+    } else if (type === 'text' && present > 0 && Number(row[`distinct${i}`]) <= 2 * categoriesMax) {
+      summaries[name] = { ...base, ...(await categoriesOf(tables, quoteIdentifier(name), from)) };
     } else {
       summaries[name] = base;
     }
@@ -98,20 +84,29 @@ export async function summarizeFile(
   return { rows, columns: summaries };
 }
 
+/** A cell that repeats the event time is no number of its own: it counts as missing, as `summarize` has it. */
 function summarySql(cell: string, type: ColumnType, i: number): string {
-  const present = `count(${cell})::double as present${i}`;
-  if (type === 'text') return `${present}, approx_count_distinct(${cell}) as distinct${i}`;
-  if (type !== 'number') return present;
-  const finite = `filter (where isfinite(${cell}::double))`;
+  if (type !== 'number') {
+    const present = `count(${cell}) as present${i}`;
+    return type === 'text' ? `${present}, approx_count_distinct(${cell}) as distinct${i}` : present;
+  }
+  const own = `(${cell} is not null and ${cell} <> epoch_ms(_p_event_time))`;
+  const finite = `filter (where ${own} and isfinite(${cell}))`;
   return (
-    `${present}, (min(${cell}) ${finite})::double as min${i}, (max(${cell}) ${finite})::double as max${i}, ` +
-    `to_json(quantile_cont(${cell}::double, [${quantiles.join(', ')}]) ${finite})::varchar as numbers${i}`
+    `count(*) filter (where ${own}) as present${i}, min(${cell}) ${finite} as min${i}, max(${cell}) ${finite} as max${i}, ` +
+    `to_json(quantile_cont(${cell}, [${quantiles.join(', ')}]) ${finite})::varchar as numbers${i}`
   );
 }
 
-async function countCategories(tables: Tables, cell: string, from: string): Promise<Record<string, number>> {
+/** How often each text occurs; nothing where there are more than a column of categories has. */
+async function categoriesOf(
+  tables: Tables,
+  cell: string,
+  from: string,
+): Promise<{ categories?: Record<string, number> }> {
   const rows = await tables.rows(
-    `select ${cell}::varchar as value, count(*)::double as n ${from} and ${cell} is not null group by 1 order by 1`,
+    `select ${cell} as value, count(*) as n ${from} and ${cell} is not null group by 1 order by 1 limit ${categoriesMax + 1}`,
   );
-  return Object.fromEntries(rows.map((row) => [String(row['value']), Number(row['n'])]));
+  if (rows.length > categoriesMax) return {};
+  return { categories: Object.fromEntries(rows.map((row) => [String(row['value']), Number(row['n'])])) };
 }

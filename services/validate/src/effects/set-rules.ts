@@ -1,6 +1,7 @@
 import { quoteIdentifier, quoteText } from '@perennial/tables';
-import type { ColumnRule, UnitSuspect } from '../decide/column-rules.js';
+import type { UnitSuspect } from '../decide/column-rules.js';
 import { futureMsMax, type RuleName } from '../decide/judge-row.js';
+import type { ColumnExpectation, Schema } from '../decide/schema.js';
 import type { ColumnType } from '../decide/value.js';
 
 /** One reason to hold a row, as a condition over a segment's table. */
@@ -13,26 +14,40 @@ export interface SetRule {
 }
 
 /**
- * The same rules as `judgeRow`, as SQL conditions for a large segment: judged with what was known before the segment,
- * in one pass. `physical` gives the type of each of the segment's columns.
+ * The rules of `judgeRow` as SQL conditions for a large segment, judged with what was known before it. `physical` gives
+ * the type of each of the segment's columns, `shifted` the columns that are held as a whole.
  */
 export function setRules(
-  rules: readonly ColumnRule[],
-  physical: ReadonlyMap<string, ColumnType>,
-  { timeColumn, now }: { timeColumn: string; now: number },
+  schema: Schema,
+  {
+    physical,
+    shifted,
+    timeColumn,
+    now,
+  }: {
+    physical: ReadonlyMap<string, ColumnType>;
+    shifted: ReadonlyMap<string, UnitSuspect>;
+    timeColumn: string;
+    now: number;
+  },
 ): SetRule[] {
   const future = new Date(now + futureMsMax).toISOString();
   const eventTime: SetRule = {
     rule: 'event-time',
     column: timeColumn,
-    condition: `coalesce(_p_event_time > ${quoteText(future)}::timestamptz::timestamp, true)`,
+    condition: `coalesce(_p_event_time > ${quoteText(future)}::timestamp, true)`,
   };
-  return [eventTime, ...rules.flatMap((rule) => columnConditions(rule, physical.get(rule.column)))];
+  const columns = Object.entries(schema.columns).flatMap(([column, expectation]) =>
+    columnConditions(column, expectation, physical.get(column), shifted.get(column)),
+  );
+  return [eventTime, ...columns];
 }
 
 function columnConditions(
-  { column, expectation, suspects }: ColumnRule,
+  column: string,
+  expectation: ColumnExpectation,
   physical: ColumnType | undefined,
+  suspect: UnitSuspect | undefined,
 ): SetRule[] {
   const cell = quoteIdentifier(column);
   const presence: SetRule[] = expectation.required
@@ -42,52 +57,26 @@ function columnConditions(
   if (physical !== expectation.type) {
     return [...presence, { rule: 'type', column, condition: `${cell} is not null` }];
   }
-  if (expectation.type === 'number')
-    return [...presence, ...numberConditions({ column, expectation, suspects })];
+  if (expectation.type === 'number') return [...presence, ...numberConditions(column, expectation, suspect)];
   const { categories } = expectation;
   if (!categories?.closed) return presence;
   const known = categories.values.map(quoteText).join(', ');
   return [...presence, { rule: 'domain', column, condition: `coalesce(${cell} not in (${known}), false)` }];
 }
 
-function numberConditions({ column, expectation, suspects }: ColumnRule): SetRule[] {
-  const cell = `${quoteIdentifier(column)}::double`;
-  const finite = `coalesce(isfinite(${cell}), true)`;
-  const units = suspects.map((suspect) => ({
-    rule: 'unit-change' as const,
-    column,
-    suspect,
-    condition: `coalesce(${finite} and ${unitCondition(cell, suspect)}, false)`,
-  }));
-  const { range } = expectation;
-  const explained = units.length ? ` and not (${units.map(({ condition }) => condition).join(' or ')})` : '';
-  const outside = range && `(${cell} < ${number(range.low)} or ${cell} > ${number(range.high)})`;
-  return [
-    { rule: 'type', column, condition: `not ${finite}` },
-    ...units,
-    ...(outside
-      ? [
-          {
-            rule: 'range' as const,
-            column,
-            condition: `coalesce(${finite} and ${outside}${explained}, false)`,
-          },
-        ]
-      : []),
-  ];
-}
-
-function unitCondition(cell: string, suspect: UnitSuspect): string {
-  const converted = `(${cell} * ${number(suspect.relation.scale)} + ${number(suspect.relation.offset)})`;
-  const center = number(suspect.level.center);
-  const raw = Number.isFinite(suspect.rawLow)
-    ? ` and (${cell} < ${number(suspect.rawLow)} or ${cell} > ${number(suspect.rawHigh)})`
-    : '';
-  return (
-    `(${converted} between ${number(suspect.low)} and ${number(suspect.high)}` +
-    ` and abs(${converted} - ${center}) < ${number(suspect.ratio)} * abs(${cell} - ${center})` +
-    ` and abs(${cell} - ${center}) > ${number(suspect.distance)}${raw})`
-  );
+function numberConditions(
+  column: string,
+  { range }: ColumnExpectation,
+  suspect: UnitSuspect | undefined,
+): SetRule[] {
+  const cell = quoteIdentifier(column);
+  const finite = `coalesce(isfinite(${cell}), false)`;
+  const type: SetRule = { rule: 'type', column, condition: `(${cell} is not null and not ${finite})` };
+  if (suspect) return [type, { rule: 'unit-change', column, suspect, condition: finite }];
+  if (!range) return [type];
+  // A cell that repeats the event time only grows.
+  const outside = `(${cell} < ${number(range.low)} or ${cell} > ${number(range.high)}) and ${cell} <> epoch_ms(_p_event_time)`;
+  return [type, { rule: 'range', column, condition: `(${finite} and coalesce(${outside}, false))` }];
 }
 
 function number(value: number): string {

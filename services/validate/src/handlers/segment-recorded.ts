@@ -26,7 +26,7 @@ export function segmentRecorded(means: HandlerMeans) {
     event: events.segmentRecorded,
     pace: 'fast',
     prepare: async ({ body }) =>
-      body.rows > smallRowsMax ? undefined : files.read(body.digest, (path) => readRows(tables, path)),
+      body.rows > smallRowsMax ? undefined : readRows(tables, await files.path(body.digest)),
     handle: async ({ event, prepared, tx, emit }) => {
       const db = tx as unknown as Store;
       const { body } = event;
@@ -38,7 +38,7 @@ export function segmentRecorded(means: HandlerMeans) {
       const knowledge = await knowledgeFor(db, origin, { producer, before: segment.eventTimeMin, known });
       const now = means.clock.now();
       const verified = await verifySegment(segment, knowledge, { tables, files, now });
-      const { version } = await learn(db, emit, { origin, known, profile: verified.profile, now });
+      const { version } = await learn(db, emit, { files, origin, known, profile: verified.profile, now });
       await saveStanding(db, origin, producer, verified.standing);
       await saveRecent(db, origin, verified.recent);
       const counts = { good: verified.good?.rows ?? 0, held: verified.held?.rows ?? 0 };

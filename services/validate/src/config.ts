@@ -1,0 +1,15 @@
+import { z } from '@perennial/service';
+
+const MiB = 1024 ** 2;
+
+/** Settings of this service; each is `PERENNIAL_<UPPER_SNAKE>` in the environment. */
+export const settings = {
+  columnarBytesMax: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(384 * MiB)
+    .describe(
+      'Memory of the columnar engine; a segment of 100,000 rows needs a tenth, beyond it files are spilled.',
+    ),
+};
