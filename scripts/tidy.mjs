@@ -25,6 +25,7 @@ const sources = readSources(root);
 const checks = [
   ['formatting and lint', () => tool('biome', 'check', '--max-diagnostics=50')],
   ['types', () => tool('tsc', '-b')],
+  ['types of tests', () => tool('tsc', '-p', 'tsconfig.tests.json')],
   ['contracts are well formed', () => tool('buf', 'lint', 'proto')],
   ['contracts break nobody', () => tool('buf', 'breaking', 'proto', '--against', 'proto/base.binpb')],
   ['generated files match their sources', () => generatedIsFresh(root)],

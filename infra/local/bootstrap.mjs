@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Makes a fresh clone ready and runs what was asked for: demo, start, test or tidy. Plain JavaScript without a
+// Makes a fresh clone ready and runs what was asked for: demo, start, test, bench or tidy. Plain JavaScript without a
 // dependency, because it runs before anything is installed, and on any Node, to say which one is needed.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -19,7 +19,7 @@ const progressEveryMs = 2_000;
 /** Something that cannot be had: one sentence with the way out, and no stack. */
 class Refusal extends Error {}
 
-const commands = { demo: platform, start: platform, test, tidy, setup: async () => 0 };
+const commands = { demo: platform, start: platform, test, bench, tidy, setup: async () => 0 };
 
 try {
   process.exitCode = await main(process.argv.slice(2));
@@ -135,6 +135,10 @@ async function test(_command, args) {
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function bench(_command, args) {
+  return loudly([process.execPath, path.join(root, 'test', 'dist', 'bench', 'main.js'), ...args]);
 }
 
 function tidy(_command, args) {
