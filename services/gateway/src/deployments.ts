@@ -13,8 +13,8 @@ export interface DeploymentsOptions {
   /** Resolves when the replica has the model loaded. */
   readonly load: (model: string, version: number, digest: string) => Promise<unknown>;
   readonly onSwitch: (deployment: DeploymentUpdated) => void;
-  /** Told when loading a new epoch's models failed; it is tried again. */
-  readonly onLoadFailed: (deployment: DeploymentUpdated, error: unknown) => void;
+  /** Told when loading a new epoch's models failed; it is tried again. `attempt` counts from 1. */
+  readonly onLoadFailed: (deployment: DeploymentUpdated, attempt: number, error: unknown) => void;
 }
 
 const loadRetryDelayMs = 200;
@@ -120,7 +120,7 @@ export class Deployments {
   async #switchTo(next: Serving): Promise<void> {
     const { system, epoch, routes } = next.deployment;
     const isNewest = () => this.#newest.get(system)?.epoch === epoch;
-    while (isNewest()) {
+    for (let attempt = 1; isNewest(); attempt++) {
       try {
         await Promise.all(routes.map(({ version, digest }) => this.#options.load(system, version, digest)));
         if (!isNewest()) return;
@@ -130,7 +130,7 @@ export class Deployments {
         this.#changed();
         return;
       } catch (error) {
-        this.#options.onLoadFailed(next.deployment, error);
+        this.#options.onLoadFailed(next.deployment, attempt, error);
         await new Promise((resolve) => setTimeout(resolve, loadRetryDelayMs));
       }
     }

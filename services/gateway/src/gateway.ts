@@ -20,6 +20,7 @@ import { PredictionSpool } from './effects/prediction-spool.js';
 import { Replica } from './effects/replica.js';
 import { Settlement } from './effects/settlement.js';
 import { streamSequences } from './effects/stream-sequences.js';
+import { gatewayInstruments } from './instruments.js';
 import { gatewayLimits } from './limits.js';
 import { Predictor } from './predictor.js';
 
@@ -61,8 +62,10 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
         epoch: String(epoch),
         versions: routes.map((r) => r.version),
       }),
-    onLoadFailed: ({ system, epoch }, error) =>
-      log.warn('a model cannot be loaded yet', { system, epoch: String(epoch), error }),
+    onLoadFailed: ({ system, epoch }, attempt, error) => {
+      // Tried again several times a second: said once.
+      if (attempt === 1) log.warn('a model cannot be loaded yet', { system, epoch: String(epoch), error });
+    },
   });
   const replica = openReplica(peers, frame);
   const features = onlineFeatures(peers.featurize);
@@ -72,7 +75,14 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
     deployments,
     replica,
     spool,
-    predictor: new Predictor({ deployments, replica, spool, features, clock }),
+    predictor: new Predictor({
+      deployments,
+      replica,
+      spool,
+      features,
+      clock,
+      onAnswered: gatewayInstruments(frame.meter, spool),
+    }),
     settlement: new Settlement({
       services: [...peers.operations].map(([name, peer]) => ({ name, progress: () => peer.getProgress({}) })),
       sequences: () => streamSequences(bus),

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@bufbuild/protobuf';
-import type { Route } from '@perennial/contracts';
+import type { Prediction, Route } from '@perennial/contracts';
 import { asPlatformError, type Clock, invalid, limits, uuidv7 } from '@perennial/kernel';
 import {
   checkInputs,
@@ -30,6 +30,8 @@ export interface PredictorOptions {
   readonly spool: PredictionSpool;
   readonly features: OnlineFeatures;
   readonly clock: Clock;
+  /** Told of every recorded request when the client has its answer. */
+  readonly onAnswered: (prediction: Prediction) => void;
 }
 
 export interface Ask {
@@ -165,8 +167,10 @@ export class Predictor {
       isKnown = this.#options.deployments.source(ask.system) !== undefined;
       throw thrown;
     } finally {
-      if (isKnown) void recording.complete().then(() => spool.add(recording.message));
-      else spool.release();
+      if (isKnown) {
+        this.#options.onAnswered(recording.message);
+        void recording.complete().then(() => spool.add(recording.message));
+      } else spool.release();
     }
   }
 

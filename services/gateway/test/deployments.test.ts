@@ -20,7 +20,7 @@ function open(load: (version: number) => Promise<unknown> = async () => undefine
   const deployments = new Deployments({
     load: (_model, version) => load(version),
     onSwitch: () => {},
-    onLoadFailed: (_deployment, error) => failures.push(error),
+    onLoadFailed: (_deployment, attempt) => failures.push(attempt),
   });
   deployments.caughtUp();
   return { deployments, failures };

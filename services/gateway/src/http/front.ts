@@ -5,6 +5,7 @@ import type { Caller } from '../decide/access.js';
 import { gatewayLimits } from '../limits.js';
 import type { Predictor } from '../predictor.js';
 import { sendInferenceError, sendProblem } from './answer.js';
+import { inTrace } from './in-trace.js';
 import { InferenceProtocol } from './inference-protocol.js';
 import { predict } from './predict.js';
 import { decoded } from './read-body.js';
@@ -26,7 +27,7 @@ export function frontServer(options: FrontOptions): Server {
     const path = (request.url ?? '/').split('?', 1)[0] as string;
     // A response that is written to after its client went away must not end the process.
     response.on('error', () => {});
-    void answer(options, path, request, response).catch((thrown: unknown) => {
+    void inTrace(request, () => answer(options, path, request, response)).catch((thrown: unknown) => {
       if (asPlatformError(thrown).fault === 'us') options.onError(thrown, path);
       if (path.startsWith('/v2')) sendInferenceError(response, thrown);
       else sendProblem(response, thrown);
