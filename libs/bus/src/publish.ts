@@ -1,7 +1,8 @@
-import { JetStreamApiError } from '@nats-io/jetstream';
+import { JetStreamApiError, type PubAck } from '@nats-io/jetstream';
 import { headers as natsHeaders } from '@nats-io/transport-node';
 import { PlatformError, unavailable } from '@perennial/kernel';
 import type { Bus } from './bus.js';
+import { untilConnected } from './link.js';
 
 export interface Publication {
   readonly subject: string;
@@ -9,6 +10,7 @@ export interface Publication {
   /** Nats-Msg-Id: repeated within the stream's window it is stored once. */
   readonly id: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** How long to try; 5,000 when left out. */
   readonly timeoutMs?: number;
   /** Refused when the subject leads to another stream. */
   readonly stream?: string;
@@ -20,7 +22,8 @@ const timeoutMsDefault = 5_000;
 const messageTooLarge = 10054;
 
 /**
- * Publishes one message and waits until the stream has it. Repeat with the same id after an error: it may have arrived.
+ * Publishes one message and waits until the stream has it. A connection that is lost meanwhile is waited for, and the
+ * message published again under its id. Repeat with the same id after an error: it may have arrived.
  *
  * @throws PlatformError BUS_UNAVAILABLE, BUS_FULL, MESSAGE_TOO_LARGE
  */
@@ -28,18 +31,41 @@ export async function publishRaw(
   bus: Bus,
   message: Publication,
 ): Promise<{ sequence: number; duplicate: boolean }> {
+  const deadline = performance.now() + (message.timeoutMs ?? timeoutMsDefault);
+  for (;;) {
+    const leftMs = Math.ceil(deadline - performance.now());
+    if (leftMs <= 0)
+      throw unavailable('BUS_UNAVAILABLE', `${message.subject}: the bus is away; try again later`);
+    if (!bus.isConnected()) {
+      await untilConnected(bus, AbortSignal.timeout(leftMs));
+      continue;
+    }
+    const acknowledged = await publishOnce(bus, message, leftMs);
+    if (acknowledged) return { sequence: acknowledged.seq, duplicate: acknowledged.duplicate };
+  }
+}
+
+/** Undefined where the connection was lost before the answer: the client would wait for it to the end. */
+async function publishOnce(bus: Bus, message: Publication, timeoutMs: number): Promise<PubAck | undefined> {
   const headers = natsHeaders();
   for (const [name, value] of Object.entries(message.headers ?? {})) headers.set(name, value);
+  let endOfLink = () => {};
+  const lost = new Promise<undefined>((resolve) => {
+    endOfLink = bus.onLinkChange(() => resolve(undefined));
+  });
+  const answer = bus.js.publish(message.subject, message.body, {
+    msgID: message.id,
+    headers,
+    timeout: timeoutMs,
+    ...(message.stream && { expect: { streamName: message.stream } }),
+  });
   try {
-    const { seq, duplicate } = await bus.js.publish(message.subject, message.body, {
-      msgID: message.id,
-      headers,
-      timeout: message.timeoutMs ?? timeoutMsDefault,
-      ...(message.stream && { expect: { streamName: message.stream } }),
-    });
-    return { sequence: seq, duplicate };
+    return await Promise.race([answer, lost]);
   } catch (cause) {
     throw publishError(message.subject, cause);
+  } finally {
+    endOfLink();
+    answer.catch(() => {});
   }
 }
 

@@ -97,6 +97,7 @@ class BatchWorker {
       if (messages.length === 0 || signal.aborted) return;
       await this.settle(messages);
       if (this.signal.aborted) return;
+      await this.prove();
     }
   }
 
@@ -185,7 +186,6 @@ class BatchWorker {
     const handled = await traced(handler.consumer, raws.length === 1 ? raws[0] : undefined, () =>
       handleMessages(shell, handler, whole, parking),
     );
-    await this.prove();
     shell.wake();
     shell.log.debug('batch handled', {
       consumer: handler.consumer,
@@ -208,6 +208,7 @@ class BatchWorker {
       const headers = batch.headers.get(raw.sequence) ?? {};
       await park(shell, tx, { consumer: handler.consumer, message: raw, headers, attempts, error });
       await movePosition(tx, handler, raw);
+      await endSuspect(tx, handler.consumer, identityOf(raw));
     }).then(() => shell.wake());
   }
 

@@ -23,6 +23,8 @@ export async function startPostgres(): Promise<OwnPostgres> {
     passwordFile: path.join(dir, 'password'),
     port: await freePort(),
     isEphemeral: true,
+    // Commits reach the kernel before they are answered, so that they survive the kill; the disk they need not reach.
+    settings: { synchronous_commit: 'on' },
   });
   const start = async (): Promise<RunningProcess> => {
     const started = await launch(program, logFile);
