@@ -73,7 +73,8 @@ export class Store {
         leased_until: new Date(now + leaseMs),
       }))
       .where('tenant', '=', this.#tenant)
-      .where('run_id', 'in', (query) =>
+      // '=' and not 'in': a scalar subquery runs once, so that no more than the one row is locked.
+      .where('run_id', '=', (query) =>
         query
           .selectFrom('training_run as run')
           .innerJoin('system_spec as spec', (join) =>
