@@ -1,5 +1,4 @@
 import { artifactSettings, openArtifacts } from '@perennial/artifacts';
-import type { Digest } from '@perennial/kernel';
 import type { ServiceOptions } from '@perennial/service';
 import { settings } from './config.js';
 import { keepMemory } from './effects/signed-memory.js';
@@ -26,10 +25,8 @@ export function audit(artifactEnv: NodeJS.ProcessEnv): ServiceOptions<typeof set
       const listings = new Listings(db, tenant);
       let memory: ReturnType<typeof keepMemory> | undefined;
       return {
-        handlers: recordEvents({ tenant, clock, signer }),
+        handlers: recordEvents({ tenant, clock, signer, artifacts }),
         services: [auditService({ tenant, db, store, listings, artifacts, signer, keyFile })],
-        putArtifact: (bytes) => artifacts.put(bytes),
-        getArtifact: (digest) => artifacts.get(digest as Digest),
         start: () => {
           if (keyFile !== '') memory = keepMemory(store, keyFile, log);
         },

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { RecordedEvent } from './decide/chain.js';
 import { readEntry } from './decide/entry.js';
 import type { Db } from './tables.js';
@@ -30,15 +31,24 @@ export class Listings {
     return row && recorded(row);
   }
 
-  /** The last recorded event about a thing, of the given types; of those before an index, where one is given. */
+  /**
+   * The latest event about a thing, of the given types; of those told before another event, where one is given. By the
+   * time and the id of the events (an id of one process counts on), not by the index: streams are heard side by side.
+   */
   async latest(
     thing: string,
     types: readonly string[] | undefined,
-    before?: number,
+    before?: RecordedEvent,
   ): Promise<RecordedEvent | undefined> {
-    let query = this.about([thing]).orderBy('entry_index', 'desc').limit(1);
+    let query = this.about([thing])
+      .orderBy('occurred_at', 'desc')
+      .orderBy(sql`event_id collate "C"`, 'desc')
+      .limit(1);
     if (types) query = query.where('event_type', 'in', [...types]);
-    if (before !== undefined) query = query.where('entry_index', '<', before);
+    if (before) {
+      const { occurredAt, eventId } = before.entry;
+      query = query.where(sql<boolean>`(occurred_at, event_id collate "C") < (${occurredAt}, ${eventId})`);
+    }
     const row = await query.executeTakeFirst();
     return row && recorded(row);
   }

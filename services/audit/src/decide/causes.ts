@@ -4,7 +4,7 @@ import { modelThing } from './mentions.js';
 /** Where the cause of an event is to be looked for. */
 export type CauseRule =
   | { readonly by: 'event'; readonly eventId: string }
-  /** The latest event of these kinds about a thing; `before`: among those recorded earlier than the effect. */
+  /** The latest event of these kinds about a thing; `before`: among those told earlier than the effect. */
   | {
       readonly by: 'thing';
       readonly thing: string;
@@ -42,7 +42,7 @@ const about = (thing: string, ...kinds: string[]): CauseRule => ({
   kinds,
   before: false,
 });
-/** For causes in the effect's own stream, whose order the log keeps. */
+/** For things that have several such events. */
 const earlier = (thing: string, ...kinds: string[]): CauseRule => ({
   by: 'thing',
   thing,

@@ -68,5 +68,7 @@ function withoutCircles(start: string, links: ReadonlyMap<string, Link>): Map<st
 
 function latestFirst(a: RecordedEvent | undefined, b: RecordedEvent | undefined): number {
   const time = (b?.entry.occurredAt.getTime() ?? 0) - (a?.entry.occurredAt.getTime() ?? 0);
-  return time || (b?.index ?? 0) - (a?.index ?? 0);
+  if (time !== 0) return time;
+  // Ids of one process count on within a millisecond.
+  return (a?.entry.eventId ?? '') < (b?.entry.eventId ?? '') ? 1 : -1;
 }

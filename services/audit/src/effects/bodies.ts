@@ -11,7 +11,7 @@ export async function withBody(artifacts: ArtifactStore, entry: Entry): Promise<
   try {
     return { ...entry, body: await readJson(artifacts, entry.dataref) };
   } catch (error) {
-    if (error instanceof PlatformError && error.code.startsWith('ARTIFACT_')) return entry;
+    if (error instanceof PlatformError && error.code.startsWith('ARTIFACT')) return entry;
     throw error;
   }
 }

@@ -39,7 +39,7 @@ async function collectLinks(context: RpcContext, start: RecordedEvent): Promise<
     const entry = await withBody(context.artifacts, event.entry);
     const causes: RecordedEvent[] = [];
     for (const rule of causesOf(entry)) {
-      const cause = await find(context, rule, event.index);
+      const cause = await find(context, rule, event);
       if (cause && cause.entry.eventId !== entry.eventId) causes.push(cause);
     }
     links.set(entry.eventId, {
@@ -54,9 +54,9 @@ async function collectLinks(context: RpcContext, start: RecordedEvent): Promise<
 async function find(
   { listings }: RpcContext,
   rule: CauseRule,
-  index: number,
+  effect: RecordedEvent,
 ): Promise<RecordedEvent | undefined> {
   if (rule.by === 'event') return listings.event(rule.eventId);
   const types = rule.kinds.flatMap((kind) => typeByName.get(kind) ?? []);
-  return listings.latest(rule.thing, types, rule.before ? index : undefined);
+  return listings.latest(rule.thing, types, rule.before ? effect : undefined);
 }
