@@ -1,1 +1,4 @@
-export {};
+import { runService } from '@perennial/service';
+import { monitor } from './service.js';
+
+await runService(monitor());

@@ -1,0 +1,36 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import { handler } from '@perennial/bus';
+import { events, SegmentKind } from '@perennial/contracts';
+import { type Context, storesOf } from '../context.js';
+import { joinSegment, truthKindOf } from '../join-labels.js';
+import type { TruthSegment } from '../store/rows.js';
+import { watchChampion } from '../watch-champion.js';
+
+/** Labels, or rows that labels are computed from: they meet the predictions, and the champion is looked at. */
+export function segmentVerified(context: Context) {
+  return handler({
+    consumer: 'monitor-segment-verified',
+    event: events.segmentVerified,
+    pace: 'fast',
+    handle: async ({ event, tx, emit }) => {
+      const { body } = event;
+      if (!body.eventTimeMin || !body.eventTimeMax || body.rows === 0) return;
+      const stores = storesOf(context, tx);
+      const segment: TruthSegment = {
+        kind: body.kind === SegmentKind.LABELS ? 'labels' : 'rows',
+        // Ids of events sort by time. What comes back from quarantine was sent earlier than what is there already.
+        rank: `${body.repairId ? 0 : 1}:${event.id}`,
+        digest: body.digest,
+        from: timestampMs(body.eventTimeMin),
+        to: timestampMs(body.eventTimeMax),
+      };
+      await stores.facts.lockSource(body.source);
+      await stores.rows.addTruth(body.source, segment);
+      for (const system of await stores.facts.systemsOf(body.source)) {
+        if (truthKindOf(system) !== segment.kind) continue;
+        const labelled = await joinSegment(context, stores, system, segment);
+        if (labelled > 0) await watchChampion({ context, stores, emit }, system);
+      }
+    },
+  });
+}

@@ -1,0 +1,10 @@
+/** Bounds of this service, with their units and reasons. */
+export const monitorLimits = {
+  /** How far back (by when they were received) ids of predictions are remembered; the gateway repeats for minutes. */
+  seenPredictionsDays: 7,
+  /** Labelled rows that are looked at in one go; a bulk of labels is worked off in such parts. */
+  rowsPerLookMax: 5_000,
+  /** Reports in one answer. */
+  reportsListedMax: 1_000,
+  reportsListedDefault: 50,
+} as const;

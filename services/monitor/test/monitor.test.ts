@@ -1,0 +1,354 @@
+import { timestampDate, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { follow, publishRaw, type RawMessage } from '@perennial/bus';
+import {
+  eventFilter,
+  events,
+  predictionSubject,
+  ReviewVerdict,
+  RolloutPhase,
+  SegmentKind,
+} from '@perennial/contracts';
+import type { System } from '@perennial/spec';
+import { waitFor } from '@perennial/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { dayMs, start } from './decide/rows.js';
+import { House } from './house.js';
+
+const yaml = (name: string, source = name, onDecay = 'retrain') => `
+apiVersion: perennial/v1
+kind: System
+name: ${name}
+source: { name: ${source}, time: date, key: [], schema: inferred }
+label: { column: temp, task: regression, arrives: { within: 1d } }
+features:
+  - { name: warmth }
+train: { trainer: gbdt, on: { window: all }, resources: { pool: cpu } }
+gate: { metric: mae, hold-out: { last: 14 rows }, better-than-champion: { by: 5% } }
+serve: { pool: cpu, rollout: { shadow: 2 predictions, canary: [50%], step: 3 predictions } }
+monitor:
+  window: 10 rows
+  drift: { false-alarms: 1 per 1000 windows }
+  decay: { metric: mae, worse-than: 30% }
+on-decay: ${onDecay}
+risk: { class: minimal }
+`;
+
+let house: House;
+beforeAll(async () => {
+  house = await House.open();
+});
+afterAll(() => house?.close());
+
+/** The truth is 10; answers err by 1 until day 12 and by 3 from then on. */
+const answerOf = (day: number) => 10 + (day < 12 ? 1 : 3) * (day % 2 ? 1 : -1);
+const dayOf = (time: Parameters<typeof timestampDate>[0] | undefined) =>
+  time ? (timestampDate(time).getTime() - start) / dayMs : -1;
+
+async function champion(system: System): Promise<void> {
+  await house.promote(system, 1, 1);
+  await house.deploy(system, 1, 1);
+}
+
+/** What came of it, without the ids, which carry the system's name. */
+async function outcomeOf(name: string) {
+  await house.settled();
+  const { reviews } = await house.client.listReviews({ system: name });
+  const { reports } = await house.client.listReports({ system: name });
+  const { rows, predictions, failed, labelled } = await house.client.getQuality({ system: name });
+  return {
+    reviews: reviews.map(({ review }) => ({
+      verdict: review?.verdict,
+      day: dayOf(review?.dataTime),
+      evidence: review?.evidence.map((text) => text.replaceAll(name, 'source')),
+    })),
+    reports: reports.map((report) => [
+      dayOf(report.dataTimeFrom),
+      dayOf(report.dataTimeTo),
+      report.decay?.value,
+    ]),
+    quality: rows.map(({ month, answer, rows: count, value }) => ({ month, answer, rows: count, value })),
+    counts: { predictions, failed, labelled },
+  };
+}
+
+async function play(name: string, repeated = 1) {
+  const system = await house.apply(yaml(name));
+  await champion(system);
+  for (let day = 0; day < 34; day++) {
+    for (let time = 0; time < repeated; time++) {
+      await house.ask(system, { day, answer: answerOf(day) });
+      await house.segment(
+        system,
+        'labels',
+        [{ day, temp: 10 }],
+        `0190-${name}-${String(day).padStart(3, '0')}`,
+      );
+      await house.settled();
+    }
+  }
+  return outcomeOf(name);
+}
+
+describe('the story of one champion', () => {
+  test('quality by month and answer, a report each window, a review when it has decayed; told once each', async () => {
+    const told: RawMessage[] = [];
+    const stop = new AbortController();
+    for (const event of [events.reviewConcluded, events.driftReportRecorded]) {
+      follow(house.bus, {
+        stream: event.stream,
+        filter: eventFilter(event),
+        from: 'new',
+        onMessage: (message) => {
+          told.push(message);
+        },
+        signal: stop.signal,
+      });
+    }
+    const outcome = await play('plain');
+    expect(outcome.quality).toEqual([
+      { month: '2012-04', answer: 'served', rows: 30, value: (12 * 1 + 18 * 3) / 30 },
+      { month: '2012-04', answer: 'version:1', rows: 30, value: (12 * 1 + 18 * 3) / 30 },
+      { month: '2012-04', answer: 'version:9', rows: 30, value: 10 },
+      { month: '2012-05', answer: 'served', rows: 4, value: 3 },
+      { month: '2012-05', answer: 'version:1', rows: 4, value: 3 },
+      { month: '2012-05', answer: 'version:9', rows: 4, value: 10 },
+    ]);
+    expect(outcome.counts).toEqual({ predictions: 34n, failed: 0n, labelled: 34n });
+    expect(outcome.reviews.map(({ day }) => day).sort((a, b) => a - b)[0]).toBe(14);
+    expect(outcome.reviews.at(-1)).toMatchObject({
+      verdict: ReviewVerdict.WORLD_CHANGED,
+      evidence: [
+        expect.stringMatching(
+          /^mae over the 10 labelled rows of 2012-04-06 to 2012-04-15 is 1\.6, 60 % worse than 1/,
+        ),
+        expect.anything(),
+        expect.stringMatching(/no rows of source are held back/),
+      ],
+    });
+    const days = outcome.reports.map(([, to]) => to);
+    expect(days).toEqual([...days].sort((a, b) => Number(b) - Number(a)));
+    expect(days).toEqual(expect.arrayContaining([9, 19, 29]));
+    await waitFor(
+      'every report and review on the bus',
+      () => told.length === outcome.reports.length + outcome.reviews.length,
+    );
+    stop.abort();
+    expect(new Set(told.map((message) => message.subject)).size).toBe(told.length);
+  });
+
+  test('the same events delivered three times change nothing', async () => {
+    const once = await play('once');
+    expect(await play('thrice', 3)).toEqual(once);
+  });
+
+  test('labels first, then predictions, the promotion last: the same comes out', async () => {
+    const inOrder = await play('in-order');
+    const system = await house.apply(yaml('upside-down'));
+    for (let day = 33; day >= 0; day--) await house.segment(system, 'labels', [{ day, temp: 10 }]);
+    await house.settled();
+    for (let day = 33; day >= 0; day--) await house.ask(system, { day, answer: answerOf(day) });
+    await house.settled();
+    await house.deploy(system, 1, 1);
+    await house.settled();
+    await house.promote(system, 1, 1);
+    expect(await outcomeOf('upside-down')).toEqual(inOrder);
+  });
+});
+
+describe('predictions and labels', () => {
+  test('a row asked about twice counts once, by its first answer, whichever comes first', async () => {
+    const system = await house.apply(yaml('asked-twice'));
+    await house.ask(system, { day: 0, answer: 10, id: 'later', receivedAt: 2_000 });
+    await house.ask(system, { day: 0, answer: 13, id: 'earlier', receivedAt: 1_000 });
+    await house.segment(system, 'labels', [{ day: 0, temp: 10 }]);
+    const { quality, counts } = await outcomeOf(system.name);
+    expect(quality[0]).toMatchObject({ answer: 'served', rows: 1, value: 3 });
+    expect(counts).toEqual({ predictions: 2n, failed: 0n, labelled: 1n });
+  });
+
+  test('a later label corrects the earlier one, also where it is delivered first; the last of a segment counts', async () => {
+    const system = await house.apply(yaml('corrected'));
+    await house.ask(system, { day: 0, answer: 10 });
+    await house.ask(system, { day: 1, answer: 10 });
+    await house.segment(
+      system,
+      'labels',
+      [
+        { day: 0, temp: 15 },
+        { day: 0, temp: 12 },
+      ],
+      '0190-b',
+    );
+    await house.segment(
+      system,
+      'labels',
+      [
+        { day: 0, temp: 99 },
+        { day: 1, temp: 14 },
+      ],
+      '0190-a',
+    );
+    const { quality } = await outcomeOf(system.name);
+    expect(quality[0]).toMatchObject({ rows: 2, value: 3 });
+  });
+
+  test('a failed request is counted and raises one alert; its row is none', async () => {
+    const alerts: RawMessage[] = [];
+    const stop = new AbortController();
+    follow(house.bus, {
+      stream: 'MONITOR',
+      filter: eventFilter(events.alertRaised),
+      from: 'new',
+      onMessage: (message) => {
+        alerts.push(message);
+      },
+      signal: stop.signal,
+    });
+    const system = await house.apply(yaml('failing'));
+    for (let day = 0; day < 3; day++)
+      await house.ask(system, { day, answer: 0, status: 'DEADLINE_EXCEEDED' });
+    expect((await outcomeOf(system.name)).counts).toEqual({ predictions: 3n, failed: 3n, labelled: 0n });
+    await waitFor('the alert', () => alerts.length > 0);
+    stop.abort();
+    expect(alerts).toHaveLength(1);
+  });
+
+  test('a message that is no prediction is set aside, and its neighbours go on', async () => {
+    const system = await house.apply(yaml('neighbours'));
+    await house.settled();
+    await house.ask(system, { day: 0, answer: 11 });
+    await publishRaw(house.bus, {
+      subject: predictionSubject('default', 'neighbours'),
+      id: 'poison',
+      body: '{"a":',
+    });
+    await house.ask(system, { day: 1, answer: 11 });
+    await house.segment(system, 'labels', [
+      { day: 0, temp: 10 },
+      { day: 1, temp: 10 },
+    ]);
+    expect((await outcomeOf(system.name)).counts).toEqual({ predictions: 2n, failed: 0n, labelled: 2n });
+    expect(await house.parked()).toEqual(['PREDICTION_MALFORMED']);
+  });
+
+  test('keys tell rows of one time apart; a computed label comes from the rows, also those verified before', async () => {
+    const system = await house.apply(`
+apiVersion: perennial/v1
+kind: System
+name: late
+source: { name: flights, time: date, key: [], schema: inferred }
+label: { name: late, expr: "delay > 15", task: classification, arrives: { within: 3h } }
+features:
+  - { name: weekday, expr: "dayofweek(date)" }
+  - { name: origin }
+train: { trainer: gbdt, on: { window: all }, resources: { pool: cpu } }
+gate: { metric: auc, hold-out: { last: 20 rows }, better-than-champion: { by: 1% } }
+serve: { pool: cpu, rollout: { shadow: 2 predictions, canary: [50%], step: 3 predictions } }
+monitor: { window: 50 rows, drift: { false-alarms: 1 per 1000 windows }, decay: { metric: auc, worse-than: 5% } }
+on-decay: alert
+risk: { class: minimal }
+`);
+    const flight = (origin: string, delay: number) => ({ day: 0, origin, delay, carrier: 'AA' });
+    await house.ask(system, { day: 0, answer: 0.9, id: 'a', features: { origin: 'SEA', weekday: 0 } });
+    await house.segment(system, 'rows', [flight('SEA', 40), flight('SFO', 2), flight('LAX', 20)]);
+    await house.settled();
+    await house.ask(system, { day: 0, answer: 0.2, id: 'b', features: { origin: 'SFO', weekday: 0 } });
+    await house.ask(system, { day: 0, answer: 0.2, id: 'c', features: { origin: 'LAX', weekday: 0 } });
+    await house.ask(system, { day: 0, answer: 0.2, id: 'd', features: { origin: 'JFK', weekday: 0 } });
+    const { quality, counts } = await outcomeOf(system.name);
+    expect(counts.labelled).toBe(3n);
+    expect(quality[0]).toEqual({ month: '2012-04', answer: 'served', rows: 3, value: 0.75 });
+  });
+});
+
+describe('reviews', () => {
+  async function decayed(name: string, before: (system: System) => Promise<void>, onDecay = 'retrain') {
+    const system = await house.apply(yaml(name, name, onDecay));
+    await champion(system);
+    await before(system);
+    for (let day = 0; day < 10; day++) await house.ask(system, { day, answer: day % 2 ? 13 : 7 });
+    await house.segment(
+      system,
+      'labels',
+      Array.from({ length: 10 }, (_, day) => ({ day, temp: 10 })),
+    );
+    return { system, ...(await outcomeOf(name)) };
+  }
+
+  const quarantine = (system: System) =>
+    house.tell(events.segmentQuarantined, `q-${system.name}`, {
+      quarantineId: `q-${system.name}`,
+      source: system.source.name,
+      kind: SegmentKind.ROWS,
+      producer: 'garden-station',
+      rows: 3,
+      eventTimeMin: timestampFromMs(start + 4 * dayMs),
+      eventTimeMax: timestampFromMs(start + 6 * dayMs),
+      findings: [{ rule: 'unit-change', column: 'warmth', producer: 'garden-station', rows: 3 }],
+    });
+  const repair = (system: System) =>
+    house.tell(events.segmentRepaired, `r-${system.name}`, {
+      repairId: `r-${system.name}`,
+      quarantineId: `q-${system.name}`,
+      source: system.source.name,
+      rows: 3,
+    });
+
+  test('held rows in the window are broken data; once repaired they are not, even if the repair is heard first', async () => {
+    const broken = await decayed('broken', quarantine);
+    expect(broken.reviews[0]).toMatchObject({ verdict: ReviewVerdict.DATA_BROKEN });
+    expect(broken.reviews[0]?.evidence?.join()).toMatch(
+      /3 rows of source from garden-station .*unit-change in warmth/,
+    );
+    const mended = await decayed('mended', async (system) => {
+      await repair(system);
+      await house.settled();
+      await quarantine(system);
+    });
+    expect(mended.reviews[0]).toMatchObject({ verdict: ReviewVerdict.WORLD_CHANGED });
+  });
+
+  test('a rollout in flight is waited for; after it failed the next review comes half a window later', async () => {
+    const { system, reviews } = await decayed('rolling', async () => {});
+    expect(reviews).toHaveLength(1);
+    const { reviews: listed } = await house.client.listReviews({ system: 'rolling' });
+    const reviewId = listed[0]?.review?.reviewId ?? '';
+    await house.tell(events.rolloutRequested, 'ro-1', { rolloutId: 'ro-1', system: 'rolling', reviewId });
+    await house.settled();
+    const next = async (day: number) => {
+      await house.ask(system, { day, answer: day % 2 ? 13 : 7 });
+      await house.segment(system, 'labels', [{ day, temp: 10 }]);
+      return (await outcomeOf('rolling')).reviews.length;
+    };
+    for (let day = 10; day < 17; day++) expect(await next(day)).toBe(1);
+    await house.tell(events.rolloutAdvanced, 'ro-1', {
+      rolloutId: 'ro-1',
+      system: 'rolling',
+      to: RolloutPhase.REJECTED,
+    });
+    await house.settled();
+    expect(await next(17)).toBe(2);
+  });
+
+  test('a new champion starts afresh, and so does an old one that comes back', async () => {
+    const { system, reviews } = await decayed('reigns', async () => {});
+    expect(reviews).toHaveLength(1);
+    await house.promote(system, 2, 3);
+    await house.deploy(system, 2, 2);
+    await house.deploy(system, 3, 1);
+    await house.settled();
+    const next = async (day: number) => {
+      await house.ask(system, { day, answer: day % 2 ? 13 : 7, version: 1, epoch: 3 });
+      await house.segment(system, 'labels', [{ day, temp: 10 }]);
+      return (await outcomeOf('reigns')).reviews.length;
+    };
+    for (let day = 10; day < 19; day++) expect(await next(day)).toBe(1);
+    expect(await next(19)).toBe(2);
+  });
+
+  test('an unknown system is said to be unknown', async () => {
+    await expect(house.client.listReviews({ system: 'nobody' })).rejects.toMatchObject({
+      code: 'SYSTEM_NOT_FOUND',
+    });
+  });
+});
