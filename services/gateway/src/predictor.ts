@@ -1,25 +1,18 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Prediction, Route } from '@perennial/contracts';
-import { asPlatformError, type Clock, invalid, limits, uuidv7 } from '@perennial/kernel';
-import {
-  checkInputs,
-  outputsOf,
-  requestOf,
-  rowsOf,
-  sliceRows,
-  type Tensor,
-  type TensorSpec,
-} from '@perennial/runtime';
+import { asPlatformError, type Clock, invalid, limits, PlatformError, uuidv7 } from '@perennial/kernel';
+import { checkInputs, outputsOf, requestOf, rowsOf, sliceRows, type Tensor } from '@perennial/runtime';
+import { columnsOf, rowsOfColumns, specsOf, valuesOf } from './columns.js';
 import { choose, routeOfVersion, routingKey } from './decide/route.js';
-import { absentInputs, columnsOf, rowsOfColumns } from './decide/shape-rows.js';
+import { absentInputs } from './decide/shape-rows.js';
 import { placeOfRow } from './decide/system-source.js';
-import { pickOutputs } from './decide/tensor-body.js';
 import type { Deployments, Serving } from './deployments.js';
 import type { PredictionSpool } from './effects/prediction-spool.js';
 import type { Replica } from './effects/replica.js';
 import { gatewayLimits } from './limits.js';
 import { versionNotFound } from './model-metadata.js';
 import { Recording, type ShapedRow } from './recording.js';
+import { pickOutputs } from './tensor-body.js';
 
 /** The features that the platform keeps, in the order of the rows. */
 export type OnlineFeatures = (system: string, rows: JsonObject[], deadlineAt: number) => Promise<ShapedRow[]>;
@@ -204,7 +197,8 @@ export class Predictor {
     const names = new Set(inputs.map(({ name }) => name));
     const absent = deployment.inputs.filter(({ name }) => !names.has(name));
     const places = new Set([source.time, ...source.key]);
-    if (absent.length > 0 && (eventTime !== undefined || names.has(source.time))) {
+    const isPlaced = eventTime !== undefined || names.has(source.time);
+    if (count > 0 && absent.length > 0 && isPlaced) {
       if (count > limits.predictRowsMax) {
         throw invalid(
           'PREDICT_ROWS_INVALID',
@@ -227,7 +221,7 @@ export class Predictor {
     const own = inputs.filter(
       ({ name }) => !places.has(name) || deployment.inputs.some((input) => input.name === name),
     );
-    const columns = checkInputs(deployment.system, specsOf(serving), own);
+    const columns = checkInputs(deployment.system, specsOf(deployment.inputs), own);
     const kept = Math.min(count, gatewayLimits.recordedRowsMax);
     const seen = rowsOfColumns(
       inputs.map((input) => sliceRows(input, 0, kept)),
@@ -252,7 +246,12 @@ export class Predictor {
   ): Route {
     const choice = choose(deployment, routingKey(row));
     if (!choice) {
-      throw invalid('SYSTEM_NOT_SERVING', `'${deployment.system}' has no champion; promote a version first`);
+      throw new PlatformError(
+        'SYSTEM_NOT_SERVING',
+        'dependency',
+        'after',
+        `'${deployment.system}' has no champion; promote a version first`,
+      );
     }
     return choice.served;
   }
@@ -287,18 +286,4 @@ function groupBy(choices: readonly Route[]): Map<Route, number[]> {
     else groups.set(route, [at]);
   });
   return groups;
-}
-
-/** The model's first output, one number for each row: the prediction, or the positive class's probability. */
-function valuesOf(outputs: readonly Tensor[]): number[] {
-  const data = outputs[0]?.data ?? [];
-  return Array.from(data as ArrayLike<number | bigint>, Number);
-}
-
-function specsOf({ deployment }: Serving): TensorSpec[] {
-  return deployment.inputs.map(({ name, datatype }) => ({
-    name,
-    datatype: datatype === 'BYTES' ? 'BYTES' : 'FP64',
-    shape: [-1, 1],
-  }));
 }

@@ -53,7 +53,10 @@ export function auditCommands(root: Command): void {
         ].join('\n'),
       );
     });
+  logCommands(root);
+}
 
+function logCommands(root: Command): void {
   const audit = root.command('audit').description('the tamper-evident log');
   audit
     .command('verify')

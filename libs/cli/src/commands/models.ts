@@ -49,7 +49,12 @@ export function modelCommands(root: Command): void {
         JSON.stringify({ ...(answer['model'] as object), manifest }, undefined, 2),
       );
     });
+  moveCommands(root);
+  rolloutCommands(root);
+  shadowCommands(root);
+}
 
+function moveCommands(root: Command): void {
   root
     .command('rollback <system>')
     .description('put the previous champion back; nothing is promoted by itself until a new review or resume')
@@ -72,7 +77,9 @@ export function modelCommands(root: Command): void {
       });
       print(command, answer, () => moveText(system, answer));
     });
+}
 
+function rolloutCommands(root: Command): void {
   root
     .command('resume <system>')
     .description('let promotions go on after a rollback')
@@ -93,7 +100,9 @@ export function modelCommands(root: Command): void {
       });
       print(command, answer, () => `rollout ${answer.rollout_id} began`);
     });
+}
 
+function shadowCommands(root: Command): void {
   const shadow = root
     .command('shadow')
     .description('versions that answer beside the champion and are never served');

@@ -15,7 +15,11 @@ import { gatewayLimits } from '../limits.js';
 import { askedBy, type ControlRoute, checkName, jsonOf, messageOf } from './route.js';
 
 /** Sources, producers and quarantine. */
-export function dataRoutes({ ingest, validate }: Peers): ControlRoute[] {
+export function dataRoutes(peers: Peers): ControlRoute[] {
+  return [...sourceRoutes(peers), ...quarantineRoutes(peers)];
+}
+
+function sourceRoutes({ ingest, validate }: Peers): ControlRoute[] {
   return [
     {
       method: 'GET',
@@ -56,6 +60,11 @@ export function dataRoutes({ ingest, validate }: Peers): ControlRoute[] {
         return jsonOf(AddProducerResponseSchema, await ingest.addProducer(message));
       },
     },
+  ];
+}
+
+function quarantineRoutes({ validate }: Peers): ControlRoute[] {
+  return [
     {
       method: 'GET',
       path: '/v1/quarantine',

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { invalid, notFound } from '@perennial/kernel';
-import { readInferenceBody, writeInferenceBody } from '../decide/tensor-body.js';
 import type { Deployments } from '../deployments.js';
 import { gatewayLimits } from '../limits.js';
 import {
@@ -12,6 +11,7 @@ import {
   serverVersion,
 } from '../model-metadata.js';
 import type { Predictor } from '../predictor.js';
+import { readInferenceBody, writeInferenceBody } from '../tensor-body.js';
 import { send, sendJson } from './answer.js';
 import { deadlineOf } from './predict.js';
 import { decoded, readBody } from './read-body.js';

@@ -2,7 +2,8 @@ import { create } from '@bufbuild/protobuf';
 import { FeatureInputSchema } from '@perennial/contracts';
 import { limits } from '@perennial/kernel';
 import { expect, test } from 'vitest';
-import { absentInputs, columnsOf, rowsOfBody, rowsOfColumns } from '../../src/decide/shape-rows.js';
+import { columnsOf, rowsOfColumns } from '../../src/columns.js';
+import { absentInputs, rowsOfBody } from '../../src/decide/shape-rows.js';
 
 const inputs = [
   create(FeatureInputSchema, { name: 'outside', datatype: 'FP64' }),

@@ -1,6 +1,6 @@
 import type { Tensor } from '@perennial/runtime';
 import { expect, test } from 'vitest';
-import { pickOutputs, readInferenceBody, writeInferenceBody } from '../../src/decide/tensor-body.js';
+import { pickOutputs, readInferenceBody, writeInferenceBody } from '../src/tensor-body.js';
 
 const utf8 = (value: unknown) => Buffer.from(JSON.stringify(value));
 const prediction: Tensor = {
