@@ -1,6 +1,6 @@
 import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
-import { type Digest, PlatformError } from '@perennial/kernel';
+import { type Digest, PlatformError, systemClock } from '@perennial/kernel';
 import { type Content, FolderStore } from './folder.js';
 import type { StoredArtifact } from './store.js';
 
@@ -69,7 +69,7 @@ export class ArtifactCache {
     const files = found.flatMap(({ file, state }) => (state?.isFile() ? [{ file, state }] : []));
     files.sort((a, b) => a.state.mtimeMs - b.state.mtimeMs);
     let bytes = files.reduce((sum, { state }) => sum + state.size, 0);
-    const before = Date.now() - this.keptMs;
+    const before = systemClock.now() - this.keptMs;
     for (const { file, state } of files) {
       if (bytes <= this.bytesMax || state.mtimeMs > before) break;
       await rm(file, { force: true });
@@ -85,7 +85,7 @@ function state(file: string) {
 
 /** The time of change stands for the time of use; the content never changes. */
 async function touch(file: string): Promise<void> {
-  const now = new Date();
+  const now = new Date(systemClock.now());
   await utimes(file, now, now).catch(() => undefined);
 }
 

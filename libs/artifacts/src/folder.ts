@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { type Digest, digestOf, unavailable } from '@perennial/kernel';
+import { type Digest, digestOf, systemClock, unavailable } from '@perennial/kernel';
 import { type ArtifactStore, corrupt, keyOf, missing, type StoredArtifact } from './store.js';
 
 /** A temporary file older than this was left by a process that was killed. */
@@ -25,7 +25,7 @@ export class FolderStore implements ArtifactStore {
     for (const name of await readdir(this.tmpDir)) {
       const file = path.join(this.tmpDir, name);
       const state = await stat(file).catch(() => undefined);
-      if (state && Date.now() - state.mtimeMs > abandonedAfterMs) await rm(file, { force: true });
+      if (state && systemClock.now() - state.mtimeMs > abandonedAfterMs) await rm(file, { force: true });
     }
     return this;
   }

@@ -3,8 +3,8 @@ import { lastLeafOf } from '@perennial/tlog';
 import { sql } from 'kysely';
 import type { Entry } from './decide/entry.js';
 import { mentionsOf } from './decide/mentions.js';
-import type { LogPage, StoredCheckpoint } from './decide/verification.js';
 import type { Db } from './tables.js';
+import type { LogPage, StoredCheckpoint } from './verification.js';
 
 /** Rows in one statement: PostgreSQL takes 65,535 parameters, an entry has 10. */
 const rowsMax = 2_000;

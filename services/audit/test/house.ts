@@ -57,7 +57,7 @@ export function told<D extends DescMessage>(
     headers,
     subject: eventSubject(event as EventKind, tenant, aggregateId),
     data: new TextEncoder().encode(json),
-    header: (name) => headers[name],
+    attribute: (name) => headers[eventHeaders[name]],
   };
 }
 

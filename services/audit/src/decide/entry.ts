@@ -1,4 +1,3 @@
-import { eventHeaders } from '@perennial/bus';
 import { canonicalJson, invalid } from '@perennial/kernel';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -22,13 +21,6 @@ export interface Entry {
   readonly dataref: string | undefined;
 }
 
-/** What of a bus message makes an entry. */
-export interface EventMessage {
-  readonly subject: string;
-  readonly data: Uint8Array;
-  header(name: string): string | undefined;
-}
-
 /** Attributes that are recorded, in CloudEvents' names; `tracestate` belongs to tracing vendors, not to the fact. */
 const attributes = [
   'specversion',
@@ -46,6 +38,16 @@ const attributes = [
   'dataref',
 ] as const;
 
+export type Attribute = (typeof attributes)[number];
+
+/** What of a bus message makes an entry. */
+export interface EventMessage {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  /** Of CloudEvents, by its own name. */
+  attribute(name: Attribute): string | undefined;
+}
+
 const required = ['id', 'type', 'source', 'time'] as const;
 
 /**
@@ -57,7 +59,7 @@ const required = ['id', 'type', 'source', 'time'] as const;
 export function entryOf(message: EventMessage): Entry {
   const event: Record<string, unknown> = { bussubject: message.subject };
   for (const name of attributes) {
-    const value = message.header(eventHeaders[name]);
+    const value = message.attribute(name);
     if (value !== undefined && value !== '') event[name] = value;
   }
   for (const name of required) {

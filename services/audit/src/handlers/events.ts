@@ -1,10 +1,10 @@
 import type { ArtifactStore } from '@perennial/artifacts';
-import { batchHandler, type Handler, type RawMessage } from '@perennial/bus';
+import { batchHandler, eventHeaders, type Handler, type RawMessage } from '@perennial/bus';
 import { aggregateFilter, parseEventSubject } from '@perennial/contracts';
 import { asPlatformError, type Clock, PlatformError } from '@perennial/kernel';
 import type { NoteSigner } from '@perennial/tlog';
 import { append } from '../append.js';
-import { type Entry, entryOf } from '../decide/entry.js';
+import { type Attribute, type Entry, entryOf } from '../decide/entry.js';
 import { withBody } from '../effects/bodies.js';
 import { Store } from '../store.js';
 import { ours } from '../tables.js';
@@ -63,7 +63,9 @@ async function readMessages(
   const read = new Map<number, Entry | PlatformError>();
   for (const message of messages) {
     try {
-      read.set(message.sequence, await withBody(artifacts, entryOf(message)));
+      const attribute = (name: Attribute) => message.header(eventHeaders[name]);
+      const entry = entryOf({ subject: message.subject, data: message.data, attribute });
+      read.set(message.sequence, await withBody(artifacts, entry));
     } catch (error) {
       read.set(message.sequence, asPlatformError(error));
     }

@@ -1,8 +1,8 @@
 import { PlatformError } from '@perennial/kernel';
 import { emptyEdge, encodeBase64, noteVerifier, openNote, rootOf } from '@perennial/tlog';
-import { verifyEnd, verifyPage } from '../decide/verification.js';
 import { checkMemory } from '../effects/signer.js';
 import { type SignedCheckpoint, Store, storedCheckpoint } from '../store.js';
+import { verifyEnd, verifyPage } from '../verification.js';
 import type { RpcContext } from './context.js';
 
 /** Entries held in memory at once. */

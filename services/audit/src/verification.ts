@@ -1,5 +1,5 @@
 import { emptyEdge, grow, leafHash, parseCheckpoint, rootOf, sameHash, type TreeEdge } from '@perennial/tlog';
-import { readEntry } from './entry.js';
+import { readEntry } from './decide/entry.js';
 
 /** A row of the log as it stands in the database: nothing about it is believed. */
 export interface StoredEntry {
