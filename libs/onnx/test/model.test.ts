@@ -84,7 +84,7 @@ describe('checkModel', () => {
     });
   });
 
-  const withNode = (domain: string): Uint8Array =>
+  const withNode = (domain: string) =>
     writeModel({
       ...model,
       opsets: { ...model.opsets, [domain]: 1 },
@@ -114,7 +114,7 @@ describe('checkModel', () => {
 
   test('refuses what is no model: empty, noise, cut off anywhere', () => {
     const file = writeModel(model);
-    const bad = [new Uint8Array(), Uint8Array.from([1, 2, 3, 255, 255, 255])];
+    const bad: Uint8Array[] = [new Uint8Array(), Uint8Array.from([1, 2, 3, 255, 255, 255])];
     for (let length = 1; length < file.length - 20; length += 7) bad.push(file.subarray(0, length));
     for (const bytes of bad) {
       expect(() => checkModel(bytes)).toThrow(expect.objectContaining({ code: 'MODEL_MALFORMED' }));

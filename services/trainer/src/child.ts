@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { asPlatformError } from '@perennial/kernel';
-import { requestFileName, type TrainingAnswer, type TrainingRequest } from './exchange.js';
+import { requestFileName, type TrainingAnswer, type TrainingRequest } from './decide/exchange.js';
 import { runTraining } from './training/run-training.js';
 
 /** A training process: `child.js <folder> <pid of the service>`. Prints one TrainingAnswer and ends. */

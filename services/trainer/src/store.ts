@@ -1,7 +1,7 @@
 import { fromJson, type JsonValue, toJson } from '@bufbuild/protobuf';
 import { type DatasetMaterialized, DatasetMaterializedSchema } from '@perennial/contracts';
 import type { Kysely, Selectable, Transaction, Updateable } from 'kysely';
-import { trainerLimits } from './limits.js';
+import { trainerLimits } from './decide/limits.js';
 import type { Tables, TrainingRunTable } from './tables.js';
 
 export type Db = Kysely<Tables> | Transaction<Tables>;

@@ -1,10 +1,11 @@
+import { create } from '@bufbuild/protobuf';
 import type {
   EvaluationCompleted,
   EventKind,
   TrainingRunCompleted,
   TrainingRunStarted,
 } from '@perennial/contracts';
-import { events, eventType } from '@perennial/contracts';
+import { ChampionReferenceSchema, events, eventType } from '@perennial/contracts';
 import type { Digest } from '@perennial/kernel';
 import { tempDir, waitFor } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -109,7 +110,7 @@ test('a dataset told twice, before its system.yaml was heard, is trained once', 
 
 test('the same rows and settings under another name give the same model; the champion is judged too', async () => {
   const first = await completedOf('twice');
-  const champion = { version: 1, digest: first.modelDigest };
+  const champion = create(ChampionReferenceSchema, { version: 1, digest: first.modelDigest });
   const body = { ...stored.dataset, datasetId: 'again', rolloutId: 'rollout-of-again', champion };
   await house.tell((emit) => emit(events.datasetMaterialized, 'again', body));
   const second = await completedOf('again');

@@ -6,8 +6,8 @@ import { digestOf, PlatformError, waitFor } from '@perennial/kernel';
 import { openColumnSession } from '@perennial/onnx';
 import { tempDir } from '@perennial/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { TrainingRequest } from '../src/decide/exchange.js';
 import { trainInProcess } from '../src/effects/training-process.js';
-import type { TrainingRequest } from '../src/exchange.js';
 import { columns, dayMs, days, features, writeParquet } from './weather.js';
 
 const dir = tempDir('training');

@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import { type ArtifactStore, openArtifacts } from '@perennial/artifacts';
-import type { DatasetMaterializedSchema } from '@perennial/contracts';
+import { type DatasetMaterialized, DatasetMaterializedSchema } from '@perennial/contracts';
 import { canonicalJson } from '@perennial/kernel';
 import { canonicalSystem, parseSystem, type System, systemDigest } from '@perennial/spec';
 import { type Cell, type ColumnSpec, openTables, writeRows } from '@perennial/tables';
@@ -74,7 +74,7 @@ risk: { class: minimal }
 export interface StoredDataset {
   readonly artifacts: ArtifactStore;
   readonly artifactsUrl: string;
-  readonly dataset: MessageInitShape<typeof DatasetMaterializedSchema>;
+  readonly dataset: DatasetMaterialized;
 }
 
 /** A training set of `rows` days and a hold-out of the 40 after them, in an artifact folder. */
@@ -102,7 +102,7 @@ export async function storeDataset(dir: string, rows = 300): Promise<StoredDatas
   return {
     artifacts,
     artifactsUrl,
-    dataset: {
+    dataset: create(DatasetMaterializedSchema, {
       datasetId: `dataset-${rows}`,
       system: 'weather',
       rolloutId: 'rollout-1',
@@ -112,6 +112,6 @@ export async function storeDataset(dir: string, rows = 300): Promise<StoredDatas
       holdoutDigest: holdout.digest,
       holdoutRows: 40,
       manifestDigest,
-    },
+    }),
   };
 }

@@ -1,5 +1,5 @@
 import type { PlatformError } from '@perennial/kernel';
-import { trainerLimits } from '../limits.js';
+import { trainerLimits } from './limits.js';
 
 export type AfterFailure =
   | { readonly next: 'retry'; readonly delayMs: number }

@@ -1,4 +1,4 @@
-import type { Task } from '@perennial/learn';
+import type { Task } from './exchange.js';
 
 export interface LabelledRows {
   /** Epoch milliseconds, ascending. */

@@ -1,6 +1,5 @@
-import type { Column } from '@perennial/onnx';
-import type { GoldenRequest } from '../exchange.js';
-import { trainerLimits } from '../limits.js';
+import type { Column, GoldenRequest } from './exchange.js';
+import { trainerLimits } from './limits.js';
 
 /** Rows spread evenly over the table, the first and the last among them. */
 export function goldenRowsOf(rows: number): number[] {

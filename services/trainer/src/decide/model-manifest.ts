@@ -1,10 +1,10 @@
 import type { DatasetMaterialized } from '@perennial/contracts';
-import type { System } from '@perennial/spec';
-import type { TrainingResult } from '../exchange.js';
+import type { Metric, Task, TrainingResult } from './exchange.js';
 
 export interface ManifestFacts {
   readonly dataset: DatasetMaterialized;
-  readonly system: System;
+  readonly task: Task;
+  readonly metric: Metric;
   readonly specDigest: string;
   readonly model: { readonly digest: string; readonly bytes: number };
   readonly result: TrainingResult;
@@ -14,7 +14,7 @@ export interface ManifestFacts {
  * What a model is, whole: which rows made it, with which settings, what it takes, how its training rows were
  * distributed, and what it must answer. Nothing of when or where: the same dataset and system give the same manifest.
  */
-export function modelManifest({ dataset, system, specDigest, model, result }: ManifestFacts): object {
+export function modelManifest({ dataset, specDigest, task, metric, model, result }: ManifestFacts): object {
   const { evaluation } = result;
   return {
     kind: 'perennial/model-manifest/v1',
@@ -28,14 +28,14 @@ export function modelManifest({ dataset, system, specDigest, model, result }: Ma
     model,
     inputs: result.inputs,
     output: { name: 'prediction', datatype: 'FP64' },
-    task: system.label.task,
+    task,
     trainer: result.trainer,
     seed: result.seed,
     runtime: result.runtime,
     reference: {
       rows: result.trainingRows,
       features: result.profile,
-      holdoutErrors: { metric: system.gate.metric, value: evaluation.candidate.value },
+      holdoutErrors: { metric, value: evaluation.candidate.value },
     },
     golden: result.golden,
   };

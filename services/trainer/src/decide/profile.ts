@@ -1,6 +1,5 @@
-import type { Column } from '@perennial/onnx';
-import type { FeatureProfile } from '../exchange.js';
-import { trainerLimits } from '../limits.js';
+import type { Column, FeatureProfile } from './exchange.js';
+import { trainerLimits } from './limits.js';
 
 /** How a feature was distributed in training; the monitor compares with it. Infinite values count as missing. */
 export function profileOf(column: Column): FeatureProfile {

@@ -1,5 +1,5 @@
-import type { Column } from '@perennial/onnx';
-import { trainerLimits } from '../limits.js';
+import type { Column } from './exchange.js';
+import { trainerLimits } from './limits.js';
 
 export interface Slice {
   readonly value: string;

@@ -5,7 +5,7 @@ import type {
   TrainingRunCompletedSchema,
 } from '@perennial/contracts';
 import { uuidv5 } from '@perennial/kernel';
-import type { Score, TrainingResult } from '../exchange.js';
+import type { Score, TrainingResult } from './exchange.js';
 
 export interface Trained {
   readonly runId: string;

@@ -5,9 +5,9 @@ import { canonicalJson, type Digest, invalid, isDigest } from '@perennial/kernel
 import { type System, systemFromJson } from '@perennial/spec';
 import type { Settings } from '../config.js';
 import { readDatasetManifest } from '../decide/dataset-manifest.js';
+import { modelFileName, type TrainingRequest } from '../decide/exchange.js';
 import { modelManifest } from '../decide/model-manifest.js';
 import type { Trained } from '../decide/told.js';
-import { modelFileName, type TrainingRequest } from '../exchange.js';
 import { datasetOf, type LeasedRun } from '../store.js';
 import { makeRunFolder } from './run-folders.js';
 import { trainInProcess } from './training-process.js';
@@ -29,6 +29,7 @@ export async function attempt(
   const startedAt = performance.now();
   const dataset = datasetOf(run);
   const system = systemFromJson(run.spec.spec_json);
+  const { metric } = system.gate;
   const { folder, remove } = await makeRunFolder();
   try {
     const request = await requestOf(dataset, system, artifacts, settings);
@@ -39,10 +40,16 @@ export async function attempt(
       signal,
     });
     const model = await artifacts.putFile(path.join(folder, modelFileName));
-    const manifest = modelManifest({ dataset, system, specDigest: run.spec.spec_digest, model, result });
+    const manifest = modelManifest({
+      dataset,
+      specDigest: run.spec.spec_digest,
+      task: system.label.task,
+      metric,
+      model,
+      result,
+    });
     const { digest: manifestDigest } = await artifacts.put(new TextEncoder().encode(canonicalJson(manifest)));
     const durationSeconds = (performance.now() - startedAt) / 1_000;
-    const metric = system.gate.metric;
     return {
       trained: { runId: run.run_id, dataset, metric, result, model, manifestDigest, durationSeconds },
       notes: result.notes,

@@ -8,8 +8,8 @@ import {
   type TrainingAnswer,
   type TrainingRequest,
   type TrainingResult,
-} from '../exchange.js';
-import { trainerLimits } from '../limits.js';
+} from '../decide/exchange.js';
+import { trainerLimits } from '../decide/limits.js';
 
 export interface TrainingProcessOptions {
   /** The run's own folder; the model file is left there. */

@@ -1,7 +1,7 @@
 import { bootstrapInterval, type Metric, score, type Task } from '@perennial/learn';
 import { baselinesOf } from '../decide/baselines.js';
+import type { Evaluation, Score, SliceScore, TrainingRequest } from '../decide/exchange.js';
 import { slicesOf } from '../decide/slices.js';
-import type { Evaluation, Score, SliceScore, TrainingRequest } from '../exchange.js';
 import type { LoadedRows } from './load.js';
 
 export interface Judged {

@@ -10,10 +10,10 @@ import {
   runtimeVersion,
 } from '@perennial/onnx';
 import { openTables, type Tables } from '@perennial/tables';
+import { modelFileName, type TrainingRequest, type TrainingResult } from '../decide/exchange.js';
 import { goldenColumns, goldenRequests, goldenRowsOf } from '../decide/golden-rows.js';
+import { trainerLimits } from '../decide/limits.js';
 import { profileOf } from '../decide/profile.js';
-import { modelFileName, type TrainingRequest, type TrainingResult } from '../exchange.js';
-import { trainerLimits } from '../limits.js';
 import { type Champion, openChampion } from './champion.js';
 import { judge } from './judge.js';
 import { type LoadedRows, loadRows } from './load.js';

@@ -4,9 +4,9 @@ import { afterFailure, givenUpAt } from '../../src/decide/after-failure.js';
 import { baselinesOf } from '../../src/decide/baselines.js';
 import { readDatasetManifest } from '../../src/decide/dataset-manifest.js';
 import { goldenColumns, goldenRequests, goldenRowsOf } from '../../src/decide/golden-rows.js';
+import { trainerLimits } from '../../src/decide/limits.js';
 import { profileOf } from '../../src/decide/profile.js';
 import { slicesOf } from '../../src/decide/slices.js';
-import { trainerLimits } from '../../src/limits.js';
 
 const of = (...values: number[]) => Float64Array.from(values);
 

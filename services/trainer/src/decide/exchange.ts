@@ -1,4 +1,7 @@
-import type { Metric, Task } from '@perennial/learn';
+/** A column of rows: numbers with NaN for missing, or texts with '' for missing. */
+export type Column = Float64Array | readonly string[];
+export type Task = 'regression' | 'classification';
+export type Metric = 'mae' | 'rmse' | 'r2' | 'auc' | 'accuracy' | 'f1' | 'logloss';
 
 /** What the service gives a training process, as JSON in a file. Paths are absolute and only read. */
 export interface TrainingRequest {
