@@ -1,0 +1,96 @@
+import type { ArtifactStore } from '@perennial/artifacts';
+import type { Frame, Parts } from '@perennial/service';
+import { openTables } from '@perennial/tables';
+import type { settings } from './config.js';
+import { caughtUpWith } from './effects/caught-up.js';
+import { datasetMaker } from './effects/dataset-maker.js';
+import { seriesFiller } from './effects/fill-series.js';
+import { WorkLoop } from './effects/work-loop.js';
+import { rolloutRequested } from './handlers/rollout-requested.js';
+import { segmentConsumer, segmentVerified } from './handlers/segment-verified.js';
+import { systemApplied } from './handlers/system-applied.js';
+import { Leases } from './leases.js';
+import { featureService } from './rpc/feature-service.js';
+import { Store } from './store.js';
+import { Systems } from './systems.js';
+import type { Db } from './tables.js';
+
+const msUs = 1_000;
+
+/** Puts the service together. */
+export async function build(frame: Frame<typeof settings>, artifacts: ArtifactStore): Promise<Parts> {
+  const { tenant, clock, log, settings: set } = frame;
+  const db = frame.database.db as Db;
+  const tables = await openTables({
+    threads: set.tablesThreads,
+    memoryLimitBytes: set.tablesMemoryBytes,
+  });
+  // Segments are small and many: they do not wait for a training set.
+  const segmentTables = await tables.lane();
+  const systems = new Systems();
+  const onlineSlackUs = set.onlineSlackMs * msUs;
+  const shared = { tenant, db, artifacts, onlineSlackUs };
+  const loop = new WorkLoop({
+    db,
+    tenant,
+    clock,
+    pollMs: set.workPollMs,
+    warn: (error, lease) =>
+      log.warn(error.message, {
+        code: error.code,
+        internal: error.internal,
+        work: lease?.kind,
+        id: lease?.id,
+      }),
+    workers: [
+      seriesFiller({
+        ...shared,
+        tables,
+        transact: (work) => frame.transact((tx) => work(tx as unknown as Db)),
+      }),
+      datasetMaker({
+        ...shared,
+        tables,
+        systems,
+        trainingRowsMin: set.trainingRowsMin,
+        transact: (work) => frame.transact((tx, emitFor) => work(tx as unknown as Db, emitFor)),
+        hasCaughtUp: caughtUpWith(frame.bus, segmentConsumer),
+      }),
+    ],
+  });
+  const woken = { tenant, clock, wake: () => loop.wake() };
+  return {
+    handlers: [
+      systemApplied(woken),
+      segmentVerified({ ...shared, tables: segmentTables }),
+      rolloutRequested(woken),
+    ],
+    services: [featureService({ tenant, db, systems, tables: segmentTables, artifacts })],
+    progress: () => progressOf(db, tenant),
+    start: () => loop.start(),
+    stop: async () => {
+      await loop.stop();
+      await segmentTables.close();
+      await tables.close();
+    },
+  };
+}
+
+async function progressOf(db: Db, tenant: string) {
+  const leases = new Leases(db, tenant);
+  const sources = await new Store(db, tenant).sources();
+  return {
+    work: [
+      { kind: 'training sets to be made', count: await leases.count('dataset') },
+      { kind: 'windows to be filled', count: await leases.count('series') },
+    ],
+    watermarks: sources.flatMap(({ source, rows, labels, newestRowUs, newestLabelUs }) => [
+      ...watermark(source, newestRowUs, rows),
+      ...watermark(`${source}/labels`, newestLabelUs, labels),
+    ]),
+  };
+}
+
+function watermark(source: string, newestUs: number | undefined, rows: number) {
+  return newestUs === undefined ? [] : [{ source, eventTime: new Date(newestUs / msUs), rows }];
+}

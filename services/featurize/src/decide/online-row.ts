@@ -1,0 +1,106 @@
+import { limits, PlatformError, parseEventTime } from '@perennial/kernel';
+import { evaluateExpression, type Feature, parseExpression, type System } from '@perennial/spec';
+
+export type FeatureValue = number | string | null;
+
+/** A row that somebody asks about, with everything that is known without looking anything up. */
+export interface AskedRow {
+  readonly eventTimeMs: number;
+  readonly row: Readonly<Record<string, unknown>>;
+  readonly key: Readonly<Record<string, FeatureValue | boolean>>;
+  /** Values by feature; windows that the client did not send are absent. */
+  readonly features: Readonly<Record<string, FeatureValue>>;
+  readonly provided: readonly string[];
+}
+
+/**
+ * Reads a row. What the client sends under a feature's name wins; expressions are computed from the row. Without an
+ * event time the row is taken as just after the newest data of its source: `nextMs`.
+ *
+ * @throws PlatformError EVENT_TIME_INVALID or FEATURE_VALUE_INVALID, naming the row and the field
+ */
+export function readAskedRow(
+  { source, features }: System,
+  row: Readonly<Record<string, unknown>>,
+  { index, nextMs }: { index: number; nextMs: number },
+): AskedRow {
+  const sent = Object.hasOwn(row, source.time) ? row[source.time] : undefined;
+  const field = `rows[${index}].${source.time}`;
+  const eventTimeMs = sent === undefined || sent === null ? nextMs : parseEventTime(sent, field);
+  const timed = { ...row, [source.time]: new Date(eventTimeMs) };
+  const values: Record<string, FeatureValue> = {};
+  const provided: string[] = [];
+  for (const feature of features) {
+    if (Object.hasOwn(row, feature.name)) {
+      values[feature.name] = checked(row[feature.name], `rows[${index}].${feature.name}`);
+      provided.push(feature.name);
+    } else if (feature.kind !== 'window') {
+      values[feature.name] = computed(feature, timed, index);
+    }
+  }
+  const key = Object.fromEntries(
+    source.key.map((column) => [column, keyValue(Object.hasOwn(row, column) ? row[column] : null)]),
+  );
+  return { eventTimeMs, row, key, features: values, provided };
+}
+
+function computed(
+  feature: Exclude<Feature, { kind: 'window' }>,
+  row: Readonly<Record<string, unknown>>,
+  index: number,
+): FeatureValue {
+  if (feature.kind === 'column') {
+    const value = Object.hasOwn(row, feature.column) ? row[feature.column] : null;
+    return checked(value, `rows[${index}].${feature.column}`);
+  }
+  return plain(evaluateExpression(expressionOf(feature.expr), row));
+}
+
+/** Expressions are parsed once: reading one takes longer than computing it. */
+const expressions = new Map<string, ReturnType<typeof parseExpression>>();
+const expressionsKept = 5_000;
+
+function expressionOf(text: string): ReturnType<typeof parseExpression> {
+  const known = expressions.get(text);
+  if (known) return known;
+  const expression = parseExpression(text, 'expr');
+  if (expressions.size >= expressionsKept) expressions.clear();
+  expressions.set(text, expression);
+  return expression;
+}
+
+function checked(value: unknown, field: string): FeatureValue {
+  if (value === undefined || value === null) return null;
+  if (typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean')
+    return plain(value);
+  throw new PlatformError(
+    'FEATURE_VALUE_INVALID',
+    'caller',
+    'never',
+    `${field}: send a number, a text, true, false or null`,
+    { field },
+  );
+}
+
+/** Booleans are numbers to a model, and what is no number is missing. */
+function plain(value: number | string | boolean | null): FeatureValue {
+  if (typeof value === 'boolean') return Number(value);
+  return typeof value === 'number' && !Number.isFinite(value) ? null : value;
+}
+
+function keyValue(value: unknown): FeatureValue | boolean {
+  if (typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean') return value;
+  return null;
+}
+
+/** @throws PlatformError ROWS_TOO_MANY */
+export function checkRowCount(count: number): void {
+  if (count <= limits.predictRowsMax) return;
+  throw new PlatformError(
+    'ROWS_TOO_MANY',
+    'caller',
+    'never',
+    `rows: ${count} were sent; at most ${limits.predictRowsMax} are taken at once`,
+    { field: 'rows' },
+  );
+}

@@ -1,0 +1,87 @@
+import { canonicalJson, digestOf } from '@perennial/kernel';
+import type { System, WindowFeature } from '@perennial/spec';
+
+/** What windows look at: a column or expression of rows, or the labels that arrived, grouped. */
+export interface Series {
+  readonly seriesId: string;
+  readonly source: string;
+  readonly kind: 'rows' | 'labels';
+  readonly from: { readonly column: string } | { readonly expr: string };
+  readonly by: readonly string[];
+  /** The source's time column, as expressions name it, and its key, by which labels are told apart. */
+  readonly time: string;
+  readonly key: readonly string[];
+}
+
+/** How much of a series must be at hand. */
+export interface Need {
+  readonly horizonUs: number;
+  /** Values of each group before the horizon; 0 where no window counts. */
+  readonly lastCount: number;
+}
+
+export type NeededSeries = Series & Need;
+
+const msUs = 1_000;
+/** Hex digits of a series' id: 96 bits are enough to never meet. */
+const idDigits = 24;
+
+export function windowFeatures({ features }: Pick<System, 'features'>): WindowFeature[] {
+  return features.filter((feature) => feature.kind === 'window');
+}
+
+/** The series that a window feature looks at. Equal definitions of two systems are one series. */
+export function seriesOf({ source, label }: System, feature: WindowFeature): Series {
+  const isLabel = feature.from === label.name || feature.from === label.column;
+  const kind = isLabel && label.column !== undefined ? ('labels' as const) : ('rows' as const);
+  const from =
+    isLabel && label.expr !== undefined
+      ? { expr: label.expr }
+      : { column: isLabel ? (label.column ?? feature.from) : feature.from };
+  const definition = {
+    source: source.name,
+    kind,
+    from,
+    by: feature.by,
+    time: source.time,
+    key: source.key,
+  };
+  return { seriesId: digestOf(canonicalJson(definition)).slice(7, 7 + idDigits), ...definition };
+}
+
+/** Where a window begins and ends before the row's event time: [begin, end), in microseconds. */
+export function spanOf({ window, offsetMs }: WindowFeature): { beginUs: number | undefined; endUs: number } {
+  const endUs = offsetMs * msUs;
+  return { beginUs: 'durationMs' in window ? endUs + window.durationMs * msUs : undefined, endUs };
+}
+
+/** All series of a system, each once, with what its windows need of it together. */
+export function seriesOfSystem(system: System): NeededSeries[] {
+  const needed = new Map<string, NeededSeries>();
+  for (const feature of windowFeatures(system)) {
+    const series = seriesOf(system, feature);
+    const { beginUs, endUs } = spanOf(feature);
+    const need = {
+      horizonUs: beginUs ?? endUs,
+      lastCount: 'last' in feature.window ? feature.window.last : 0,
+    };
+    needed.set(series.seriesId, { ...series, ...widest(needed.get(series.seriesId), need) });
+  }
+  return [...needed.values()];
+}
+
+export function widest(a: Need | undefined, b: Need): Need {
+  return {
+    horizonUs: Math.max(a?.horizonUs ?? 0, b.horizonUs),
+    lastCount: Math.max(a?.lastCount ?? 0, b.lastCount),
+  };
+}
+
+/** Length from which a group's name is kept as its digest: an index entry has a bound. */
+const byKeyCharactersMax = 200;
+
+/** The group of a row by the values of its `by` columns; what is missing is null. */
+export function byKeyOf(by: readonly string[], row: Readonly<Record<string, unknown>>): string {
+  const json = canonicalJson(by.map((column) => (Object.hasOwn(row, column) ? (row[column] ?? null) : null)));
+  return json.length > byKeyCharactersMax ? digestOf(json) : json;
+}

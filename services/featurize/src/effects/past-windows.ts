@@ -1,0 +1,64 @@
+import type { ArtifactStore } from '@perennial/artifacts';
+import type { System, WindowFeature } from '@perennial/spec';
+import { quoteText, type Tables } from '@perennial/tables';
+import { seriesOf, spanOf } from '../decide/series.js';
+import { columnsOfFiles, eventsSql, groupSql } from '../sql/segment-sql.js';
+import { windowSql } from '../sql/window-sql.js';
+import type { Store } from '../store.js';
+import { localFiles } from './segment-files.js';
+
+/** Who asks: event time in microseconds, and the row with the columns that windows group by. */
+export interface PastProbe {
+  readonly timeUs: number;
+  readonly row: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * A window feature of some rows, computed from the segments: for rows older than what is kept in memory, and while
+ * that is being filled. The same SQL as for training sets.
+ */
+export async function pastWindows(
+  { store, tables, artifacts }: { store: Store; tables: Tables; artifacts: ArtifactStore },
+  system: System,
+  feature: WindowFeature,
+  probes: readonly PastProbe[],
+): Promise<(number | string | null)[]> {
+  const series = seriesOf(system, feature);
+  const { beginUs, endUs } = spanOf(feature);
+  const times = probes.map(({ timeUs }) => timeUs);
+  const segments = await store.segments(series.source, {
+    kind: series.kind,
+    fromUs: beginUs === undefined ? undefined : Math.min(...times) - beginUs,
+    toUs: Math.max(...times) - endUs,
+  });
+  const nothing = feature.as === 'count' ? 0 : null;
+  if (segments.length === 0) return probes.map(() => nothing);
+  const files = await localFiles(
+    artifacts,
+    segments.map(({ digest }) => digest),
+  );
+  const columns = await columnsOfFiles(tables, files);
+  const sql = windowSql(feature, {
+    events: `(${eventsSql(series, files, columns)})`,
+    probes: `(${probesSql(feature, probes)})`,
+    isSame: false,
+  });
+  const rows = await tables.rows(sql);
+  const values = new Map(rows.map((row) => [row['rn'], row['v'] as number | string | null]));
+  return probes.map((_, index) => values.get(index) ?? nothing);
+}
+
+function probesSql({ by }: WindowFeature, probes: readonly PastProbe[]): string {
+  return probes
+    .map(({ timeUs, row }, index) => {
+      const groups = by.map((name, at) => `, ${groupSql(literal(row[name]))} as b${at}`).join('');
+      return `select ${index}::bigint as rn, ${timeUs}::bigint as us${groups}`;
+    })
+    .join(' union all ');
+}
+
+function literal(value: unknown): string {
+  if (typeof value === 'number' && Number.isFinite(value)) return `${value}::double`;
+  if (typeof value === 'string') return quoteText(value);
+  return typeof value === 'boolean' ? String(value) : 'null';
+}

@@ -1,0 +1,43 @@
+import type { Tables } from '@perennial/tables';
+import { byKeyOf, type NeededSeries } from '../decide/series.js';
+import { columnsOfFiles, type FileColumns, seriesSql } from '../sql/segment-sql.js';
+import type { KeptValue } from '../window-store.js';
+
+/** A segment as a local file, and the event that told it. */
+export interface SegmentFile {
+  readonly path: string;
+  readonly eventId: string;
+}
+
+/**
+ * What a series wants to keep of some segments: values from `fromUs` on, and of each group as many before that as a
+ * window counts. `columns` may be given where they are known.
+ */
+export async function readValues(
+  tables: Tables,
+  series: NeededSeries,
+  { files, fromUs, columns }: { files: readonly SegmentFile[]; fromUs: number; columns?: FileColumns },
+): Promise<KeptValue[]> {
+  if (files.length === 0) return [];
+  const paths = files.map(({ path }) => path);
+  const known = columns ?? (await columnsOfFiles(tables, paths));
+  const rows = await tables.rows(wantedSql(series, seriesSql(series, paths, known), fromUs));
+  return rows.map((row) => ({
+    byKey: byKeyOf(series.by, Object.fromEntries(series.by.map((name, index) => [name, row[`g${index}`]]))),
+    eventUs: Number(row['us']),
+    rowKey: String(row['row_key']),
+    position: `${files[Number(row['file'])]?.eventId}/${String(row['line']).padStart(9, '0')}`,
+    number: row['num'] === null ? null : Number(row['num']),
+    text: typeof row['val'] === 'string' ? row['val'] : null,
+  }));
+}
+
+function wantedSql({ by, lastCount }: NeededSeries, values: string, fromUs: number): string {
+  const bound = `us >= ${Math.round(fromUs)}`;
+  if (lastCount === 0) return `select * from (${values}) where ${bound}`;
+  const group = [...by.map((_, index) => `g${index}`), bound].join(', ');
+  return (
+    `select * from (${values}) qualify ${bound} or ` +
+    `row_number() over (partition by ${group} order by us desc, row_key desc) <= ${lastCount}`
+  );
+}

@@ -1,0 +1,47 @@
+import { notFound } from '@perennial/kernel';
+import { type System, systemFromJson } from '@perennial/spec';
+import type { Store } from './store.js';
+
+export interface View {
+  readonly system: System;
+  readonly version: number;
+  readonly specDigest: string;
+}
+
+/** Versions of systems that are kept parsed: reading one takes longer than answering a prediction. */
+const viewsKept = 1_000;
+
+/** Parsed systems by digest. */
+export class Systems {
+  readonly #parsed = new Map<string, System>();
+
+  /** @throws PlatformError SYSTEM_NOT_FOUND */
+  async newest(store: Store, name: string): Promise<View> {
+    const view = await this.version(store, name);
+    if (view) return view;
+    throw notFound('SYSTEM_NOT_FOUND', `system: there is no "${name}"; apply its system.yaml first`, {
+      field: 'system',
+    });
+  }
+
+  /** Undefined where the version has not been told of yet. */
+  async version(store: Store, name: string, version?: number): Promise<View | undefined> {
+    const view = await store.view(name, version);
+    return (
+      view && {
+        system: this.parse(view.specJson, view.specDigest),
+        version: view.version,
+        specDigest: view.specDigest,
+      }
+    );
+  }
+
+  parse(specJson: string, specDigest: string): System {
+    const known = this.#parsed.get(specDigest);
+    if (known) return known;
+    const system = systemFromJson(specJson);
+    if (this.#parsed.size >= viewsKept) this.#parsed.clear();
+    this.#parsed.set(specDigest, system);
+    return system;
+  }
+}

@@ -1,0 +1,225 @@
+import { sql } from 'kysely';
+import type { WindowValue } from './decide/aggregate.js';
+import type { NeededSeries } from './decide/series.js';
+import type { Arrival, Db } from './tables.js';
+
+/** One value of a series, as it is kept. */
+export interface KeptValue extends WindowValue {
+  readonly byKey: string;
+  readonly eventUs: number;
+  readonly rowKey: string;
+  /** Later labels for one target have greater positions. */
+  readonly position: string;
+}
+
+export interface SeriesState extends NeededSeries {
+  /** Everything from here on is kept; undefined until the past is filled in. */
+  readonly keptFromUs: number | undefined;
+}
+
+/** Who asks a window: values of `byKey` in [loUs, hiUs), or the last ones before hiUs. */
+export interface WindowProbe {
+  readonly byKey: string;
+  readonly loUs: number;
+  readonly hiUs: number;
+}
+
+/** Rows of one insert; PostgreSQL takes arrays of any length, memory does not. */
+const rowsPerInsert = 5_000;
+
+/** SQL about series and their values: the online store. */
+export class WindowStore {
+  readonly #db: Db;
+  readonly #tenant: string;
+
+  constructor(db: Db, tenant: string) {
+    this.#db = db;
+    this.#tenant = tenant;
+  }
+
+  async seriesOfSource(source: string, kind?: Arrival): Promise<SeriesState[]> {
+    let query = this.#db
+      .selectFrom('series')
+      .selectAll()
+      .where('tenant', '=', this.#tenant)
+      .where('source', '=', source);
+    if (kind) query = query.where('kind', '=', kind);
+    return (await query.orderBy('series_id').execute()).map(seriesFrom);
+  }
+
+  async series(ids: readonly string[]): Promise<Map<string, SeriesState>> {
+    if (ids.length === 0) return new Map();
+    const rows = await this.#db
+      .selectFrom('series')
+      .selectAll()
+      .where('tenant', '=', this.#tenant)
+      .where('series_id', 'in', ids)
+      .execute();
+    return new Map(rows.map((row) => [row.series_id, seriesFrom(row)]));
+  }
+
+  /** Makes a series that is to be filled, or, where it reaches further back than before, fills it again. */
+  async need(series: NeededSeries, now: Date): Promise<void> {
+    const { horizonUs, lastCount, ...definition } = series;
+    await this.#db
+      .insertInto('series')
+      .values({
+        tenant: this.#tenant,
+        series_id: series.seriesId,
+        source: series.source,
+        kind: series.kind,
+        definition: JSON.stringify(definition),
+        horizon_us: horizonUs,
+        last_count: lastCount,
+        kept_from_us: null,
+        next_at: now,
+        leased_until: null,
+      })
+      .onConflict((conflict) =>
+        conflict.columns(['tenant', 'series_id']).doUpdateSet({
+          horizon_us: horizonUs,
+          last_count: lastCount,
+          // A narrower need keeps too much for a while; a wider one has gaps until it is filled.
+          kept_from_us: sql`case when series.horizon_us >= excluded.horizon_us and series.last_count >= excluded.last_count
+            then series.kept_from_us end`,
+          next_at: now,
+          // Whoever is filling it fills too little.
+          epoch: sql`series.epoch + 1`,
+          leased_until: null,
+        }),
+      )
+      .execute();
+  }
+
+  /** Forgets series of a source that nobody needs any longer, with their values. */
+  async dropOthers(source: string, needed: readonly string[]): Promise<void> {
+    const unneeded = (await this.seriesOfSource(source)).filter(({ seriesId }) => !needed.includes(seriesId));
+    for (const { seriesId } of unneeded) {
+      for (const table of ['window_value', 'series'] as const) {
+        await this.#db
+          .deleteFrom(table)
+          .where('tenant', '=', this.#tenant)
+          .where('series_id', '=', seriesId)
+          .execute();
+      }
+    }
+  }
+
+  /** Keeps values; a value that is there already gives way to one with a later position. */
+  async keep(seriesId: string, values: readonly KeptValue[]): Promise<void> {
+    for (let start = 0; start < values.length; start += rowsPerInsert) {
+      const part = values.slice(start, start + rowsPerInsert);
+      const column = <T>(read: (value: KeptValue) => T) => part.map(read);
+      await sql`
+        insert into window_value (tenant, series_id, by_key, event_us, row_key, position, number, text)
+        select ${this.#tenant}, ${seriesId}, v.* from unnest(
+          ${column((v) => v.byKey)}::text[], ${column((v) => v.eventUs)}::bigint[], ${column((v) => v.rowKey)}::text[],
+          ${column((v) => v.position)}::text[], ${column((v) => v.number)}::double precision[],
+          ${column((v) => v.text)}::text[]) as v
+        on conflict (tenant, series_id, by_key, event_us, row_key) do update
+        set position = excluded.position, number = excluded.number, text = excluded.text
+        where window_value.position < excluded.position`.execute(this.#db);
+    }
+  }
+
+  /**
+   * Forgets what no window can want any longer, once the newest data lies at `keptFromUs` and the horizon; of the
+   * groups named, all but the last values before that where a window counts.
+   */
+  async prune(series: NeededSeries, keptFromUs: number, byKeys: readonly string[]): Promise<void> {
+    const mine = sql`tenant = ${this.#tenant} and series_id = ${series.seriesId} and event_us < ${keptFromUs}`;
+    if (series.lastCount === 0) {
+      await sql`delete from window_value where ${mine}`.execute(this.#db);
+      return;
+    }
+    await sql`
+      delete from window_value v using (
+        select by_key, event_us, row_key,
+          row_number() over (partition by by_key order by event_us desc, row_key desc) as place
+        from window_value where ${mine} and by_key = any(${byKeys}::text[])
+      ) old
+      where v.tenant = ${this.#tenant} and v.series_id = ${series.seriesId} and v.by_key = old.by_key
+        and v.event_us = old.event_us and v.row_key = old.row_key and old.place > ${series.lastCount}`.execute(
+      this.#db,
+    );
+  }
+
+  /** Moves the bound of what is kept forward; a series that is not filled yet has none. */
+  async advance(seriesId: string, keptFromUs: number): Promise<void> {
+    await this.#db
+      .updateTable('series')
+      .set({ kept_from_us: sql`greatest(kept_from_us, ${keptFromUs})` })
+      .where('tenant', '=', this.#tenant)
+      .where('series_id', '=', seriesId)
+      .where('kept_from_us', 'is not', null)
+      .execute();
+  }
+
+  /** The past is filled in by whoever holds this epoch; false where another does, or more is needed by now. */
+  async filled(seriesId: string, epoch: number, keptFromUs: number): Promise<boolean> {
+    const result = await this.#db
+      .updateTable('series')
+      .set({ kept_from_us: keptFromUs, leased_until: null })
+      .where('tenant', '=', this.#tenant)
+      .where('series_id', '=', seriesId)
+      .where('epoch', '=', epoch)
+      .executeTakeFirst();
+    return result.numUpdatedRows === 1n;
+  }
+
+  /** For each probe the values in its window, oldest first. */
+  async valuesIn(seriesId: string, probes: readonly WindowProbe[]): Promise<WindowValue[][]> {
+    const { rows } = await sql<{ i: number; number: number | null; text: string | null }>`
+      select p.i, v.number, v.text from ${this.#probes(probes)}
+      join window_value v on v.tenant = ${this.#tenant} and v.series_id = ${seriesId}
+        and v.by_key = p.by_key and v.event_us >= p.lo and v.event_us < p.hi
+      order by p.i, v.event_us, v.row_key`.execute(this.#db);
+    return grouped(rows, probes.length);
+  }
+
+  /** For each probe the last `count` values before its end, oldest first. */
+  async lastValues(
+    seriesId: string,
+    probes: readonly WindowProbe[],
+    count: number,
+  ): Promise<WindowValue[][]> {
+    const { rows } = await sql<{ i: number; number: number | null; text: string | null }>`
+      select p.i, v.number, v.text from ${this.#probes(probes)}
+      cross join lateral (
+        select number, text, event_us, row_key from window_value
+        where tenant = ${this.#tenant} and series_id = ${seriesId} and by_key = p.by_key and event_us < p.hi
+        order by event_us desc, row_key desc limit ${count}
+      ) v
+      order by p.i, v.event_us, v.row_key`.execute(this.#db);
+    return grouped(rows, probes.length);
+  }
+
+  #probes(probes: readonly WindowProbe[]) {
+    return sql`unnest(${probes.map((_, i) => i)}::integer[], ${probes.map((p) => p.byKey)}::text[],
+      ${probes.map((p) => p.loUs)}::bigint[], ${probes.map((p) => p.hiUs)}::bigint[]) as p(i, by_key, lo, hi)`;
+  }
+}
+
+function grouped(
+  rows: readonly { i: number; number: number | null; text: string | null }[],
+  count: number,
+): WindowValue[][] {
+  const groups: WindowValue[][] = Array.from({ length: count }, () => []);
+  for (const { i, number, text } of rows) groups[i]?.push({ number, text });
+  return groups;
+}
+
+function seriesFrom(row: {
+  series_id: string;
+  definition: string;
+  horizon_us: string;
+  last_count: number;
+  kept_from_us: string | null;
+}): SeriesState {
+  return {
+    ...(JSON.parse(row.definition) as NeededSeries),
+    horizonUs: Number(row.horizon_us),
+    lastCount: row.last_count,
+    keptFromUs: row.kept_from_us === null ? undefined : Number(row.kept_from_us),
+  };
+}
