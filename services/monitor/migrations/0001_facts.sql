@@ -65,7 +65,7 @@ create table truth_segment (
   tenant text not null,
   source text not null,
   kind text not null,
-  rank text not null,
+  rank text collate "C" not null,
   digest text not null,
   event_time_min timestamptz not null,
   event_time_max timestamptz not null,

@@ -1,7 +1,7 @@
 -- Ids of predictions of the last days, so that none counts twice.
 create table seen_prediction (
   tenant text not null,
-  prediction_id text not null,
+  prediction_id text collate "C" not null,
   received_at timestamptz not null,
   primary key (tenant, prediction_id)
 );
@@ -22,8 +22,8 @@ create table prediction_row (
   system text not null,
   event_time timestamptz not null,
   -- Tells rows of one event time apart: the key, and for computed labels the row's own columns.
-  identity text not null,
-  prediction_id text not null,
+  identity text collate "C" not null,
+  prediction_id text collate "C" not null,
   received_at timestamptz not null,
   epoch bigint not null,
   served_version integer not null,
@@ -34,7 +34,7 @@ create table prediction_row (
   answers double precision[] not null,
   features jsonb not null,
   label double precision,
-  label_rank text,
+  label_rank text collate "C",
   -- True once the watch over the champion has looked at it.
   watched boolean not null default false,
   primary key (tenant, system, event_time, identity)

@@ -1,7 +1,7 @@
 import type { ArtifactStore } from '@perennial/artifacts';
 import type { Digest } from '@perennial/kernel';
 import { columnsOfExpression, expressionToSql, parseExpression, type System } from '@perennial/spec';
-import { openTables, quoteIdentifier, type Tables } from '@perennial/tables';
+import { type Cell, openTables, quoteIdentifier, type Tables } from '@perennial/tables';
 import { identity, identityColumns } from '../decide/identity.js';
 
 /** A label for a row that was asked about. */
@@ -34,15 +34,13 @@ export class TruthFiles {
   async labelsOf(system: System, digest: string, span: Span): Promise<Label[]> {
     const file = await this.#artifacts.localFile(digest as Digest);
     const tables = await this.#open();
-    const schema = await tables.rows('select name from parquet_schema($file)', { file });
-    const query = selectLabels(system, new Set(schema.map(({ name }) => String(name))));
-    if (!query) return [];
-    const rows = await tables.rows(query, { file, from: span.from, to: span.to });
+    const read = system.label.expr === undefined ? readLabels : readComputed;
     const labels = new Map<string, Label>();
-    for (const row of rows) {
-      const { t, y, ...columns } = row;
-      if (typeof y !== 'number' || !Number.isFinite(y)) continue;
-      const label = { eventTime: Number(t), identity: identity(Object.values(columns)), value: y };
+    for (const label of await read(
+      system,
+      (sql) => tables.rows(sql, { file, ...span }),
+      () => columnsIn(tables, file),
+    )) {
       labels.set(`${label.eventTime} ${label.identity}`, label);
     }
     return [...labels.values()];
@@ -62,31 +60,55 @@ export class TruthFiles {
   }
 }
 
-/** Undefined where the segment has not what the system's labels are made of. */
-function selectLabels(system: System, present: ReadonlySet<string>): string | undefined {
+type Query = (sql: string) => Promise<Record<string, Cell>[]>;
+
+const inSpan = 'from read_parquet($file) where epoch_ms(_p_event_time) between $from and $to';
+
+/** Segments of labels are narrow: one query for all columns is quicker than asking first which there are. */
+async function readLabels({ label, source }: System, query: Query): Promise<Label[]> {
+  const rows = await query(`select * ${inSpan}`);
+  const column = label.column ?? label.name;
+  return rows.flatMap((row) => {
+    const value = numberOf(row[column]);
+    const key = source.key.map((name) => row[name]);
+    if (value === undefined || key.includes(undefined)) return [];
+    return [{ eventTime: Number(row['_p_event_time']), identity: identity(key as Cell[]), value }];
+  });
+}
+
+/** Rows may be wide, so only what is needed is read. A segment without the columns holds no labels. */
+async function readComputed(
+  system: System,
+  query: Query,
+  columns: () => Promise<ReadonlySet<string>>,
+): Promise<Label[]> {
+  const present = await columns();
   const { time } = system.source;
   // The time column was read by ingest; whatever form it was sent in, its value is the event time.
   const column = (name: string) => (name === time ? '_p_event_time' : quoteIdentifier(name));
   const has = (name: string) => name === time || present.has(name);
+  const expression = parseExpression(system.label.expr ?? '', 'label.expr');
   const { key, features } = identityColumns(system);
+  if (![...key, ...columnsOfExpression(expression)].every(has)) return [];
   const identifying = [...key, ...features.map((feature) => feature.column)];
-  if (!key.every(has)) return undefined;
-  const value = valueSql(system, has, column);
-  if (value === undefined) return undefined;
-  const selected = identifying.map((name, at) => `${has(name) ? column(name) : 'null'} as i${at}`);
-  return `select epoch_ms(_p_event_time) as t, try_cast(${value} as double) as y${selected.map((part) => `, ${part}`).join('')}
-    from read_parquet($file) where epoch_ms(_p_event_time) between $from and $to`;
+  const selected = identifying.map((name, at) => `, ${has(name) ? column(name) : 'null'} as i${at}`).join('');
+  const rows = await query(
+    `select _p_event_time as t, try_cast(${expressionToSql(expression, column)} as double) as y${selected} ${inSpan}`,
+  );
+  return rows.flatMap(({ t, y, ...cells }) =>
+    typeof y === 'number' && Number.isFinite(y)
+      ? [{ eventTime: Number(t), identity: identity(Object.values(cells)), value: y }]
+      : [],
+  );
 }
 
-function valueSql(
-  { label }: System,
-  has: (name: string) => boolean,
-  column: (name: string) => string,
-): string | undefined {
-  if (label.expr !== undefined) {
-    const expression = parseExpression(label.expr, 'label.expr');
-    return columnsOfExpression(expression).every(has) ? expressionToSql(expression, column) : undefined;
-  }
-  const name = label.column ?? label.name;
-  return has(name) ? column(name) : undefined;
+async function columnsIn(tables: Tables, file: string): Promise<ReadonlySet<string>> {
+  const schema = await tables.rows('select name from parquet_schema($file)', { file });
+  return new Set(schema.map(({ name }) => String(name)));
+}
+
+function numberOf(value: Cell | undefined): number | undefined {
+  if (value === null || value === undefined || value === '') return undefined;
+  const number = Number(value);
+  return Number.isFinite(number) ? number : undefined;
 }
