@@ -350,7 +350,7 @@ export async function saveWaiting(
 export async function countWaiting(db: Store, tenant: string, source: string, most: number): Promise<number> {
   const { rows } = await sql<{ n: string }>`
     select count(*) as n from (
-      select 1 from waiting_message where tenant = ${tenant} and source = ${source} limit ${most}) as some`.execute(
+      select 1 from waiting_message where tenant = ${tenant} and source = ${source} limit ${most}) as waiting`.execute(
     db,
   );
   return Number(rows[0]?.n ?? 0);

@@ -44,7 +44,7 @@ export function arrivals(kind: Kind, means: ArrivalMeans) {
     filter: arrivalFilters[kind],
     messagesMax,
     prepare: (messages) => prepare(messages, means),
-    handle: async ({ prepared, tx, emitFor, park }) => {
+    handle: async ({ messages, prepared, tx, emitFor, park }) => {
       const db = tx as unknown as Store;
       const { tenant, clock } = means;
       const now = clock.now();
@@ -52,8 +52,10 @@ export function arrivals(kind: Kind, means: ArrivalMeans) {
         if (!(await takeRowIds(db, { tenant, segment, rowIds }))) throw takenMeanwhile();
         await recordSegment(db, emitFor(), { tenant, segment, now });
       }
-      for (const { message, error } of prepared.bad) await park(message, error);
-      await letWait(db, prepared.waiting, { means, now, park });
+      // Another replica may have handled the first of them meanwhile.
+      const isMine = ({ message }: { message: RawMessage }) => messages.includes(message);
+      for (const { message, error } of prepared.bad.filter(isMine)) await park(message, error);
+      await letWait(db, prepared.waiting.filter(isMine), { means, now, park });
     },
   });
 }
