@@ -47,7 +47,7 @@ export interface Evaluation {
 export type FeatureProfile =
   | {
       readonly kind: 'number';
-      /** At 0, 1, … 100 % of the values that are there. */
+      /** At 0, 1, … 100 % of the values that are there; empty where none is. */
       readonly quantiles: readonly number[];
       readonly mean: number;
       readonly sd: number;

@@ -16,6 +16,7 @@ export interface ManifestFacts {
  */
 export function modelManifest({ dataset, specDigest, task, metric, model, result }: ManifestFacts): object {
   const { evaluation } = result;
+  const { value } = evaluation.candidate;
   return {
     kind: 'perennial/model-manifest/v1',
     system: dataset.system,
@@ -35,7 +36,8 @@ export function modelManifest({ dataset, specDigest, task, metric, model, result
     reference: {
       rows: result.trainingRows,
       features: result.profile,
-      holdoutErrors: { metric, value: evaluation.candidate.value },
+      // Absent where the metric is not defined on the hold-out, for example auc of one class.
+      ...(value !== null && { holdoutErrors: { metric, value } }),
     },
     golden: result.golden,
   };

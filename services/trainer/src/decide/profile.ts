@@ -17,16 +17,16 @@ function numberProfile(column: Float64Array): FeatureProfile {
   }
   return {
     kind: 'number',
-    quantiles: Array.from({ length: 101 }, (_, percent) => quantile(sorted, percent / 100)),
+    quantiles:
+      sorted.length === 0 ? [] : Array.from({ length: 101 }, (_, percent) => quantile(sorted, percent / 100)),
     mean,
     sd: sorted.length > 1 ? Math.sqrt(squares / (sorted.length - 1)) : 0,
     missing: missingShare(column.length, sorted.length),
   };
 }
 
-/** Between the two nearest values, in proportion; 0 where there are none. */
+/** Between the two nearest values, in proportion. */
 function quantile(sorted: Float64Array, share: number): number {
-  if (sorted.length === 0) return 0;
   const place = share * (sorted.length - 1);
   const low = sorted[Math.floor(place)] as number;
   const high = sorted[Math.ceil(place)] as number;

@@ -18,7 +18,7 @@ test('a profile tells quantiles, moments and what was missing; infinite values a
   expect(profile).toMatchObject({ mean: 2, missing: 3 / 8 });
   expect(profile.sd).toBeCloseTo(Math.sqrt(2.5));
   expect(profileOf(['a', 'b', '', 'a'])).toEqual({ kind: 'text', counts: { a: 2, b: 1 }, missing: 0.25 });
-  expect(profileOf(of(Number.NaN))).toMatchObject({ mean: 0, sd: 0, missing: 1 });
+  expect(profileOf(of(Number.NaN))).toMatchObject({ quantiles: [], mean: 0, sd: 0, missing: 1 });
 });
 
 test('the last value is the latest label that had arrived by then', () => {
