@@ -54,7 +54,7 @@ export class Perennial {
   readonly #config: ClientConfig;
   readonly #retryMs: number;
 
-  /** `retryMs`: for how long reading calls and predictions are tried again while the gateway cannot be reached. */
+  /** `retryMs`: for how long reading calls and predictions are tried again while nobody answers them. */
   constructor(config: ClientConfig, { retryMs = retryMsDefault }: { retryMs?: number } = {}) {
     this.#config = { ...config, url: config.url.replace(/\/$/, '') };
     this.#retryMs = retryMs;
@@ -75,11 +75,11 @@ export class Perennial {
       const text = await connected(this.#config.url, () => response.text());
       return (text === '' ? {} : JSON.parse(text)) as T;
     };
-    return method === 'GET' || options.isRepeatable ? this.#again(attempt) : attempt();
-  }
-
-  #again<T>(attempt: () => Promise<T>): Promise<T> {
-    const isPassing = (thrown: unknown) => thrown instanceof RequestError && thrown.code === 'CONNECTION';
+    if (method !== 'GET' && !options.isRepeatable) return attempt();
+    // A service behind the gateway that restarts is a 503 for a moment.
+    const isPassing = (thrown: unknown) =>
+      thrown instanceof RequestError &&
+      (thrown.code === 'CONNECTION' || (method === 'GET' && thrown.status === 503));
     return tryAgain(attempt, isPassing, this.#retryMs);
   }
 

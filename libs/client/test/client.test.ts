@@ -67,6 +67,16 @@ test('a reading call waits for a gateway that starts', async () => {
   expect(await answer).toEqual({ token: 'Bearer t' });
 });
 
+test('a reading call outlives the restart of a service behind the gateway', async () => {
+  let asked = 0;
+  const url = await serve((_request, response) => {
+    asked += 1;
+    if (asked === 1) response.writeHead(503).end(JSON.stringify({ code: 'REGISTRY_UNAVAILABLE' }));
+    else response.end('{}');
+  });
+  expect(await new Perennial({ url, token: 't' }).call('GET', '/v1/systems')).toEqual({});
+});
+
 test('where nothing answers, that is said with the address', async () => {
   const url = `http://127.0.0.1:${await freePort()}`;
   const client = new Perennial({ url, token: 't' }, { retryMs: 60 });
