@@ -26,7 +26,6 @@ export interface House {
   /** Every event of the TRAINING stream so far. */
   readonly told: ReceivedEvent<unknown>[];
   readonly client: ReturnType<typeof createClient<typeof TrainerService>>;
-  readonly output: () => string;
   tell(work: (emit: Emitter) => Promise<void>): Promise<void>;
   startTrainer(): Promise<void>;
   /** Returns when the process is gone. */
@@ -83,10 +82,11 @@ export async function openHouse(artifactsUrl: string): Promise<House> {
       stream?.on('data', (chunk: Buffer) => {
         output += chunk.toString();
       });
-    await waitFor('the trainer to be ready', async () => {
+    const isReady = async () => {
       if (trainer?.exitCode !== null) throw new Error(`the trainer ended: ${output}`);
       return (await fetch(`http://${ops}/readyz`).catch(() => undefined))?.ok;
-    });
+    };
+    await waitFor('the trainer to be ready', isReady, { withinMs: 25_000 });
   };
   const killTrainer = async (signal: NodeJS.Signals) => {
     if (!trainer || trainer.exitCode !== null || trainer.signalCode !== null) return null;
@@ -98,7 +98,6 @@ export async function openHouse(artifactsUrl: string): Promise<House> {
     databaseUrl: forTests.url,
     told,
     client,
-    output: () => output,
     tell: async (tell) => {
       await transact(database.db, (tx) => tell(emitterFor(tx, common)));
       work.wakeRelay();
