@@ -16,14 +16,23 @@ import {
   SegmentKind,
 } from '@perennial/contracts';
 import { uuidv5, uuidv7 } from '@perennial/kernel';
-import { type Client, createClient, type RunningService, startService } from '@perennial/service';
+import { createClient, type RunningService, startService } from '@perennial/service';
 import { canonicalSystem, parseSystem, type System } from '@perennial/spec';
 import { openTables, type Tables, writeRows } from '@perennial/tables';
-import { type DatabaseForTests, postgresForTests, startNats, tempDir, waitFor } from '@perennial/testkit';
+import { postgresForTests, startNats, tempDir, waitFor } from '@perennial/testkit';
 import { monitor } from '../src/service.js';
 import { dayMs, start } from './decide/rows.js';
 
 const tenant = 'default';
+
+interface Running {
+  readonly service: RunningService;
+  readonly client: Closable<typeof MonitorService>;
+  readonly operations: Closable<typeof OperationsService>;
+}
+type Closable<D extends typeof MonitorService | typeof OperationsService> = ReturnType<
+  typeof createClient<D>
+>;
 
 export interface Answered {
   /** Days after 2012-04-01. */
@@ -43,10 +52,8 @@ export interface Answered {
 export class House {
   readonly bus: Bus;
   readonly artifacts: ArtifactStore;
-  readonly client: Client<typeof MonitorService>;
-  readonly #operations: Client<typeof OperationsService>;
-  readonly #service: RunningService;
-  readonly #database: DatabaseForTests;
+  #running: Running;
+  readonly #startService: () => Promise<Running>;
   readonly #tables: Tables;
   readonly #stops: (() => Promise<unknown> | unknown)[];
   #files = 0;
@@ -54,25 +61,17 @@ export class House {
   private constructor(parts: {
     bus: Bus;
     artifacts: ArtifactStore;
-    service: RunningService;
-    database: DatabaseForTests;
+    running: Running;
+    startService: () => Promise<Running>;
     tables: Tables;
     stops: (() => Promise<unknown> | unknown)[];
   }) {
     this.bus = parts.bus;
     this.artifacts = parts.artifacts;
-    this.#service = parts.service;
-    this.#database = parts.database;
+    this.#running = parts.running;
+    this.#startService = parts.startService;
     this.#tables = parts.tables;
     this.#stops = parts.stops;
-    const client = createClient(MonitorService, this.#service.grpcAddress);
-    const operations = createClient(OperationsService, this.#service.grpcAddress);
-    this.client = client;
-    this.#operations = operations;
-    this.#stops.unshift(
-      () => client.close(),
-      () => operations.close(),
-    );
   }
 
   static async open(): Promise<House> {
@@ -88,21 +87,46 @@ export class House {
       PERENNIAL_OPS_LISTEN: '127.0.0.1:0',
       LOG_LEVEL: 'warn',
     };
-    const service = await startService(monitor(env), { env });
+    const startMonitor = async (): Promise<Running> => {
+      const service = await startService(monitor(env), { env });
+      return {
+        service,
+        client: createClient(MonitorService, service.grpcAddress),
+        operations: createClient(OperationsService, service.grpcAddress),
+      };
+    };
+    const running = await startMonitor();
     const bus = await connectBus({ url: nats.url, name: 'test' });
     return new House({
       bus,
       artifacts: await openArtifacts({ url: env.ARTIFACTS_URL }),
-      service,
-      database,
+      running,
+      startService: startMonitor,
       tables: await openTables({}),
-      stops: [() => bus.close(), () => service.stop(), () => database.drop(), () => nats.stop()],
+      stops: [() => bus.close(), () => database.drop(), () => nats.stop()],
     });
   }
 
+  get client() {
+    return this.#running.client;
+  }
+
+  /** Ends the service and starts it again on the same bus and database. */
+  async restart(): Promise<void> {
+    await this.#stopService();
+    this.#running = await this.#startService();
+  }
+
   async close(): Promise<void> {
+    await this.#stopService();
     for (const stop of this.#stops) await stop();
     await this.#tables.close();
+  }
+
+  async #stopService(): Promise<void> {
+    this.#running.client.close();
+    this.#running.operations.close();
+    await this.#running.service.stop();
   }
 
   /** Publishes an event as its service would; the same `id` again is the same event delivered again. */
@@ -252,14 +276,14 @@ export class House {
 
   /** The codes of what was set aside. */
   async parked(): Promise<string[]> {
-    const { deadLetters } = await this.#operations.listDeadLetters({});
+    const { deadLetters } = await this.#running.operations.listDeadLetters({});
     return deadLetters.map(({ code }) => code);
   }
 
   /** Until all that was published so far is worked off. */
   async settled(): Promise<void> {
     await waitFor('the monitor to be settled', async () => {
-      const { consumers, outboxUnpublished } = await this.#operations.getProgress({});
+      const { consumers, outboxUnpublished } = await this.#running.operations.getProgress({});
       return (
         outboxUnpublished === 0 &&
         consumers.every(({ pending, unacknowledged }) => Number(pending) + Number(unacknowledged) === 0)

@@ -29,6 +29,9 @@ export interface FeatureDriftFound {
 
 type Features = Readonly<Record<string, FeatureValue>>;
 
+/** No text of a row looks like this. */
+const uncommon = '\u0000uncommon';
+
 /** A difference smaller than this is none, however sure it is: a tenth of a standard deviation, or of the rows. */
 const effectMin = 0.1;
 
@@ -106,9 +109,15 @@ function testNumber(reference: NumberReference, rows: number, windows: FeatureVa
 function testText(reference: TextReference, rows: number, windows: FeatureValue[][]): Tested {
   const texts = windows.map((window) => window.map((value) => (value === null ? '' : String(value))));
   const current = texts.at(-1) ?? [];
+  // Profiles keep the commonest texts only: what is not among them is one category, on both sides.
   const counts: Record<string, number> = {};
-  for (const text of current) counts[text] = (counts[text] ?? 0) + 1;
-  const before = { ...reference.counts, '': Math.round(reference.missing * rows) };
+  for (const text of current) {
+    const category = text === '' || Object.hasOwn(reference.counts, text) ? text : uncommon;
+    counts[category] = (counts[category] ?? 0) + 1;
+  }
+  const kept = Object.values(reference.counts).reduce((sum, one) => sum + one, 0);
+  const absent = Math.round(reference.missing * rows);
+  const before = { ...reference.counts, '': absent, [uncommon]: Math.max(0, rows - kept - absent) };
   const correlation = categoryCorrelation(texts);
   const { statistic, p } = chiSquareTwoSample(before, counts, {
     designEffect: current.length / Math.max(1, effectiveSize(current.length, correlation)),
