@@ -3,7 +3,7 @@ import { type AnyDb, type Database, type Tx, transact } from '@perennial/db';
 import { type Clock, invalid, notFound, PlatformError } from '@perennial/kernel';
 import { sql } from 'kysely';
 import { emitterFor } from './emitter.js';
-import { outboxChannel } from './listen.js';
+import { outboxChannel } from './outbox-channel.js';
 
 export type DeadLetterStatus = 'open' | 'requeued' | 'discarded';
 

@@ -4,7 +4,7 @@ import type { Tx } from '@perennial/db';
 import { type Clock, canonicalJson, limits, PlatformError, uuidv7 } from '@perennial/kernel';
 import { sql } from 'kysely';
 import { encodeHeader, eventHeaders, sourceOf } from './event-headers.js';
-import { outboxChannel } from './listen.js';
+import { outboxChannel } from './outbox-channel.js';
 import { traceHeaders } from './trace.js';
 
 /**

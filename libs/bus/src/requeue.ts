@@ -3,6 +3,7 @@ import { asPlatformError, invalid, type PlatformError } from '@perennial/kernel'
 import { sql } from 'kysely';
 import { lockPosition } from './batch-position.js';
 import { decodeAs } from './decode-event.js';
+import { callHandler } from './handle-event.js';
 import type { Handler } from './handlers.js';
 import { clearInbox } from './inbox.js';
 import type { RawMessage, ReceivedEvent } from './messages.js';
@@ -10,7 +11,6 @@ import { park } from './park.js';
 import { type Bell, bell } from './pause.js';
 import { identityOf, rawFrom, withBody } from './raw-message.js';
 import { callBatchHandler } from './run-batches.js';
-import { callHandler } from './run-events.js';
 import type { Shell } from './shell.js';
 
 const pollMs = 5_000;

@@ -5,16 +5,14 @@ import { isStreamAnother, lockPosition, movePosition, positionOf, resetPosition 
 import { BatchQueue } from './batch-queue.js';
 import { addEphemeral } from './ephemeral-consumer.js';
 import type { BatchCall, BatchHandler } from './handlers.js';
-import { beginSuspect, deathsMax, endSuspect } from './inbox.js';
 import type { RawMessage } from './messages.js';
 import { park } from './park.js';
 import { pause } from './pause.js';
 import { headersOfMessage, identityOf, rawOf, withBody } from './raw-message.js';
 import { keepReading, streamMessages } from './reading.js';
 import { verdictOn } from './retry.js';
-import type { Running } from './run-events.js';
-import { processDied } from './run-events.js';
-import { emitterOf, outageRetryMs, type Shell } from './shell.js';
+import { emitterOf, outageRetryMs, type Running, type Shell } from './shell.js';
+import { beginSuspect, deathsMax, endSuspect, processDied } from './suspects.js';
 import { traced } from './trace.js';
 
 /** Batches that wait in memory while one is handled. */

@@ -1,31 +1,28 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { isTransient, transact } from '@perennial/db';
-import { asPlatformError, PlatformError } from '@perennial/kernel';
+import { asPlatformError, type PlatformError } from '@perennial/kernel';
 import type { Bus } from './bus.js';
 import { decodeAs } from './decode-event.js';
 import { ensureConsumer, feeding } from './durable-consumer.js';
+import { handleEvent } from './handle-event.js';
 import type { EventHandler } from './handlers.js';
-import { beginSuspect, deathsMax, endSuspect, enterInbox } from './inbox.js';
+import { enterInbox } from './inbox.js';
 import type { RawMessage, ReceivedEvent } from './messages.js';
 import { park } from './park.js';
 import { bell, pause } from './pause.js';
 import { headersOfMessage, identityOf, rawOf, withBody } from './raw-message.js';
 import { keepReading, pullMessages } from './reading.js';
 import { verdictOn } from './retry.js';
-import { emitterOf, outageRetryMs, type Shell } from './shell.js';
+import { outageRetryMs, type Running, type Shell } from './shell.js';
+import { beginSuspect, deathsMax, endSuspect, processDied } from './suspects.js';
 import { traced } from './trace.js';
-
-export interface Running {
-  /** True once it has read from the bus, and while it can. */
-  isReading(): boolean;
-  /** Resolves when what was in hand has ended. */
-  readonly ended: Promise<void>;
-}
 
 /** From this delivery on it is written down that a message is in hand, in case that it kills the process. */
 const suspiciousDeliveries = 3;
-/** How long to wait for a message in hand between looks at the signal. */
+/** Between looks at the signal. */
 const idleMs = 60_000;
+/** Parking itself failed, and not for an outage: a bug of ours, which must not spin. */
+const parkAgainMs = 15_000;
 
 /** Feeds a handler from its durable consumer until the signal aborts. One message at a time. */
 export function runEvents(shell: Shell, handler: EventHandler, signal: AbortSignal): Running {
@@ -210,42 +207,4 @@ class EventWorker {
     };
     this.shell.log.warn(`${isParked ? 'message parked' : 'handling failed'}: ${error.message}`, fields);
   }
-}
-
-/** Parking itself failed, and not for an outage: a bug of ours, which must not spin. */
-const parkAgainMs = 15_000;
-
-export function processDied(deaths: number): PlatformError {
-  return new PlatformError(
-    'PROCESS_DIED',
-    'us',
-    'never',
-    `the process died ${deaths} times with this message in hand; look at its log and memory before handling it again`,
-  );
-}
-
-/** Inbox, work and outbox in one transaction. False where the event had been handled before. */
-function handleEvent(shell: Shell, handler: EventHandler, event: ReceivedEvent<never>): Promise<boolean> {
-  const { consumer } = handler;
-  return handler.prepare(event).then((prepared) =>
-    transact(shell.database.db, async (tx) => {
-      const key = { consumer, eventId: event.id, stream: event.stream, sequence: event.sequence };
-      if (!(await enterInbox(tx, key, 'handled'))) return false;
-      await callHandler(shell, handler, tx, event, prepared);
-      return true;
-    }),
-  );
-}
-
-/** The handler's own part of the transaction. */
-export async function callHandler(
-  shell: Shell,
-  handler: EventHandler,
-  tx: Parameters<typeof emitterOf>[1],
-  event: ReceivedEvent<never>,
-  prepared: unknown,
-): Promise<void> {
-  const { correlationId, id: causationId, traceparent } = event;
-  const emit = emitterOf(shell, tx, { correlationId, causationId, traceparent });
-  await handler.handle({ event, prepared: prepared as never, tx, emit });
 }

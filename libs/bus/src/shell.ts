@@ -26,3 +26,11 @@ export function emitterOf(shell: Shell, tx: Tx, cause: Cause = {}): Emitter {
 
 /** PostgreSQL comes back within seconds; looking often costs it nothing. */
 export const outageRetryMs = 250;
+
+/** A handler that is being fed. */
+export interface Running {
+  /** True once it has read from the bus, and while it can. */
+  isReading(): boolean;
+  /** Resolves when what was in hand has ended. */
+  readonly ended: Promise<void>;
+}

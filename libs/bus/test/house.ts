@@ -1,4 +1,3 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import { events } from '@perennial/contracts';
 import { type Database, migrate, openDatabase, transact } from '@perennial/db';
 import { systemClock } from '@perennial/kernel';
@@ -84,13 +83,11 @@ function logInto(lines: Line[]): Log {
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-export const quiet: Log = logInto([]);
-
 /** Tells one alert in a transaction of its own. */
 export function tellAlert(
   database: Database,
   alertId: string,
-  body: Partial<MessageInitShape<typeof events.alertRaised.schema>> = {},
+  body: { readonly text?: string } = {},
 ): Promise<void> {
   return transact(database.db, (tx) =>
     emitterFor(tx, { tenant: 'default', service: database.schema, clock: systemClock })(
