@@ -9,8 +9,9 @@ export interface Day {
 }
 
 export function days(from: string, to: string): Day[] {
-  const packageFile = createRequire(import.meta.url).resolve('vega-datasets/package.json');
-  const text = readFileSync(packageFile.replace(/package\.json$/, 'data/seattle-weather.csv'), 'utf8');
+  // The package exports its build alone; the data lies beside it.
+  const build = createRequire(import.meta.url).resolve('vega-datasets');
+  const text = readFileSync(build.replace(/build[/\\]index\.js$/, 'data/seattle-weather.csv'), 'utf8');
   return text
     .trim()
     .split(/\r?\n/)

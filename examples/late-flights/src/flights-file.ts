@@ -3,8 +3,9 @@ import type { Tables } from '@perennial/tables';
 
 /** `flights-3m.parquet` of vega-datasets (BSD-3-Clause): January to June 2001; delay in minutes, distance in miles. */
 export function flightsFile(): string {
-  const packageFile = createRequire(import.meta.url).resolve('vega-datasets/package.json');
-  return packageFile.replace(/package\.json$/, 'data/flights-3m.parquet');
+  // The package exports its build alone; the data lies beside it.
+  const build = createRequire(import.meta.url).resolve('vega-datasets');
+  return build.replace(/build[/\\]index\.js$/, 'data/flights-3m.parquet');
 }
 
 /** Writes the flights from `from` to before `to` into `path`, in order of time; gives their number. */

@@ -13,8 +13,9 @@ export interface Day {
 
 /** The 1,461 days of `seattle-weather.csv` in vega-datasets (BSD-3-Clause; the data is NOAA's), in order. */
 export function seattleDays(): Day[] {
-  const packageFile = createRequire(import.meta.url).resolve('vega-datasets/package.json');
-  const text = readFileSync(packageFile.replace(/package\.json$/, 'data/seattle-weather.csv'), 'utf8');
+  // The package exports its build alone; the data lies beside it.
+  const build = createRequire(import.meta.url).resolve('vega-datasets');
+  const text = readFileSync(build.replace(/build[/\\]index\.js$/, 'data/seattle-weather.csv'), 'utf8');
   const [header, ...lines] = text.trim().split(/\r?\n/);
   if (header !== 'date,precipitation,temp_max,temp_min,wind,weather')
     throw new Error(`unknown columns: ${header}`);
