@@ -20,6 +20,9 @@ export interface Lease {
 /** How long a process may be silent before another takes its work: short, since it says so every third of it. */
 export const leaseMs = 10_000;
 
+/** Work that was given up; it is not waited for. */
+const never = new Date('9999-01-01');
+
 export class Leases {
   readonly #db: Db;
   readonly #tenant: string;
@@ -78,12 +81,16 @@ export class Leases {
     );
   }
 
+  /** Leaves work undone for good, where its row stays. */
+  async abandon(lease: Lease): Promise<void> {
+    await this.postpone(lease, never.getTime());
+  }
+
   /** How much is due or in hand. */
   async count(kind: WorkKind): Promise<number> {
     const { rows } = await sql<{ n: string }>`
-      select count(*) as n from ${sql.table(kind)} where tenant = ${this.#tenant} and ${kinds[kind].isDue}`.execute(
-      this.#db,
-    );
+      select count(*) as n from ${sql.table(kind)} where tenant = ${this.#tenant} and ${kinds[kind].isDue}
+        and next_at < ${never}`.execute(this.#db);
     return Number(rows[0]?.n ?? 0);
   }
 }

@@ -132,16 +132,14 @@ export class WindowStore {
       await sql`delete from window_value where ${mine}`.execute(this.#db);
       return;
     }
+    // By ctid: the statistics of a table that changes so much would mislead a join on its key.
     await sql`
-      delete from window_value v using (
-        select by_key, event_us, row_key,
-          row_number() over (partition by by_key order by event_us desc, row_key desc) as place
-        from window_value where ${mine} and by_key = any(${byKeys}::text[])
-      ) old
-      where v.tenant = ${this.#tenant} and v.series_id = ${series.seriesId} and v.by_key = old.by_key
-        and v.event_us = old.event_us and v.row_key = old.row_key and old.place > ${series.lastCount}`.execute(
-      this.#db,
-    );
+      delete from window_value where ctid = any(array(
+        select ctid from (
+          select ctid, row_number() over (partition by by_key order by event_us desc, row_key desc) as place
+          from window_value where ${mine} and by_key = any(${byKeys}::text[])
+        ) old where place > ${series.lastCount}
+      ))`.execute(this.#db);
   }
 
   /** Moves the bound of what is kept forward; a series that is not filled yet has none. */

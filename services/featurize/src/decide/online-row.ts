@@ -26,7 +26,7 @@ export function readAskedRow(
 ): AskedRow {
   const sent = Object.hasOwn(row, source.time) ? row[source.time] : undefined;
   const field = `rows[${index}].${source.time}`;
-  const eventTimeMs = sent === undefined || sent === null ? nextMs : parseEventTime(sent, field);
+  const eventTimeMs = sent === undefined || sent === null ? nextMs : eventTimeOf(sent, field);
   const timed = { ...row, [source.time]: new Date(eventTimeMs) };
   const values: Record<string, FeatureValue> = {};
   const provided: string[] = [];
@@ -42,6 +42,24 @@ export function readAskedRow(
     source.key.map((column) => [column, keyValue(Object.hasOwn(row, column) ? row[column] : null)]),
   );
   return { eventTimeMs, row, key, features: values, provided };
+}
+
+/** The years 1 to 9999: what ISO 8601 and protobuf can say. */
+const eventTimeMsMin = -62_135_596_800_000;
+const eventTimeMsMax = 253_402_300_799_999;
+
+function eventTimeOf(value: unknown, field: string): number {
+  const time = parseEventTime(value, field);
+  if (time >= eventTimeMsMin && time <= eventTimeMsMax) return time;
+  throw new PlatformError(
+    'EVENT_TIME_INVALID',
+    'caller',
+    'never',
+    `${field}: ${time} lies outside the years 1 to 9999`,
+    {
+      field,
+    },
+  );
 }
 
 function computed(

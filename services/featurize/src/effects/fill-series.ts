@@ -18,8 +18,6 @@ export interface FillMeans {
   readonly transact: <T>(work: (tx: Db) => Promise<T>) => Promise<T>;
 }
 
-const never = Date.parse('9999-01-01');
-
 /**
  * Brings the past of a new series into the online store, from the segments that came before it. Those that come
  * meanwhile bring their values themselves; until this is done, windows are computed from the segments.
@@ -32,7 +30,7 @@ export function seriesFiller(means: FillMeans): Worker {
       return 'done';
     },
     // Answers stay right without it, only slower; the next version of the system tries again.
-    giveUp: (lease) => new Leases(means.db, means.tenant).postpone(lease, never),
+    giveUp: (lease) => new Leases(means.db, means.tenant).abandon(lease),
   };
 }
 
