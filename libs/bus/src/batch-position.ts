@@ -4,6 +4,9 @@ import type { Bus } from './bus.js';
 import type { BatchHandler } from './handlers.js';
 import type { RawMessage } from './messages.js';
 
+/** The bus counts in nanoseconds beyond what a double holds, so that the same time may come out a millisecond apart. */
+const clockRoundingMs = 2;
+
 /** The sequence up to which a batch consumer has handled its stream; 0 at the beginning. */
 export async function positionOf(db: AnyDb, { consumer, stream }: BatchHandler): Promise<number> {
   await sql`
@@ -45,7 +48,7 @@ export async function isStreamAnother(
   if (state.first_seq > sequence) return false;
   const there = await bus.jsm.streams.getMessage(stream, { seq: sequence });
   const time = rows[0]?.stream_time;
-  return there !== null && time != null && there.time.getTime() !== time.getTime();
+  return there !== null && time != null && Math.abs(there.time.getTime() - time.getTime()) > clockRoundingMs;
 }
 
 export async function resetPosition(db: AnyDb, { consumer }: BatchHandler): Promise<void> {

@@ -1,5 +1,7 @@
+import { type ConsumerInfo, JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { eventFilter } from '@perennial/contracts';
 import type { AnyDb } from '@perennial/db';
+import { unavailable } from '@perennial/kernel';
 import { sql } from 'kysely';
 import type { Bus } from './bus.js';
 import type { Handler } from './handlers.js';
@@ -30,6 +32,7 @@ export function progressOf(
 ): () => Promise<ConsumerProgressInit[]> {
   const ends = endsOf(shell.bus);
   return async () => {
+    if (!shell.bus.isConnected()) throw unavailable('BUS_UNAVAILABLE', 'the bus is away; ask again later');
     const streamEnds = await lastSequences(shell.bus, handlers.map(streamOf));
     const [positions, requeued] = await Promise.all([
       positionsOf(shell.database.db),
@@ -67,12 +70,24 @@ const behind = (end: number, position: number) => ({
  * say that nothing is pending when something is. Compared with the last message that matches, they cannot.
  */
 async function durableProgress(bus: Bus, stream: string, consumer: string, end: number) {
-  const info = await bus.jsm.consumers.info(stream, consumer);
+  const info = await consumerInfo(bus, stream, consumer);
+  if (!info) return behind(end, 0);
   const isAllGivenOut = info.delivered.stream_seq >= end;
   return {
     pending: isAllGivenOut ? info.num_pending : Math.max(1, info.num_pending),
     unacknowledged: info.num_ack_pending,
   };
+}
+
+/** Undefined for a consumer that is still to be made. */
+async function consumerInfo(bus: Bus, stream: string, consumer: string): Promise<ConsumerInfo | undefined> {
+  try {
+    return await bus.jsm.consumers.info(stream, consumer);
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.ConsumerNotFound)
+      return undefined;
+    throw error;
+  }
 }
 
 async function lastSequences(bus: Bus, names: readonly string[]): Promise<Map<string, number>> {

@@ -1,6 +1,6 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { Match, type MsgHdrs } from '@nats-io/transport-node';
-import type { Digest } from '@perennial/kernel';
+import { type Digest, PlatformError } from '@perennial/kernel';
 import { decodeHeader, eventHeaders } from './event-headers.js';
 import type { RawMessage } from './messages.js';
 
@@ -47,13 +47,25 @@ export function rawFrom(
   return { ...kept, header, messageId: byName.get('nats-msg-id') };
 }
 
-/** Fetches the body where the message carries only its digest. */
+/**
+ * Fetches the body where the message carries only its digest.
+ *
+ * @throws PlatformError EVENT_BODY_ELSEWHERE, and what the store throws
+ */
 export async function withBody(
   message: RawMessage,
   getArtifact: GetArtifact | undefined,
 ): Promise<RawMessage> {
   const dataref = message.header(eventHeaders.dataref);
-  if (dataref === undefined || getArtifact === undefined) return message;
+  if (dataref === undefined) return message;
+  if (getArtifact === undefined) {
+    throw new PlatformError(
+      'EVENT_BODY_ELSEWHERE',
+      'us',
+      'never',
+      `${message.subject}: the body is the artifact ${dataref}, and this service was given no artifact store`,
+    );
+  }
   const data = await getArtifact(dataref as Digest);
   return { ...message, data };
 }

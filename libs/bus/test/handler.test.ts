@@ -4,6 +4,7 @@ import { invalid, systemClock, unavailable } from '@perennial/kernel';
 import { waitFor } from '@perennial/testkit';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sweep } from '../src/housekeeping.js';
 import {
   emitterFor,
   eventHeaders,
@@ -215,7 +216,16 @@ test('what a handler tells carries its cause, and rolls back with it', async () 
       },
     }),
   ]);
-  await tellAlert(producer, 'root');
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  await transact(producer.db, (tx) =>
+    emitterFor(tx, { tenant: 'default', service: 'producer', clock: systemClock, traceparent })(
+      events.alertRaised,
+      'root',
+      {
+        alertId: 'root',
+      },
+    ),
+  );
   await settled(database, work);
   const { rows } = await sql<{ headers: Record<string, string> }>`select headers from outbox`.execute(
     database.db,
@@ -223,8 +233,15 @@ test('what a handler tells carries its cause, and rolls back with it', async () 
   const root = await sql<{
     event_id: string;
   }>`select event_id from outbox where aggregate_id = 'root'`.execute(producer.db);
-  expect(rows.map(({ headers }) => [headers['ce-causationid'], headers['ce-correlationid']])).toEqual([
-    [root.rows[0]?.event_id, root.rows[0]?.event_id],
+  const rootId = root.rows[0]?.event_id;
+  expect(rows).toEqual([
+    {
+      headers: expect.objectContaining({
+        'ce-causationid': rootId,
+        'ce-correlationid': rootId,
+        'ce-traceparent': traceparent,
+      }),
+    },
   ]);
 });
 
@@ -313,4 +330,41 @@ test('many writers lose nothing, and each aggregate is published in the order of
   const lists = names.map((name) => versions.get(`many-${name}`) ?? []);
   expect(lists.map((list) => list.length).reduce((a, b) => a + b)).toBe(200);
   for (const list of lists) expect(list).toEqual(list.map((_, index) => index + 1));
+});
+
+test('an event that kills its process again and again is parked', async () => {
+  const database = await house.open('deadly');
+  await tellAlert(producer, 'deadly');
+  await waitFor('publication', async () => (await unpublishedCount(producer.db)) === 0);
+  const { rows } = await sql<{ event_id: string }>`
+    select event_id from outbox where aggregate_id = 'deadly'`.execute(producer.db);
+  // What three processes left behind that took it in hand and did not live to say more.
+  await sql`insert into suspect (consumer, message_id, begun)
+    values ('deadly-alert', ${rows[0]?.event_id}, 3)`.execute(database.db);
+  const work = await house.start(database, [
+    alerts('deadly-alert', ({ body }) => {
+      if (body.alertId === 'deadly') throw new Error('makes the bus deliver it again');
+    }),
+  ]);
+  await settled(database, work);
+  const parked = await sql<{
+    code: string;
+  }>`select code from dead_letter where event_id = ${rows[0]?.event_id}`.execute(database.db);
+  expect(parked.rows).toEqual([{ code: 'PROCESS_DIED' }]);
+  expect(await count(database, 'suspect')).toBe(0);
+});
+
+test('what nothing can ask for any more is let go, and the rest stays', async () => {
+  const database = await house.open('swept');
+  for (const id of ['old', 'new']) await tellAlert(database, id);
+  await sql`update outbox set published_at = now() - interval '8 days' where aggregate_id = 'old'`.execute(
+    database.db,
+  );
+  await sql`insert into inbox (consumer, event_id, stream, stream_sequence, outcome, handled_at) values
+    ('c', 'old', 'MONITOR', 1, 'handled', now() - interval '300 days'),
+    ('c', 'new', 'MONITOR', 2, 'handled', now())`.execute(database.db);
+  await sweep(database.db);
+  expect(await count(database, "outbox where aggregate_id = 'old'")).toBe(0);
+  expect(await count(database, "outbox where aggregate_id = 'new'")).toBe(1);
+  expect((await sql`select event_id from inbox`.execute(database.db)).rows).toEqual([{ event_id: 'new' }]);
 });
