@@ -1,0 +1,176 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { create, type MessageInitShape, type MessageShape, toJsonString } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { type ArtifactStore, openArtifacts } from '@perennial/artifacts';
+import { type Bus, connectBus, decodeEvent, eventHeaders, follow, publishRaw } from '@perennial/bus';
+import {
+  type EventKind,
+  eventSubject,
+  events,
+  eventType,
+  OperationsService,
+  SegmentKind,
+  ValidateService,
+} from '@perennial/contracts';
+import { type Digest, uuidv5, uuidv7 } from '@perennial/kernel';
+import { type Client, createClient, startService } from '@perennial/service';
+import { openTables, quoteText, type Tables, writeRows } from '@perennial/tables';
+import { postgresForTests, startNats, tempDir, waitFor } from '@perennial/testkit';
+import type { JudgedRow } from '../src/decide/value.js';
+import { validate } from '../src/validate.js';
+
+export interface House {
+  readonly bus: Bus;
+  readonly tables: Tables;
+  readonly artifacts: ArtifactStore;
+  readonly client: Client<typeof ValidateService>;
+  /** Tells that these rows were recorded, as ingest does. */
+  record(segment: RecordedRows): Promise<string>;
+  /** The same for a file that lies ready. */
+  recordFile(path: string, segment: Omit<RecordedRows, 'rows'> & { count: number }): Promise<string>;
+  /** Tells the segment again, as a new event. */
+  repeat(segmentId: string): Promise<void>;
+  settled(): Promise<void>;
+  /** Everything of one kind that was told, in order. */
+  told<E extends EventKind>(event: E): MessageShape<E['schema']>[];
+  rowsOf(digest: string): Promise<Record<string, unknown>[]>;
+  stop(): Promise<void>;
+}
+
+export interface RecordedRows {
+  readonly source: string;
+  readonly producer: string;
+  readonly kind?: SegmentKind;
+  readonly rows: readonly JudgedRow[];
+}
+
+/** validate on a bus and a database of its own. */
+export async function openHouse(): Promise<House> {
+  const [nats, database] = await Promise.all([
+    startNats(),
+    postgresForTests().then((postgres) => postgres.createDatabase()),
+  ]);
+  const url = pathToFileURL(tempDir('artifacts')).href;
+  process.env['ARTIFACTS_URL'] = url;
+  const env = { NATS_URL: nats.url, DATABASE_URL: database.url, LOG_LEVEL: 'warn' };
+  const service = await startService(validate, { env });
+  const bus = await connectBus({ url: nats.url, name: 'test' });
+  const artifacts = await openArtifacts({ url });
+  const tables = await openTables({});
+  const client = createClient(ValidateService, service.grpcAddress);
+  const operations = createClient(OperationsService, service.grpcAddress);
+  const heard: { kind: string; body: unknown }[] = [];
+  const listening = new AbortController();
+  follow(bus, {
+    stream: 'DATA',
+    filter: 'evt.>',
+    from: 'all',
+    signal: listening.signal,
+    onMessage: (message) => {
+      const event = decodeEvent(message);
+      if (event) heard.push({ kind: event.type, body: event.body });
+    },
+  });
+  const recorded = new Map<string, MessageInitShape<(typeof events.segmentRecorded)['schema']>>();
+  const dir = tempDir('segments');
+  const tell = async (segmentId: string) => {
+    const id = uuidv7();
+    const event = events.segmentRecorded;
+    await publishRaw(bus, {
+      subject: eventSubject(event, 'default', segmentId),
+      id,
+      headers: {
+        [eventHeaders.id]: id,
+        [eventHeaders.type]: eventType(event),
+        [eventHeaders.source]: '/perennial/ingest',
+        [eventHeaders.time]: new Date().toISOString(),
+        [eventHeaders.sequence]: '1',
+      },
+      body: toJsonString(event.schema, create(event.schema, recorded.get(segmentId) ?? {})),
+    });
+    return segmentId;
+  };
+  const recordFile: House['recordFile'] = async (
+    path,
+    { source, producer, kind = SegmentKind.ROWS, count },
+  ) => {
+    const { digest } = await artifacts.putFile(path);
+    const segmentId = uuidv5('test', source, producer, digest, String(kind));
+    const [span = {}] = await tables.rows(
+      `select min(_p_event_time) as low, max(_p_event_time) as high from read_parquet(${quoteText(path)})`,
+    );
+    recorded.set(segmentId, {
+      segmentId,
+      source,
+      kind,
+      producer,
+      digest,
+      rows: count,
+      eventTimeMin: timestampFromMs(Number(span['low'])),
+      eventTimeMax: timestampFromMs(Number(span['high'])),
+    });
+    return tell(segmentId);
+  };
+  return {
+    bus,
+    tables,
+    artifacts,
+    client,
+    recordFile,
+    record: async ({ rows, ...segment }) => {
+      const path = join(dir, `${uuidv7()}.parquet`);
+      await writeSegmentFile(tables, path, rows);
+      return recordFile(path, { ...segment, count: rows.length });
+    },
+    repeat: async (segmentId) => void (await tell(segmentId)),
+    settled: () =>
+      waitFor(
+        'validate to be quiet',
+        async () => {
+          const { consumers, outboxUnpublished } = await operations.getProgress({});
+          return (
+            outboxUnpublished +
+              consumers.reduce((sum, one) => sum + Number(one.pending) + one.unacknowledged, 0) ===
+            0
+          );
+        },
+        { withinMs: 60_000 },
+      ).then(async () => {
+        const { state } = await (await bus.js.streams.get('DATA')).info();
+        await waitFor('the events to be heard', () => heard.length >= state.messages);
+      }),
+    told: (event) =>
+      heard.filter(({ kind }) => kind === eventType(event)).map(({ body }) => body) as MessageShape<
+        typeof event.schema
+      >[],
+    rowsOf: async (digest) =>
+      tables.rows(
+        `select * from read_parquet(${quoteText(await artifacts.localFile(digest as Digest))}) order by _p_event_time`,
+      ),
+    stop: async () => {
+      listening.abort();
+      client.close();
+      operations.close();
+      await service.stop();
+      await bus.close();
+      await tables.close();
+      await Promise.all([nats.stop(), database.drop()]);
+    },
+  };
+}
+
+async function writeSegmentFile(tables: Tables, path: string, rows: readonly JudgedRow[]): Promise<void> {
+  const names = [...new Set(rows.flatMap((row) => Object.keys(row.values)))];
+  const columns = names.map((name) => {
+    const value = rows.map((row) => row.values[name]).find((cell) => cell !== null && cell !== undefined);
+    const type = typeof value === 'number' ? 'DOUBLE' : typeof value === 'boolean' ? 'BOOLEAN' : 'VARCHAR';
+    return { name, type: type as 'DOUBLE' | 'BOOLEAN' | 'VARCHAR' };
+  });
+  await writeRows(
+    tables,
+    path,
+    [{ name: '_p_row_id', type: 'VARCHAR' }, { name: '_p_event_time', type: 'TIMESTAMP' }, ...columns],
+    rows.map((row) => [row.rowId, row.eventTime, ...names.map((name) => row.values[name] ?? null)]),
+  );
+}
