@@ -20,17 +20,23 @@ export function readSources(root) {
     .filter((file) => file !== '' && !/(^|\/)(gen|dist)\//.test(file) && fs.existsSync(path.join(root, file)))
     .map((file) => {
       const text = fs.readFileSync(path.join(root, file), 'utf8');
-      return { file, text, imports: importsOf(text) };
+      return { file, text, imports: importsOf(text), typeImports: typeImportsOf(text) };
     });
 }
 
-/** Static and dynamic imports, re-exports, and files named by `new URL('./x.js', import.meta.url)`. */
+/** Names of packages and files of which only types are imported: nothing of them runs. */
+function typeImportsOf(text) {
+  const all = text.matchAll(/(?:^|\n)\s*import type\s[^'"]*?from\s*['"]([^'"]+)['"]/g);
+  return new Set([...all].map((match) => match[1]));
+}
+
+/** Static and dynamic imports, re-exports, and files named by `new URL(… './x.js', import.meta.url)`. */
 function importsOf(text) {
   const patterns = [
     /(?:^|\n)\s*(?:import|export)\s[^'"]*?from\s*['"]([^'"]+)['"]/g,
     /(?:^|\n)\s*import\s*['"]([^'"]+)['"]/g,
     /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g,
-    /new URL\(\s*['"](\.{1,2}\/[^'"]+\.m?js)['"]/g,
+    /new URL\(\s*[^)]*?['"](\.{1,2}\/[^'"]+\.m?js)['"],?\s*import\.meta\.url/g,
   ];
   return patterns.flatMap((pattern) => [...text.matchAll(pattern)].map((match) => match[1]));
 }

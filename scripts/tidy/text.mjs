@@ -31,7 +31,7 @@ const rules = [
   { in: () => true, not: /\b(?:describe|it|test)\.only\(/, why: 'a test stands alone by accident' },
   { in: () => true, not: /\bTODO\b|\bFIXME\b|@ts-ignore|@ts-nocheck/, why: 'left open', except: isTidy },
   {
-    in: isTest,
+    in: (file) => isTest(file) && !file.includes('/fixtures/'),
     not: /setTimeout\(\s*(?:resolve|done)\b|\bsleep\(|timers\/promises/,
     why: 'a sleep: wait for a state, with a bound',
   },

@@ -75,6 +75,13 @@ export function arrivalSubject({ arrival, tenant, source, producer }: ArrivalSub
   return `${arrival}.${checked('tenant', tenant)}.${checked('source', source)}.${checked('producer', producer)}`;
 }
 
+/** What one producer may publish to: rows and labels of any source, under its own name. */
+export function arrivalsOfProducer(tenant: string, producer: string): string[] {
+  const own = (arrival: Arrival) =>
+    `${arrival}.${checked('tenant', tenant)}.*.${checked('producer', producer)}`;
+  return [own('rows'), own('labels')];
+}
+
 export const arrivalFilters = { rows: 'rows.>', labels: 'labels.>' } as const;
 
 /** Reads where rows or labels come from, or undefined where the subject is none of ours. */

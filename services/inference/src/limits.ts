@@ -7,6 +7,4 @@ export const inferenceLimits = {
   /** How long a model's load is waited for before it is tried again; the artifact may still be on its way. */
   loadRetryDelayMs: 500,
   loadRetryDelayMsMax: 10_000,
-  /** Relative difference of an answer from the golden one; the same engine on another CPU may round differently. */
-  goldenTolerance: 1e-9,
 } as const;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { mismatch, percentile, tensorsOf } from '../src/decide/golden.js';
-import { parseManifest } from '../src/decide/manifest.js';
+import { parseManifest } from '../src/manifest.js';
 
 const output = (value: number) => [
   { name: 'prediction', datatype: 'FP64' as const, shape: [1, 1], data: Float64Array.of(value) },

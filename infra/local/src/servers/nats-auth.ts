@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { encodeAccount, encodeOperator, encodeUser, fmtCreds, type Permissions } from '@nats-io/jwt';
 import { createAccount, createOperator, createUser, fromSeed, type KeyPair } from '@nats-io/nkeys';
+import { arrivalsOfProducer } from '@perennial/contracts';
 import { readTextFile, writePrivateFile } from '../private-file.js';
 
 /**
@@ -51,7 +52,7 @@ export async function natsAuth(dir: string, tenant = 'default'): Promise<NatsAut
     sub: { allow: ['>'] },
   });
   await keptCredentials(firstProducerCredsFile, 'desk', account, {
-    pub: { allow: [`rows.${tenant}.*.desk`, `labels.${tenant}.*.desk`] },
+    pub: { allow: arrivalsOfProducer(tenant, 'desk') },
     sub: { allow: ['_INBOX.>'] },
   });
   return {

@@ -9,7 +9,7 @@ import {
   type MethodDefinition,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { limits, PlatformError } from '@perennial/kernel';
+import { limits, PlatformError, systemClock } from '@perennial/kernel';
 import { tracedMetadata } from '../telemetry/spans.js';
 import { messageOf, methodDefinition } from './definition.js';
 import { errorOf } from './errors.js';
@@ -217,7 +217,7 @@ class Caller {
 
 function deadlineOf({ timeoutMs }: CallOptions, otherwiseMs?: number): GrpcCallOptions {
   const ms = timeoutMs ?? otherwiseMs;
-  return ms === undefined ? {} : { deadline: Date.now() + ms };
+  return ms === undefined ? {} : { deadline: systemClock.now() + ms };
 }
 
 function isServiceError(thrown: unknown): thrown is ServiceError {

@@ -3,8 +3,8 @@ import type { TestModelRequest } from '@perennial/contracts';
 import { asPlatformError } from '@perennial/kernel';
 import type { Tensor } from '@perennial/runtime';
 import { mismatch, percentile, tensorsOf } from '../decide/golden.js';
-import { type ModelManifest, parseManifest } from '../decide/manifest.js';
 import { inferenceLimits } from '../limits.js';
+import { type ModelManifest, parseManifest } from '../manifest.js';
 import { digestIn, type Models } from '../models.js';
 
 /** What came of a test, as the API says it. */
