@@ -30,13 +30,14 @@ function typeImportsOf(text) {
   return new Set([...all].map((match) => match[1]));
 }
 
-/** Static and dynamic imports, re-exports, and files named by `new URL(… './x.js', import.meta.url)`. */
+/** Static and dynamic imports, re-exports, and files that are named to be run. */
 function importsOf(text) {
   const patterns = [
     /(?:^|\n)\s*(?:import|export)\s[^'"]*?from\s*['"]([^'"]+)['"]/g,
     /(?:^|\n)\s*import\s*['"]([^'"]+)['"]/g,
     /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g,
-    /new URL\(\s*[^)]*?['"](\.{1,2}\/[^'"]+\.m?js)['"],?\s*import\.meta\.url/g,
+    // Files of worker threads and of programs that are run: `new URL('./x.js', import.meta.url)`.
+    /['"](\.{1,2}\/[\w./-]+\.m?js)['"]/g,
   ];
   return patterns.flatMap((pattern) => [...text.matchAll(pattern)].map((match) => match[1]));
 }
