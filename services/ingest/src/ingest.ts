@@ -36,7 +36,6 @@ async function build(frame: Frame<typeof settings>): Promise<Parts> {
   const context: RpcContext = {
     tenant,
     clock,
-    log,
     db,
     means: { artifacts, tables: fileTables, workDir },
     fileBytesMax,

@@ -1,4 +1,4 @@
-import type { Emitter, Log } from '@perennial/bus';
+import type { Emitter } from '@perennial/bus';
 import type { Clock } from '@perennial/kernel';
 import type { Means } from '../effects/write-segment.js';
 import type { Store } from '../store.js';
@@ -7,7 +7,6 @@ import type { Store } from '../store.js';
 export interface RpcContext {
   readonly tenant: string;
   readonly clock: Clock;
-  readonly log: Log;
   readonly db: Store;
   /** Columnar work of files, in a lane of its own so that rows of the bus do not wait for it. */
   readonly means: Means;
