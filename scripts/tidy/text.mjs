@@ -75,7 +75,7 @@ export function sizes(sources) {
 /** By the formatter's indentation: a function ends where a closing brace stands as deep as its first line. */
 function longFunctions(file, lines) {
   const begins =
-    /^(\s*)(?:export )?(?:default )?(?:async )?(?:function\b|(?:static |async |\*|#|get |set )*#?\w+\([^)]*\)[^;=]*\{$|const \w+ = (?:async )?\()/;
+    /^(\s*)(?:export )?(?:default )?(?:async )?(?:function\b|(?:static |async |\*|#|get |set )*#?\w+\([^)]*\)[^;=]*\{$|const \w+ = (?:async )?\([^)]*\)(?:: [^=]+)? => \{$)/;
   return lines.flatMap((line, start) => {
     const match = begins.exec(line);
     if (!match || /^\s*(?:if|for|while|switch|return)\b/.test(line)) return [];

@@ -1,3 +1,5 @@
+import type { Perennial } from '@perennial/client';
+
 export interface QualityRow {
   month: string;
   answer: string;
@@ -16,6 +18,14 @@ export function closingTable(quality: QualityRow[]): string {
   return ['month    frozen  served  MAE in °C (░ version 1 kept frozen, █ what was served)', ...lines].join(
     '\n',
   );
+}
+
+/** The error of the month that `date` ends, in a sentence. */
+export async function monthText(platform: Perennial, system: string, date: string): Promise<string> {
+  const { rows = [] } = await platform.call<{ rows?: QualityRow[] }>('GET', `/v1/systems/${system}/quality`);
+  const month = date.slice(0, 7);
+  const text = (answer: string) => `${maeOf(rows, month, answer)?.toFixed(2) ?? '–'} °C`;
+  return `the month's mean absolute error: ${text('served')} as served, ${text('version:1')} had version 1 stayed`;
 }
 
 /** Mean over the months `from` to `to` (inclusive) of the monthly MAE. */

@@ -3,6 +3,7 @@ import type { Perennial } from '@perennial/client';
 import { waitFor } from '@perennial/kernel';
 import { checkStory } from './checks.js';
 import { ClientApp, system } from './client-app.js';
+import { monthText } from './closing-table.js';
 import { type Day, eveningLabel, morningRow, seattleDays } from './days.js';
 import { Producer } from './producer.js';
 import { switchChampions } from './switches.js';
@@ -38,9 +39,11 @@ export async function tellStory(platform: Perennial, place: StoryPlace): Promise
   const garden = await Producer.start(platform, source, 'garden-station');
   try {
     for (const day of days.filter(({ date }) => date >= playFrom && date <= playTo)) {
+      timeline.progress(day.date);
       await playDay(platform, day, { app, desk, garden });
       await timeline.follow(day.date);
       if (day.date === brokenTo) await repair(platform, timeline, day.date);
+      if (isMonthsLast(day.date)) timeline.say(day.date, await monthText(platform, system, day.date));
     }
     const switches = await switchChampions(
       platform,
@@ -150,6 +153,11 @@ async function repair(platform: Perennial, timeline: Timeline, date: string): Pr
   );
   await settled(platform, { labels: date, rows: date });
   await timeline.follow(date);
+}
+
+function isMonthsLast(date: string): boolean {
+  const next = new Date(Date.parse(date) + 86_400_000).toISOString();
+  return next.slice(0, 7) !== date.slice(0, 7);
 }
 
 function fahrenheit(celsius: number): number {

@@ -31,7 +31,7 @@ export async function switchChampions(
     await waitFor('some requests before the switch', () => app.asked >= askedBefore + 10);
     const back = await timed(() =>
       platform.call<Move>('POST', `/v1/systems/${system}/rollback`, {
-        json: { reason: 'story', requested_by: 'story' },
+        json: { reason: 'to show that it can be undone', requested_by: 'story' },
       }),
     );
     timeline.say(
@@ -42,7 +42,11 @@ export async function switchChampions(
     await waitFor('some requests between the switches', () => app.asked >= askedBetween + 10);
     const forward = await timed(() =>
       platform.call<Move>('POST', `/v1/systems/${system}/promote`, {
-        json: { reference: String(back.answer.from_version), reason: 'story', requested_by: 'story' },
+        json: {
+          reference: String(back.answer.from_version),
+          reason: 'forward again after the rollback',
+          requested_by: 'story',
+        },
       }),
     );
     await platform.call('POST', `/v1/systems/${system}/resume`, { json: { requested_by: 'story' } });

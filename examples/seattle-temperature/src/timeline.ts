@@ -11,22 +11,38 @@ export class Timeline {
   }
 
   say(date: string, text: string): void {
+    this.#clearProgress();
     process.stdout.write(`${date}  ${text}\n`);
   }
 
-  /** Reads the audit log on from where it stood and prints what an operator wants to know. */
+  /** Shows a person at a terminal which day is being played; a file gets no such lines. */
+  progress(date: string): void {
+    if (!process.stdout.isTTY) return;
+    this.#clearProgress();
+    process.stdout.write(`${date}  …`);
+  }
+
+  #clearProgress(): void {
+    if (process.stdout.isTTY) process.stdout.write('\r\u001b[2K');
+  }
+
+  /** Reads the audit log on from where it stood and prints what an operator wants to know, in the order it happened. */
   async follow(date: string): Promise<void> {
+    const told: AuditEvent[] = [];
     for (;;) {
       const answer = await this.#platform.call<{ events?: AuditEvent[] }>(
         'GET',
         `/v1/audit/events?after_index=${this.#afterIndex}&limit=200`,
       );
       const events = answer.events ?? [];
-      for (const event of events) this.#tell(date, event);
+      told.push(...events);
       const last = events.at(-1);
-      if (!last) return;
+      if (!last) break;
       this.#afterIndex = Number(last.index ?? 0) + 1;
     }
+    // The log hears each stream in its order; between two streams the order is that of arrival.
+    told.sort((a, b) => timeOf(a) - timeOf(b));
+    for (const event of told) this.#tell(date, event);
   }
 
   #tell(date: string, event: AuditEvent): void {
@@ -38,10 +54,15 @@ export class Timeline {
   }
 }
 
+function timeOf(event: AuditEvent): number {
+  return Date.parse(event.occurred_at ?? '');
+}
+
 interface AuditEvent {
   /** uint64 in ProtoJSON; left out where 0. */
   index?: string;
   event_type?: string;
+  occurred_at?: string;
   body_json?: string;
 }
 
@@ -58,8 +79,6 @@ const tellers: Record<string, (body: Record<string, never>) => string | undefine
     `rollout: ${phase(body['from'])} → ${phase(body['to'])}${body['reason'] ? ` (${body['reason']})` : ''}`,
   'io.perennial.model.promoted.v1': (body) =>
     `champion is now version ${body['version']} (was ${body['previousVersion'] ?? 'none'})`,
-  'io.perennial.segment.repaired.v1': (body) =>
-    `repaired ${body['rows']} rows: ${body['column']} = ${body['expression']}`,
 };
 
 function phase(value: unknown): string {

@@ -43,13 +43,16 @@ export class TestLeases {
       .execute();
   }
 
-  /** Takes a test that is due and leased by nobody; its epoch fences off whoever had it before. */
+  /**
+   * Takes a test that is due and leased by nobody; its epoch fences off whoever had it before. `=` and not `in`: the
+   * planner may evaluate a limited subquery of `in` more than once, and would then pass over rows that are due.
+   */
   async lease(now: number, leaseMs: number): Promise<ModelTest | undefined> {
     return this.#db
       .updateTable('model_test')
       .set((set) => ({ epoch: set('epoch', '+', 1), leased_until: new Date(now + leaseMs) }))
       .where('tenant', '=', this.#tenant)
-      .where('rollout_id', 'in', (query) =>
+      .where('rollout_id', '=', (query) =>
         query
           .selectFrom('model_test')
           .select('rollout_id')
