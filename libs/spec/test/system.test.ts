@@ -74,6 +74,18 @@ describe('a system.yaml', () => {
     expect(field).toBe('gate.hold-out');
   });
 
+  it('takes the parameters of its trainer, and no others', () => {
+    const withParameters = (text: string) =>
+      seattle.replace('trainer: gbdt', `trainer: gbdt\n  parameters: ${text}`);
+    expect(parseSystem(withParameters('{ min-leaf-rows: 7, learningRate: 0.2 }')).train.parameters).toEqual({
+      minLeafRows: 7,
+      learningRate: 0.2,
+    });
+    expect(refusal(withParameters('{ treees: 7 }')).message).toContain('did you mean "trees"?');
+    expect(refusal(withParameters('{ trees: many }')).message).toContain('train.parameters.trees: a number');
+    expect(refusal(withParameters('{ minLeafRows: 7, min-leaf-rows: 7 }')).message).toContain('twice');
+  });
+
   it('tells all its problems at once, in the order of its lines', () => {
     const { message } = refusal(
       seattle

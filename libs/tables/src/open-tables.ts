@@ -35,6 +35,9 @@ export async function openTables({
         temp_directory: spillDir,
         autoinstall_known_extensions: 'false',
         autoload_known_extensions: 'false',
+        // What a large query took goes back to the system after it, and files read once are not kept in memory.
+        allocator_background_threads: 'true',
+        enable_external_file_cache: 'false',
       }),
     );
     return database;

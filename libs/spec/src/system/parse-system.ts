@@ -11,6 +11,7 @@ import {
   type System,
   systemSchema,
   tasks,
+  trainerParameters,
   trainers,
 } from './system.js';
 
@@ -118,7 +119,12 @@ function readTrain(at: Reader): Partial<System['train']> | undefined {
   const pool = fields.resources.optionalFields(['pool'])?.pool.choice(pools, 'cpu');
   const on = readSpan(fields.on);
   if (!trainer || !pool || !on) return undefined;
-  return { trainer, on, parameters: readParameters(fields.parameters), resources: { pool } };
+  return {
+    trainer,
+    on,
+    parameters: readParameters(fields.parameters, trainerParameters[trainer]),
+    resources: { pool },
+  };
 }
 
 function readSpan(at: Reader): System['train']['on'] | undefined {
@@ -138,14 +144,18 @@ function readSpan(at: Reader): System['train']['on'] | undefined {
   return { from: span.from, to: span.to };
 }
 
-function readParameters(at: Reader): Record<string, number> {
+/** Numbers by name; `min-leaf-rows` and `minLeafRows` are the same. */
+function readParameters(at: Reader, names: readonly string[]): Record<string, number> {
   if (at.isAbsent) return {};
-  if (typeof at.value !== 'object' || Array.isArray(at.value)) {
-    at.report('a map of numbers was expected');
-    return {};
-  }
-  const entries = Object.entries(at.value as object).flatMap(([name, value]) => {
-    const number = at.at(name, value).number();
+  const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const fields = at.fields([...new Set([...names, ...names.map(kebab)])]);
+  if (!fields) return {};
+  const entries = names.flatMap((name) => {
+    const given = [...new Set([name, kebab(name)])]
+      .map((one) => fields[one] as Reader)
+      .filter((one) => !one.isAbsent);
+    if (given.length > 1) given[1]?.report(`"${name}" is there twice`);
+    const number = given[0]?.number();
     return number === undefined ? [] : [[name, number] as const];
   });
   return Object.fromEntries(entries);

@@ -16,6 +16,11 @@ export const metrics = {
   classification: ['auc', 'accuracy', 'f1', 'logloss'],
 } as const;
 export const trainers = ['gbdt', 'linear'] as const;
+/** Names that `train.parameters` may have; what values they take is known to libs/learn, which reads them. */
+export const trainerParameters = {
+  gbdt: ['trees', 'learningRate', 'leaves', 'minLeafRows', 'maxDepth', 'l2', 'seed'],
+  linear: ['l2'],
+} as const;
 export const pools = ['cpu', 'gpu'] as const;
 export const decayAnswers = ['retrain', 'alert', 'approve-then-retrain'] as const;
 export const riskClasses = ['minimal', 'limited', 'high'] as const;

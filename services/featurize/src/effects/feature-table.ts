@@ -12,6 +12,7 @@ import {
   groupSql,
   isTextColumn,
   numberSql,
+  placedSql,
   rowKeySql,
 } from '../sql/segment-sql.js';
 import { windowSql } from '../sql/window-sql.js';
@@ -42,6 +43,9 @@ export async function buildFeatureTable(
   const columns = await columnsOfFiles(tables, paths.rows);
   const labelColumns = await columnsOfFiles(tables, paths.labels);
   const named = columnsNamed(system);
+  if (paths.labels.length > 0) {
+    await tables.run(`create temp table label_rows as from ${placedSql(paths.labels, labelColumns)}`);
+  }
   await tables.run(`create temp table base as ${baseSql(paths.rows, columns, [...named.all])}`);
   const joins: string[] = [];
   for (const [index, feature] of windowFeatures(system).entries()) {
@@ -120,7 +124,7 @@ function windowTableSql(
     return `select _p_rn as rn, ${nothing} as v from base`;
   }
   return windowSql(feature, {
-    events: `(${eventsSql(series, paths.labels, labelColumns)})`,
+    events: `(${eventsSql(series, 'label_rows', labelColumns)})`,
     probes: `(select _p_rn as rn, _p_us as us${b} from base)`,
     isSame: false,
   });
@@ -140,8 +144,8 @@ async function labelSql(
   const value = numberSql(columnSql(labelColumns, label.column));
   await tables.run(
     `create temp table arrived as select epoch_us(_p_event_time) as us, ${rowKeySql(arrived, labelColumns)} as row_key, ` +
-      `${value} as value from ${filesSql(paths.labels)} where value is not null ` +
-      'qualify row_number() over (partition by us, row_key order by file_index desc, file_row_number desc) = 1',
+      `${value} as value from label_rows where value is not null ` +
+      'qualify row_number() over (partition by us, row_key order by _p_file desc, _p_line desc) = 1',
   );
   return {
     sql: 'arrived.value',

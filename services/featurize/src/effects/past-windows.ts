@@ -2,7 +2,7 @@ import type { ArtifactStore } from '@perennial/artifacts';
 import type { System, WindowFeature } from '@perennial/spec';
 import { quoteText, type Tables } from '@perennial/tables';
 import { seriesOf, spanOf } from '../decide/series.js';
-import { columnsOfFiles, eventsSql, groupSql } from '../sql/segment-sql.js';
+import { columnsOfFiles, eventsSql, groupSql, placedSql } from '../sql/segment-sql.js';
 import { windowSql } from '../sql/window-sql.js';
 import type { Store } from '../store.js';
 import { localFiles } from './segment-files.js';
@@ -39,7 +39,7 @@ export async function pastWindows(
   );
   const columns = await columnsOfFiles(tables, files);
   const sql = windowSql(feature, {
-    events: `(${eventsSql(series, files, columns)})`,
+    events: `(${eventsSql(series, placedSql(files, columns), columns)})`,
     probes: `(${probesSql(feature, probes)})`,
     isSame: false,
   });

@@ -5,9 +5,19 @@ import type { Series } from '../decide/series.js';
 /** Columns of a set of segment files by lower-case name, with DuckDB's types. */
 export type FileColumns = ReadonlyMap<string, string>;
 
-/** `read_parquet` over files of one kind, in their order; columns are brought together by name. */
+/** `read_parquet` over files of one kind; columns are brought together by name. */
 export function filesSql(files: readonly string[]): string {
   return `read_parquet([${files.map(quoteText).join(', ')}], union_by_name = true)`;
+}
+
+/** The rows of files, each with its place: `_p_file`, counted from 0 in the order given, and `_p_line` in that file. */
+export function placedSql(files: readonly string[], columns: FileColumns): string {
+  // A sender may have a column that is called as DuckDB calls these; rows then are numbered as they are read.
+  const isTaken = ['file_index', 'file_row_number'].some((name) => columns.has(name));
+  const place = isTaken
+    ? '0 as _p_file, row_number() over () as _p_line'
+    : 'file_index as _p_file, file_row_number as _p_line';
+  return `(select *, ${place} from ${filesSql(files)})`;
 }
 
 export async function columnsOfFiles(tables: Tables, files: readonly string[]): Promise<FileColumns> {
@@ -62,25 +72,25 @@ export function cellsOf({ from, by, time }: Series, columns: FileColumns) {
 }
 
 /**
- * What a series holds of some files: us, row_key, num, val, and the group's columns as `g0, g1, ...` as they are. Of
+ * What a series holds of some rows with their places: us, row_key, num, val, and the group's columns as `g0, g1, ...` as they are. Of
  * labels for one target only the latest: `file` and `line` say where it stands.
  */
-export function seriesSql(series: Series, files: readonly string[], columns: FileColumns): string {
+export function seriesSql(series: Series, placed: string, columns: FileColumns): string {
   const { number, value, groups } = cellsOf(series, columns);
   const values =
     `select epoch_us(_p_event_time) as us, ${rowKeySql(series, columns)} as row_key, ${number} as num, ` +
-    `${value} as val, file_index as file, file_row_number as line` +
-    `${groups.map((group, index) => `, ${group} as g${index}`).join('')} from ${filesSql(files)}`;
+    `${value} as val, _p_file as file, _p_line as line` +
+    `${groups.map((group, index) => `, ${group} as g${index}`).join('')} from ${placed}`;
   const known = `select * from (${values}) where val is not null`;
   if (series.kind === 'rows') return known;
   return `${known} qualify row_number() over (partition by us, row_key order by file desc, line desc) = 1`;
 }
 
 /** The same as `events` for windows. */
-export function eventsSql(series: Series, files: readonly string[], columns: FileColumns): string {
+export function eventsSql(series: Series, placed: string, columns: FileColumns): string {
   const groups = series.by.map((_, index) => `, ${groupSql(`g${index}`)} as b${index}`).join('');
   return (
     `select us, row_number() over (order by us, row_key) as seq, num, val${groups} ` +
-    `from (${seriesSql(series, files, columns)})`
+    `from (${seriesSql(series, placed, columns)})`
   );
 }
