@@ -35,22 +35,37 @@ function filesUnder(place) {
   return fs.readdirSync(place).flatMap((name) => filesUnder(path.join(place, name)));
 }
 
-/** Codes that are thrown and not listed in docs/ERRORS.md, and codes listed there that nobody throws. */
+/** A call that makes an error: of the kernel, of a class, or of a local function such as `modelError`. */
+const errorMaker = /\b(?:invalid|notFound|unavailable|\w*Error)\(\s*(?:\d+,\s*)?/;
+/** A field or constant that holds a code; a word without an underscore could be anything there. */
+const codeHolder = /\bcode: (?='\w+_)|\bcode (?:=|\?\?) (?='\w+_|`)/;
+const codeText = /'([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)'|`([A-Z_]*\$\{[^`]*\}[A-Z_]*)`/;
+const codePattern = new RegExp(`(?:${errorMaker.source}|${codeHolder.source})(?:${codeText.source})`, 'g');
+
+/** `<PEER>_UNAVAILABLE` in the page and a template in the code are the same when their fixed parts are. */
+const shapeOf = (code) => code.replace(/\$\{.*\}|<[A-Z]+>/, '*');
+
+/** Codes that are thrown and not listed in docs/ERRORS.md, and codes listed there that nobody throws or twice. */
 export function errorCodes(root, sources) {
   const thrown = new Set();
   for (const { file, text } of sources) {
     if (!/\/src\//.test(file)) continue;
-    const pattern =
-      /(?:\b(?:invalid|notFound|unavailable|PlatformError|RequestError)\(\s*|\bcode: |\bcode = )(?:\d+,\s*)?'([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|INTERNAL|CONNECTION|UNAUTHENTICATED|FORBIDDEN)'/g;
-    for (const match of text.matchAll(pattern)) thrown.add(match[1]);
+    for (const [, code, template] of text.matchAll(codePattern)) {
+      const shape = shapeOf(code ?? template);
+      if (/[A-Z]{3}/.test(shape)) thrown.add(shape);
+    }
   }
   const page = fs.readFileSync(path.join(root, 'docs', 'ERRORS.md'), 'utf8');
-  const listed = new Set([...page.matchAll(/^\| `([A-Z0-9_]+)` \|/gm)].map((match) => match[1]));
+  const rows = [...page.matchAll(/^\| `([A-Z0-9_<>]+)` \|/gm)].map((match) => shapeOf(match[1]));
+  const listed = new Set(rows);
   return [
     ...[...thrown].filter((code) => !listed.has(code)).map((code) => `${code} is not in docs/ERRORS.md`),
     ...[...listed]
       .filter((code) => !thrown.has(code))
       .map((code) => `docs/ERRORS.md lists ${code}, which nobody throws`),
+    ...rows
+      .filter((code, at) => rows.indexOf(code) !== at)
+      .map((code) => `docs/ERRORS.md lists ${code} twice`),
   ].sort();
 }
 
