@@ -62,10 +62,15 @@ export function eventsPage() {
     'in which fields with their default value are left out. Within a major version fields are only added. The same as',
     '[AsyncAPI](asyncapi.json).',
     '',
-    `Headers: ${Object.values(eventHeaders)
-      .map((name) => `\`${name}\``)
-      .join(', ')}. \`ce-id\` is a UUIDv7 and the \`Nats-Msg-Id\`; \`ce-sequence\` counts the events of one`,
-    'aggregate from 1 without gaps; `ce-dataref` stands where the body is an artifact.',
+    ...wrapped(
+      `Headers: ${Object.values(eventHeaders)
+        .map((name) => `\`${name}\``)
+        .join(', ')}.`,
+    ),
+    '',
+    '`ce-id` is a UUIDv7 and the `Nats-Msg-Id`; `ce-sequence` counts the events of one aggregate from 1 without gaps;',
+    '`ce-correlationid` and `ce-causationid` say what it belongs to and which event led to it; `ce-dataref` stands where the',
+    'body is an artifact.',
     '',
     '| event | stream | told by | says |',
     '|---|---|---|---|',
@@ -98,6 +103,11 @@ export function eventsPage() {
   ]
     .join('\n')
     .replace(/\n+$/, '\n');
+}
+
+/** Lines of at most 125 columns. */
+function wrapped(text) {
+  return text.match(/.{1,125}(?:\s|$)/g).map((line) => line.trimEnd());
 }
 
 function angled(address) {
