@@ -140,10 +140,10 @@ export async function openHouse(): Promise<House> {
         const { state } = await (await bus.js.streams.get('DATA')).info();
         await waitFor('the events to be heard', () => heard.length >= state.messages);
       }),
-    told: (event) =>
-      heard.filter(({ kind }) => kind === eventType(event)).map(({ body }) => body) as MessageShape<
-        typeof event.schema
-      >[],
+    told: <E extends EventKind>(event: E) =>
+      heard
+        .filter(({ kind }) => kind === eventType(event))
+        .map(({ body }) => body as MessageShape<E['schema']>),
     rowsOf: async (digest) =>
       tables.rows(
         `select * from read_parquet(${quoteText(await artifacts.localFile(digest as Digest))}) order by _p_event_time`,
