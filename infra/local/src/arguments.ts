@@ -19,7 +19,7 @@ export interface HelpArguments {
   readonly command: 'help';
 }
 
-/** DESIGN's address for clients; gRPC has the next port. */
+/** Where clients look by default; gRPC has the next port. */
 const httpPortDefault = 8080;
 
 export const usage = `npm start [-- OPTIONS]          the platform alone; its data stays in .perennial/data

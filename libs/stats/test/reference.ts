@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-/** Figures of SciPy and others lie beside a developer's checkout; see DESIGN §7 of the shared folder. */
+/** Figures of SciPy and others lie beside a developer's checkout. */
 const folder = new URL('../../../../shared/data/reference/', import.meta.url);
 
 export const hasReference = existsSync(folder);

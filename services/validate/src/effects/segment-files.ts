@@ -12,10 +12,10 @@ export class SegmentFiles {
     private readonly workDir: string,
   ) {}
 
-  /** The path of a segment's verified file; only to be read. @throws PlatformError SEGMENT_DIGEST */
+  /** The path of a segment's verified file; only to be read. @throws PlatformError SEGMENT_DIGEST_INVALID */
   path(digest: string): Promise<string> {
     if (!isDigest(digest))
-      throw invalid('SEGMENT_DIGEST', `"${digest}" is no sha256 digest`, { field: 'digest' });
+      throw invalid('SEGMENT_DIGEST_INVALID', `"${digest}" is no sha256 digest`, { field: 'digest' });
     return this.artifacts.localFile(digest);
   }
 
