@@ -7,6 +7,7 @@ import { waitFor } from '@perennial/kernel';
 import { openTables, type Tables } from '@perennial/tables';
 import { areaUnderCurve } from './auc.js';
 import { writeSpan } from './flights-file.js';
+import { withProgress } from './progress.js';
 import { type Column, score } from './scorer.js';
 
 const system = 'late-flights';
@@ -31,10 +32,16 @@ export async function tellStory(platform: Perennial, place: StoryPlace): Promise
   const folder = await mkdtemp(join(tmpdir(), 'perennial-flights-'));
   try {
     await platform.applySystem(readFileSync(new URL('../system.yaml', import.meta.url), 'utf8'));
-    const taken = await takeIn(platform, tables, january, join(folder, 'january.parquet'));
-    await train(platform, taken.startedAt);
-    const later = await takeIn(platform, tables, february, join(folder, 'february.parquet'));
-    const { auc, rows, seconds } = await scoreFebruary(platform, tables, place);
+    const taken = await withProgress('taking in January', () =>
+      takeIn(platform, tables, january, join(folder, 'january.parquet')),
+    );
+    await withProgress('making features and training', () => train(platform, taken.startedAt));
+    const later = await withProgress('taking in February', () =>
+      takeIn(platform, tables, february, join(folder, 'february.parquet')),
+    );
+    const { auc, rows, seconds } = await withProgress('scoring February', () =>
+      scoreFebruary(platform, tables, place),
+    );
     say(
       `scored ${number(rows)} flights of February in ${seconds.toFixed(1)} s (${number(rows / seconds)} rows/s): AUC ${auc.toFixed(4)}`,
     );
