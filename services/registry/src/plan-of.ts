@@ -1,8 +1,12 @@
+import { parseEventTime } from '@perennial/kernel';
 import { type System, systemFromJson } from '@perennial/spec';
 import type { RolloutPlan, SystemState } from './decide/state.js';
 
 /** What decisions need of a system.yaml. */
-export type SystemSettings = Pick<SystemState, 'pool' | 'onDecay' | 'firstTrainingLabelsMin' | 'plan'>;
+export type SystemSettings = Pick<
+  SystemState,
+  'pool' | 'onDecay' | 'firstTrainingLabelsMin' | 'isLabelInRow' | 'trainsUntil' | 'plan'
+>;
 
 /** Reads it from a system's canonical JSON; the same text is read once, since a decision is made for each batch. */
 export function settingsReader(firstTrainingLabelsMin: number): (specJson: string) => SystemSettings {
@@ -15,6 +19,8 @@ export function settingsReader(firstTrainingLabelsMin: number): (specJson: strin
       pool: system.serve.pool,
       onDecay: system.onDecay,
       firstTrainingLabelsMin: Math.max(firstTrainingLabelsMin, system.gate.holdOutRows * holdOutsMin),
+      isLabelInRow: system.label.expr !== undefined,
+      trainsUntil: 'to' in system.train.on ? parseEventTime(system.train.on.to, 'train.on.to') : undefined,
       plan: planOf(system),
     };
     if (known.size >= systemsKept) known.clear();

@@ -4,7 +4,7 @@ import { assert } from '@perennial/kernel';
 import type { Kysely, Selectable, Transaction } from 'kysely';
 import type { Decision } from './decide/decision.js';
 import { deploymentOf } from './decide/deployment.js';
-import { modelOf, type Rollout, type SystemState } from './decide/state.js';
+import { modelOf, type Rollout, type SystemState, type Verified } from './decide/state.js';
 import type { SystemSettings } from './plan-of.js';
 import { modelFrom, modelRow, pendingRunFrom, pendingRunRow, rolloutFrom, rolloutRow } from './rows.js';
 import type { SystemTable, Tables } from './tables.js';
@@ -322,25 +322,31 @@ export class Store {
       .execute();
   }
 
-  async verified(source: string): Promise<{ rows: number; labels: number }> {
+  async verified(source: string): Promise<Verified> {
     const row = await this.#db
       .selectFrom('verified_count')
       .where('tenant', '=', this.#tenant)
-      .select(['rows', 'labels'])
+      .select(['rows', 'labels', 'event_time_max'])
       .where('source', '=', source)
       .executeTakeFirst();
-    return { rows: Number(row?.rows ?? 0), labels: Number(row?.labels ?? 0) };
+    return {
+      rows: Number(row?.rows ?? 0),
+      labels: Number(row?.labels ?? 0),
+      until: row?.event_time_max?.getTime() ?? 0,
+    };
   }
 
   /** Adds to a source's counts and names the systems of it that still have no champion. */
-  async addVerified(source: string, rows: number, labels: number): Promise<string[]> {
+  async addVerified(source: string, { rows, labels, until }: Verified): Promise<string[]> {
+    const reached = until === 0 ? null : new Date(until);
     await this.#db
       .insertInto('verified_count')
-      .values({ tenant: this.#tenant, source, rows, labels })
+      .values({ tenant: this.#tenant, source, rows, labels, event_time_max: reached })
       .onConflict((conflict) =>
         conflict.columns(['tenant', 'source']).doUpdateSet((set) => ({
           rows: set('verified_count.rows', '+', rows),
           labels: set('verified_count.labels', '+', labels),
+          event_time_max: set.fn('greatest', ['verified_count.event_time_max', set.val(reached)]),
         })),
       )
       .execute();

@@ -34,6 +34,7 @@ interface VerifiedCountTable {
   source: string;
   rows: BigInteger;
   labels: BigInteger;
+  event_time_max: Date | null;
 }
 
 export interface ModelVersionTable {

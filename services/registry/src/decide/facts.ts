@@ -1,4 +1,5 @@
 import type { EvaluationCompleted, FeatureInput, Prediction } from '@perennial/contracts';
+import type { Verified } from './state.js';
 
 /** What the inference service said of a candidate, or why it could not be asked. */
 export interface TestAnswer {
@@ -11,7 +12,7 @@ export interface TestAnswer {
 
 /** All that can happen to a system. Totals and ids rather than increments, so that repeating one changes nothing. */
 export type Fact =
-  | { readonly kind: 'data-verified'; readonly rows: number; readonly labels: number }
+  | ({ readonly kind: 'data-verified' } & Verified)
   | {
       readonly kind: 'review-concluded';
       readonly reviewId: string;

@@ -69,6 +69,13 @@ export interface PendingRun {
   readonly evaluated?: { readonly evaluation: EvaluationCompleted; readonly inputs: readonly FeatureInput[] };
 }
 
+/** Verified rows and labels of a source, and how far the rows reach in data time (ms; 0 where there are none). */
+export interface Verified {
+  readonly rows: number;
+  readonly labels: number;
+  readonly until: number;
+}
+
 /** All that decisions about one system depend on. */
 export interface SystemState {
   readonly system: string;
@@ -77,10 +84,14 @@ export interface SystemState {
   readonly pool: string;
   readonly onDecay: string;
   readonly firstTrainingLabelsMin: number;
+  /** True where the label is an expression over the row itself, so that every row brings its own. */
+  readonly isLabelInRow: boolean;
+  /** Data time (ms) at which the span that is trained on ends; undefined where all rows are taken. */
+  readonly trainsUntil: number | undefined;
   /** What a rollout that begins now would follow. */
   readonly plan: RolloutPlan;
   /** Verified rows and labels of the system's source. */
-  readonly verified: { readonly rows: number; readonly labels: number };
+  readonly verified: Verified;
   /** `rows + labels` when training was last asked for without a champion; asking again by itself needs more. */
   readonly firstTriedWith: number;
   /** Process time of the rollback that holds promotions. */

@@ -5,18 +5,21 @@ import { begin } from './rollout-steps.js';
 import type { SystemState } from './state.js';
 
 /**
- * Asks for the first model once there are rows and labels enough, and again after one came to nothing when more data
+ * Asks for the first model once there are rows and labels enough and the span to train on is over, and again after one came to nothing when more data
  * have been verified since it was asked for.
  */
 export function considerFirst(state: SystemState, now: number): Decision {
-  const { rows, labels } = state.verified;
+  const { rows, until } = state.verified;
+  const labels = state.isLabelInRow ? rows : state.verified.labels;
   const isEnough = Math.min(rows, labels) >= state.firstTrainingLabelsMin;
+  const isThere = state.trainsUntil === undefined || until >= state.trainsUntil;
   const isIdle = state.champion === undefined && !state.rollout && state.heldAt === undefined;
-  if (!isIdle || !isEnough || rows + labels <= state.firstTriedWith) return unchanged(state);
+  if (!isIdle || !isEnough || !isThere || total(state.verified) <= state.firstTriedWith)
+    return unchanged(state);
   return begin(
     state,
     {
-      rolloutId: uuidv5('rollout', state.system, 'first', String(rows + labels)),
+      rolloutId: uuidv5('rollout', state.system, 'first', String(total(state.verified))),
       trigger: 'FIRST',
       reason: `${labels} labels are verified and nothing serves yet`,
     },
@@ -24,15 +27,20 @@ export function considerFirst(state: SystemState, now: number): Decision {
   );
 }
 
+function total({ rows, labels }: SystemState['verified']): number {
+  return rows + labels;
+}
+
 /** Totals only grow; a late smaller one changes nothing. */
 export function dataVerified(
   state: SystemState,
-  { rows, labels }: Extract<Fact, { kind: 'data-verified' }>,
+  { rows, labels, until }: Extract<Fact, { kind: 'data-verified' }>,
   now: number,
 ): Decision {
   const verified = {
     rows: Math.max(rows, state.verified.rows),
     labels: Math.max(labels, state.verified.labels),
+    until: Math.max(until, state.verified.until),
   };
   return considerFirst({ ...state, verified }, now);
 }

@@ -27,7 +27,7 @@ export async function applySystem(
     const { decider } = context;
     const store = storeOf(decider, tx);
     // Rows verified at this moment either see the system or are seen by it: both sides lock the source's count.
-    await store.addVerified(system.source.name, 0, 0);
+    await store.addVerified(system.source.name, { rows: 0, labels: 0, until: 0 });
     const before = await store.load(system.name);
     const answer = answerOf(system, before);
     if (before && answer.changes.length === 0) return answer;

@@ -10,6 +10,7 @@ import {
   type SystemSummary,
   SystemSummarySchema,
 } from '@perennial/contracts';
+import { formatEventTime } from '@perennial/kernel';
 import type { Model, Phase, Rollout, SystemState, Trigger } from '../decide/state.js';
 import type { RolloutRow } from '../listings.js';
 import { aliasesOf } from './references.js';
@@ -28,12 +29,22 @@ export function shownSystem(state: SystemState, purpose: string): SystemSummary 
 }
 
 function activityOf(state: SystemState): string {
-  const { rollout, verified, champion, heldAt } = state;
+  const { rollout, champion, heldAt } = state;
   if (rollout) return rolloutText(rollout);
   if (champion === undefined) {
-    return `waits for data: ${verified.rows} rows and ${verified.labels} labels are verified, a first training needs ${state.firstTrainingLabelsMin} of each`;
+    return `waits for data: ${waitText(state)}`;
   }
   return heldAt === undefined ? 'serves and is watched' : 'serves; promotions are held';
+}
+
+function waitText({ verified, firstTrainingLabelsMin, isLabelInRow, trainsUntil }: SystemState): string {
+  const has = isLabelInRow ? `${verified.rows} rows` : `${verified.rows} rows and ${verified.labels} labels`;
+  const needs = `${firstTrainingLabelsMin}${isLabelInRow ? '' : ' of each'}`;
+  const span =
+    trainsUntil === undefined
+      ? ''
+      : `, and rows up to ${formatEventTime(trainsUntil)}, or be asked to retrain`;
+  return `${has} are verified, a first training needs ${needs}${span}`;
 }
 
 function rolloutText({ phase, plan, stepCount, canaryStep, modelVersion }: Rollout): string {

@@ -81,7 +81,7 @@ test('a fact that is told twice in a row changes nothing the second time', () =>
 });
 
 test('both facts of a run register the same version in either order', () => {
-  const asked = decide(fresh, { kind: 'data-verified', rows: 60, labels: 60 }, 1).state;
+  const asked = decide(fresh, { kind: 'data-verified', rows: 60, labels: 60, until: 0 }, 1).state;
   const rolloutId = asked.rollout?.rolloutId ?? '';
   const completed: Fact = { kind: 'run-completed', runId: 'r', datasetId: 'd', modelBytes: 7 };
   const evaluated: Fact = { kind: 'evaluated', evaluation: evaluation('r', rolloutId), inputs };

@@ -57,7 +57,7 @@ export function factOf({ what, pick, value }: Recipe, state: SystemState, now: n
   };
   switch (what) {
     case 'data-verified':
-      return { kind: what, rows: 55 + now, labels: 55 + now };
+      return { kind: what, rows: 55 + now, labels: 55 + now, until: now };
     case 'review-concluded':
       return {
         kind: what,

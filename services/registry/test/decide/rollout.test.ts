@@ -17,28 +17,42 @@ import {
 } from './states.js';
 
 const names = (emits: readonly Emit[]) => emits.map((emit) => emit.event);
-const asked = play(fresh, [{ kind: 'data-verified', rows: 91, labels: 91 }]);
+const asked = play(fresh, [{ kind: 'data-verified', rows: 91, labels: 91, until: 0 }]);
 const firstId = asked.state.rollout?.rolloutId ?? '';
 
 describe('the first model', () => {
   test('is asked for once rows and labels are enough, and not before', () => {
-    expect(play(fresh, [{ kind: 'data-verified', rows: 91, labels: 59 }]).emits).toEqual([]);
-    expect(play(fresh, [{ kind: 'data-verified', rows: 0, labels: 91 }]).emits).toEqual([]);
+    expect(play(fresh, [{ kind: 'data-verified', rows: 91, labels: 59, until: 0 }]).emits).toEqual([]);
+    expect(play(fresh, [{ kind: 'data-verified', rows: 0, labels: 91, until: 0 }]).emits).toEqual([]);
     expect(names(asked.emits)).toEqual(['rolloutRequested']);
-    expect(play(asked.state, [{ kind: 'data-verified', rows: 92, labels: 92 }]).emits).toEqual([]);
+    expect(play(asked.state, [{ kind: 'data-verified', rows: 92, labels: 92, until: 0 }]).emits).toEqual([]);
   });
 
   test('is asked for again after a refusal only when more is verified', () => {
     const refusal = { kind: 'dataset-refused', rolloutId: firstId, reason: 'too few rows' } as const;
     const after = play(asked.state, [refusal]);
     expect(after.ended[0]?.phase).toBe('FAILED');
-    expect(play(after.state, [{ kind: 'data-verified', rows: 91, labels: 91 }]).emits).toEqual([]);
-    expect(names(play(after.state, [{ kind: 'data-verified', rows: 92, labels: 91 }]).emits)).toEqual([
-      'rolloutRequested',
-    ]);
-    const meanwhile = play(asked.state, [{ kind: 'data-verified', rows: 92, labels: 92 }, refusal]);
+    expect(play(after.state, [{ kind: 'data-verified', rows: 91, labels: 91, until: 0 }]).emits).toEqual([]);
+    expect(
+      names(play(after.state, [{ kind: 'data-verified', rows: 92, labels: 91, until: 0 }]).emits),
+    ).toEqual(['rolloutRequested']);
+    const meanwhile = play(asked.state, [{ kind: 'data-verified', rows: 92, labels: 92, until: 0 }, refusal]);
     expect(names(meanwhile.emits)).toEqual(['rolloutAdvanced', 'rolloutRequested']);
     expect(meanwhile.state.rollout?.rolloutId).not.toBe(firstId);
+  });
+
+  test('needs no labels where each row brings its own', () => {
+    const inRow = { ...fresh, isLabelInRow: true };
+    const facts = [{ kind: 'data-verified', rows: 91, labels: 0, until: 0 }] as const;
+    expect(names(play(inRow, facts).emits)).toEqual(['rolloutRequested']);
+    expect(play(fresh, facts).emits).toEqual([]);
+  });
+
+  test('waits for the end of the span that it is to be trained on', () => {
+    const spanned = { ...fresh, trainsUntil: 1_000 };
+    const told = (until: number) => ({ kind: 'data-verified', rows: 91, labels: 91, until }) as const;
+    expect(play(spanned, [told(999)]).emits).toEqual([]);
+    expect(names(play(spanned, [told(999), told(1_000)]).emits)).toEqual(['rolloutRequested']);
   });
 
   test('becomes champion right after its test', () => {

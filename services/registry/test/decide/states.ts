@@ -31,8 +31,10 @@ export const fresh: SystemState = {
   pool: 'cpu',
   onDecay: 'retrain',
   firstTrainingLabelsMin: 60,
+  isLabelInRow: false,
+  trainsUntil: undefined,
   plan,
-  verified: { rows: 0, labels: 0 },
+  verified: { rows: 0, labels: 0, until: 0 },
   firstTriedWith: 0,
   heldAt: undefined,
   champion: undefined,
@@ -132,7 +134,7 @@ export function trained(
 
 /** The system with `count` champions one after the other; each was promoted by a whole rollout. */
 export function withChampions(count: number): SystemState {
-  let state = play(fresh, [{ kind: 'data-verified', rows: 91, labels: 91 }]).state;
+  let state = play(fresh, [{ kind: 'data-verified', rows: 91, labels: 91, until: 0 }]).state;
   for (let version = 1; version <= count; version++) {
     if (version > 1) {
       const review = `review-${version}`;
