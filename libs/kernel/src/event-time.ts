@@ -3,6 +3,10 @@ import { invalid } from './errors.js';
 /** Data time in milliseconds since the Unix epoch, UTC. */
 export type EventTime = number;
 
+/** 0001-01-01 and the last millisecond of 9999, UTC: what ISO 8601, protobuf and every database can hold. */
+const eventTimeMin = -62_135_596_800_000;
+const eventTimeMax = 253_402_300_799_999;
+
 const isoPattern = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
 
 /**
@@ -12,19 +16,31 @@ const isoPattern = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+
  * @throws PlatformError EVENT_TIME_INVALID, naming `field`
  */
 export function parseEventTime(value: unknown, field: string): EventTime {
-  if (typeof value === 'number' && Number.isFinite(value)) return value;
-  if (value instanceof Date && !Number.isNaN(value.getTime())) return value.getTime();
-  if (typeof value === 'string' && isoPattern.test(value)) {
-    const text = value.replace(' ', 'T');
-    const hasZone = text.length > 10 && /(Z|[+-]\d{2}:?\d{2})$/.test(text.slice(10));
-    const ms = Date.parse(text.length === 10 || hasZone ? text : `${text}Z`);
-    if (!Number.isNaN(ms)) return ms;
+  const time = millisecondsOf(value);
+  if (time === undefined) {
+    throw invalid(
+      'EVENT_TIME_INVALID',
+      `${field}: ${JSON.stringify(value)} is no time; send ISO 8601 such as "2012-04-01" or "2012-04-01T08:30:00Z"`,
+      { field },
+    );
   }
-  throw invalid(
-    'EVENT_TIME_INVALID',
-    `${field}: ${JSON.stringify(value)} is no time; send ISO 8601 such as "2012-04-01" or "2012-04-01T08:30:00Z"`,
-    { field },
-  );
+  if (time < eventTimeMin || time > eventTimeMax) {
+    throw invalid('EVENT_TIME_INVALID', `${field}: ${String(value)} lies outside the years 1 to 9999`, {
+      field,
+    });
+  }
+  return time;
+}
+
+/** Whole milliseconds: no message and no file of ours holds parts of them. */
+function millisecondsOf(value: unknown): number | undefined {
+  if (typeof value === 'number' && Number.isFinite(value)) return Math.floor(value);
+  if (value instanceof Date && !Number.isNaN(value.getTime())) return value.getTime();
+  if (typeof value !== 'string' || !isoPattern.test(value)) return undefined;
+  const text = value.replace(' ', 'T');
+  const hasZone = text.length > 10 && /(Z|[+-]\d{2}:?\d{2})$/.test(text.slice(10));
+  const ms = Date.parse(text.length === 10 || hasZone ? text : `${text}Z`);
+  return Number.isNaN(ms) ? undefined : ms;
 }
 
 /** `2012-04-01` for midnight UTC, the full ISO 8601 text otherwise. */

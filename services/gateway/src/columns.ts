@@ -31,10 +31,11 @@ export function columnsOf(inputs: readonly FeatureInput[], rows: readonly JsonOb
 }
 
 function numberOf(value: JsonValue | undefined, name: string, at: number): number {
-  if (typeof value === 'number') return value;
+  // 1e999 is JSON, and no number.
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
   if (typeof value === 'boolean') return value ? 1 : 0;
   if (value === null || value === undefined) return Number.NaN;
-  throw featureError(value, name, at, 'a number, or null where it is missing');
+  throw featureError(value, name, at, 'a finite number, or null where it is missing');
 }
 
 function textOf(value: JsonValue | undefined, name: string, at: number): string {
@@ -86,7 +87,7 @@ export function specsOf(inputs: readonly FeatureInput[]): TensorSpec[] {
 function featureError(value: JsonValue, name: string, at: number, wanted: string) {
   return invalid(
     'FEATURE_INVALID',
-    `rows[${at}].${name} must be ${wanted}, got ${JSON.stringify(value).slice(0, 60)}`,
+    `rows[${at}].${name} must be ${wanted}, got ${(typeof value === 'number' ? String(value) : JSON.stringify(value)).slice(0, 60)}`,
     { field: `rows[${at}].${name}` },
   );
 }

@@ -1,6 +1,6 @@
 import { toJson } from '@bufbuild/protobuf';
 import { type Prediction, PredictionSchema, predictionSubject } from '@perennial/contracts';
-import { canonicalJson, PlatformError } from '@perennial/kernel';
+import { assert, canonicalJson, PlatformError } from '@perennial/kernel';
 import { gatewayLimits } from '../limits.js';
 
 export interface PublishedPrediction {
@@ -124,10 +124,23 @@ export class PredictionSpool {
   }
 }
 
-/** Canonical ProtoJSON; rows are left out from the end where the whole would not fit a message. */
+/**
+ * Canonical ProtoJSON; rows are left out from the end where the whole would not fit a message, and all of them where
+ * one of them cannot be written down: no request may end this process, nor end without an event.
+ */
 function bodyOf(prediction: Prediction): string {
-  const body = canonicalJson(toJson(PredictionSchema, prediction));
+  const body = jsonOf(prediction) ?? jsonOf({ ...prediction, rows: [] });
+  assert(body !== undefined, 'a prediction without rows can be written down');
   if (Buffer.byteLength(body) <= gatewayLimits.predictionBytesMax || prediction.rows.length === 0)
     return body;
   return bodyOf({ ...prediction, rows: prediction.rows.slice(0, Math.floor(prediction.rows.length / 2)) });
+}
+
+/** Undefined where a value has no JSON: a number that is none, a time beyond the year 9999. */
+function jsonOf(prediction: Prediction): string | undefined {
+  try {
+    return canonicalJson(toJson(PredictionSchema, prediction));
+  } catch {
+    return undefined;
+  }
 }
