@@ -1,4 +1,4 @@
-export { rowsOf, sliceRows } from './batch.js';
+export { joinRows, rowsOf, shapeKey, sliceRows, splitRows } from './batch.js';
 export type { Answer } from './batcher.js';
 export { checkInputs } from './check-inputs.js';
 export type { ModelStatistics } from './model.js';

@@ -14,6 +14,7 @@ import type { settings } from './config.js';
 import { parseTokens, type Token } from './decide/access.js';
 import { Deployments } from './deployments.js';
 import { EventFeed } from './effects/event-feed.js';
+import { JointInference } from './effects/joint-inference.js';
 import { onlineFeatures } from './effects/online-features.js';
 import { type Peers, peersOf } from './effects/peers.js';
 import { PredictionSpool } from './effects/prediction-spool.js';
@@ -77,7 +78,7 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
     spool,
     predictor: new Predictor({
       deployments,
-      replica,
+      inference: new JointInference(replica),
       spool,
       features,
       clock,

@@ -9,6 +9,12 @@ export const gatewayLimits = {
   /** How often one request is sent to a replica: it may lose it twice to kills; a third loss looks like the request's fault. */
   sendsMax: 3,
   resendDelayMs: 100,
+  /** Requests of more rows travel alone: joining them would gain little and make the others wait. */
+  jointRequestRowsMax: 32,
+  /** Rows that travel to a replica or to featurize together. */
+  jointRowsMax: 256,
+  /** A call that takes longer no longer keeps back those that wait to share the next one. */
+  gatherPatienceMs: 100,
   reconnectDelayMsMin: 25,
   reconnectDelayMsMax: 500,
   /** Predictions told but not yet acknowledged by the bus, and requests in hand; about 2 KiB each. */

@@ -1,14 +1,14 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Prediction, Route } from '@perennial/contracts';
 import { asPlatformError, type Clock, invalid, limits, PlatformError, uuidv7 } from '@perennial/kernel';
-import { checkInputs, outputsOf, requestOf, rowsOf, sliceRows, type Tensor } from '@perennial/runtime';
+import { checkInputs, rowsOf, sliceRows, type Tensor } from '@perennial/runtime';
 import { columnsOf, rowsOfColumns, specsOf, valuesOf } from './columns.js';
 import { choose, routeOfVersion, routingKey } from './decide/route.js';
 import { absentInputs } from './decide/shape-rows.js';
 import { placeOfRow } from './decide/system-source.js';
 import type { Deployments, Serving } from './deployments.js';
+import type { JointInference } from './effects/joint-inference.js';
 import type { PredictionSpool } from './effects/prediction-spool.js';
-import type { Replica } from './effects/replica.js';
 import { gatewayLimits } from './limits.js';
 import { versionNotFound } from './model-metadata.js';
 import { Recording, type ShapedRow } from './recording.js';
@@ -19,7 +19,7 @@ export type OnlineFeatures = (system: string, rows: JsonObject[], deadlineAt: nu
 
 export interface PredictorOptions {
   readonly deployments: Deployments;
-  readonly replica: Replica;
+  readonly inference: JointInference;
   readonly spool: PredictionSpool;
   readonly features: OnlineFeatures;
   readonly clock: Clock;
@@ -267,14 +267,14 @@ export class Predictor {
     }
   }
 
-  async #run(
+  #run(
     { deployment }: Serving,
-    route: Route,
+    { digest, version }: Route,
     columns: readonly Tensor[],
     deadlineAt: number,
   ): Promise<Tensor[]> {
-    const head = { modelName: deployment.system, modelVersion: String(route.version) };
-    return outputsOf(await this.#options.replica.infer(route.digest, requestOf(columns, head), deadlineAt));
+    const model = { digest, modelName: deployment.system, modelVersion: String(version) };
+    return this.#options.inference.infer(model, columns, deadlineAt);
   }
 }
 

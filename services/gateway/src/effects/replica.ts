@@ -18,6 +18,7 @@ interface Pending {
   readonly timer: NodeJS.Timeout;
   readonly resolve: (response: oip.ModelInferResponse) => void;
   readonly reject: (error: unknown) => void;
+  readonly sendsMax: number;
   sends: number;
 }
 
@@ -53,18 +54,24 @@ export class Replica {
   }
 
   /**
-   * Runs a request on the model with this digest. `deadlineAt` is on performance.now().
+   * Runs a request on the model with this digest. `deadlineAt` is on performance.now(); `sendsMax` bounds how often it
+   * is sent.
    *
    * @throws PlatformError DEADLINE_EXCEEDED, INFERENCE_UNAVAILABLE, or what the replica says
    */
-  infer(digest: string, request: oip.ModelInferRequest, deadlineAt: number): Promise<oip.ModelInferResponse> {
+  infer(
+    digest: string,
+    request: oip.ModelInferRequest,
+    deadlineAt: number,
+    sendsMax: number = gatewayLimits.sendsMax,
+  ): Promise<oip.ModelInferResponse> {
     return new Promise((resolve, reject) => {
       this.#sequence += 1n;
       const sequence = this.#sequence;
       const timer = setTimeout(
         () => {
           this.#pending.delete(sequence);
-          reject(this.#late());
+          reject(tooLate(this.isConnected));
         },
         Math.max(0, deadlineAt - performance.now()),
       );
@@ -74,6 +81,7 @@ export class Replica {
         timer,
         resolve,
         reject,
+        sendsMax,
         sends: 0,
       };
       this.#pending.set(sequence, pending);
@@ -129,7 +137,7 @@ export class Replica {
 
   #giveUpOnPoison(): void {
     for (const [sequence, pending] of this.#pending) {
-      if (pending.sends < gatewayLimits.sendsMax) continue;
+      if (pending.sends < pending.sendsMax) continue;
       this.#settle(sequence, pending);
       pending.reject(
         unavailable(
@@ -143,11 +151,7 @@ export class Replica {
   #answered({ sequence, outcome }: ServeResponse): void {
     const pending = this.#pending.get(sequence);
     if (!pending) return;
-    if (
-      outcome.case === 'error' &&
-      passing.test(outcome.value.code) &&
-      pending.sends < gatewayLimits.sendsMax
-    ) {
+    if (outcome.case === 'error' && passing.test(outcome.value.code) && pending.sends < pending.sendsMax) {
       // Not at once: what is in the way needs a moment to pass.
       setTimeout(() => {
         if (this.#pending.has(sequence)) this.#send(pending);
@@ -164,17 +168,18 @@ export class Replica {
     this.#pending.delete(sequence);
     clearTimeout(pending.timer);
   }
+}
 
-  #late(): PlatformError {
-    return new PlatformError(
-      'DEADLINE_EXCEEDED',
-      'dependency',
-      'after',
-      this.#queue
-        ? 'Request timeout expired: the model did not answer in time; send fewer rows or allow more time'
-        : 'Request timeout expired: inference does not answer; ask again when it is back',
-    );
-  }
+/** What a request is told whose time is over. */
+export function tooLate(isConnected: boolean): PlatformError {
+  return new PlatformError(
+    'DEADLINE_EXCEEDED',
+    'dependency',
+    'after',
+    isConnected
+      ? 'Request timeout expired: the model did not answer in time; send fewer rows or allow more time'
+      : 'Request timeout expired: inference does not answer; ask again when it is back',
+  );
 }
 
 /** What a replica meets while it stops, or while the artifact store restarts. */

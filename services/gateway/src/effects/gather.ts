@@ -1,0 +1,103 @@
+/** One of those that are answered together. */
+export type Outcome<Answer> = { readonly answer: Answer } | { readonly error: unknown };
+
+export interface GatherOptions<Ask, Answer> {
+  /** Answers all of them, in their order; never rejects. */
+  readonly call: (asks: readonly Ask[]) => Promise<readonly Outcome<Answer>[]>;
+  /** What one ask counts against `sizeMax`. */
+  readonly sizeOf: (ask: Ask) => number;
+  /** How much one call takes; a larger ask goes alone. */
+  readonly sizeMax: number;
+  /** A call that takes longer no longer keeps the next ones waiting: something is in its way. */
+  readonly patienceMs: number;
+}
+
+interface Waiting<Ask, Answer> {
+  readonly ask: Ask;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Lets what is asked at the same time share one call. A lone ask leaves at once; what comes while a call is under way
+ * leaves together when it is back, so that nobody waits for a window and many share the cost of one.
+ */
+export class Gather<Ask, Answer> {
+  readonly #options: GatherOptions<Ask, Answer>;
+  #waiting: Waiting<Ask, Answer>[] = [];
+  #underWay = 0;
+  #isScheduled = false;
+
+  constructor(options: GatherOptions<Ask, Answer>) {
+    this.#options = options;
+  }
+
+  /** Nothing waits and nothing is under way. */
+  get isIdle(): boolean {
+    return this.#waiting.length === 0 && this.#underWay === 0;
+  }
+
+  ask(ask: Ask): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ ask, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** At the end of this turn of the event loop: what the same turn brings goes along. */
+  #schedule(): void {
+    if (this.#isScheduled || this.#underWay > 0 || this.#waiting.length === 0) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      void this.#leave();
+    });
+  }
+
+  async #leave(): Promise<void> {
+    const together = this.#take();
+    this.#underWay += 1;
+    let isCounted = true;
+    const free = () => {
+      if (!isCounted) return;
+      isCounted = false;
+      this.#underWay -= 1;
+      this.#schedule();
+    };
+    const timer = setTimeout(free, this.#options.patienceMs);
+    const outcomes = await this.#options.call(together.map(({ ask }) => ask));
+    clearTimeout(timer);
+    free();
+    together.forEach(({ resolve, reject }, at) => {
+      const outcome = outcomes[at];
+      if (outcome && 'answer' in outcome) resolve(outcome.answer);
+      else reject(outcome?.error ?? new Error('a call answered fewer than it was asked'));
+    });
+  }
+
+  #take(): Waiting<Ask, Answer>[] {
+    const { sizeOf, sizeMax } = this.#options;
+    let size = 0;
+    let count = 0;
+    for (const { ask } of this.#waiting) {
+      size += sizeOf(ask);
+      if (count > 0 && size > sizeMax) break;
+      count += 1;
+    }
+    return this.#waiting.splice(0, count);
+  }
+}
+
+/** Settles as `work` does, or rejects with `late()` at the deadline, which is on performance.now(). */
+export function withinDeadline<T>(work: Promise<T>, deadlineAt: number, late: () => unknown): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(late()), Math.max(0, deadlineAt - performance.now()));
+    const settle = <V>(how: (value: V) => void) => {
+      return (value: V) => {
+        clearTimeout(timer);
+        how(value);
+      };
+    };
+    work.then(settle(resolve), settle(reject));
+  });
+}
