@@ -152,6 +152,19 @@ export class Store {
     return added.numInsertedOrUpdatedRows === 1n;
   }
 
+  /** Which version of a system is the newest: without its text, which is long and known after the first time. */
+  async newestView(system: string): Promise<{ version: number; specDigest: string } | undefined> {
+    const row = await this.#db
+      .selectFrom('feature_view')
+      .select(['version', 'spec_digest'])
+      .where('tenant', '=', this.#tenant)
+      .where('system', '=', system)
+      .orderBy('version', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    return row && { version: row.version, specDigest: row.spec_digest };
+  }
+
   /** A version of a system, the newest where none is named. */
   async view(
     system: string,

@@ -17,7 +17,10 @@ export class Systems {
 
   /** @throws PlatformError SYSTEM_NOT_FOUND */
   async newest(store: Store, name: string): Promise<View> {
-    const view = await this.version(store, name);
+    const newest = await store.newestView(name);
+    const known = newest && this.#parsed.get(newest.specDigest);
+    if (known) return { ...newest, system: known };
+    const view = newest && (await this.version(store, name, newest.version));
     if (view) return view;
     throw notFound('SYSTEM_NOT_FOUND', `system: there is no "${name}"; apply its system.yaml first`, {
       field: 'system',

@@ -17,11 +17,13 @@ export interface SeriesState extends NeededSeries {
   readonly keptFromUs: number | undefined;
 }
 
-/** Who asks a window: values of `byKey` in [loUs, hiUs), or the last ones before hiUs. */
+/** Who asks a window: values of `byKey` in [loUs, hiUs), or the `last` ones before hiUs. */
 export interface WindowProbe {
+  readonly seriesId: string;
   readonly byKey: string;
-  readonly loUs: number;
+  readonly loUs: number | undefined;
   readonly hiUs: number;
+  readonly last: number | undefined;
 }
 
 /** Rows of one insert; PostgreSQL takes arrays of any length, memory does not. */
@@ -165,47 +167,41 @@ export class WindowStore {
     return result.numUpdatedRows === 1n;
   }
 
-  /** For each probe the values in its window, oldest first. */
-  async valuesIn(seriesId: string, probes: readonly WindowProbe[]): Promise<WindowValue[][]> {
-    const { rows } = await sql<{ i: number; number: number | null; text: string | null }>`
-      select p.i, v.number, v.text from ${this.#probes(probes)}
-      join window_value v on v.tenant = ${this.#tenant} and v.series_id = ${seriesId}
-        and v.by_key = p.by_key and v.event_us >= p.lo and v.event_us < p.hi
+  /**
+   * For each probe the values in its window, oldest first; undefined where what is kept does not reach so far back. One
+   * statement, so that the bound of what is kept and the values are of one moment.
+   */
+  async look(probes: readonly WindowProbe[]): Promise<(WindowValue[] | undefined)[]> {
+    if (probes.length === 0) return [];
+    const column = <T>(read: (probe: WindowProbe, place: number) => T) => probes.map(read);
+    const { rows } = await sql<{ i: number; found: boolean; number: number | null; text: string | null }>`
+      select p.i, v.row_key is not null as found, v.number, v.text
+      from unnest(
+        ${column((_, place) => place)}::integer[], ${column((p) => p.seriesId)}::text[],
+        ${column((p) => p.byKey)}::text[], ${column((p) => p.loUs ?? null)}::bigint[],
+        ${column((p) => p.hiUs)}::bigint[], ${column((p) => p.last ?? null)}::bigint[]
+      ) as p(i, series_id, by_key, lo, hi, last)
+      join series s on s.tenant = ${this.#tenant} and s.series_id = p.series_id
+        and s.kept_from_us <= coalesce(p.lo, p.hi)
+      left join lateral (
+        select number, text, event_us, row_key from window_value w
+        where w.tenant = ${this.#tenant} and w.series_id = p.series_id and w.by_key = p.by_key
+          and w.event_us >= coalesce(p.lo, ${beforeAllTime}) and w.event_us < p.hi
+        order by w.event_us desc, w.row_key desc limit p.last
+      ) v on true
       order by p.i, v.event_us, v.row_key`.execute(this.#db);
-    return grouped(rows, probes.length);
-  }
-
-  /** For each probe the last `count` values before its end, oldest first. */
-  async lastValues(
-    seriesId: string,
-    probes: readonly WindowProbe[],
-    count: number,
-  ): Promise<WindowValue[][]> {
-    const { rows } = await sql<{ i: number; number: number | null; text: string | null }>`
-      select p.i, v.number, v.text from ${this.#probes(probes)}
-      cross join lateral (
-        select number, text, event_us, row_key from window_value
-        where tenant = ${this.#tenant} and series_id = ${seriesId} and by_key = p.by_key and event_us < p.hi
-        order by event_us desc, row_key desc limit ${count}
-      ) v
-      order by p.i, v.event_us, v.row_key`.execute(this.#db);
-    return grouped(rows, probes.length);
-  }
-
-  #probes(probes: readonly WindowProbe[]) {
-    return sql`unnest(${probes.map((_, i) => i)}::integer[], ${probes.map((p) => p.byKey)}::text[],
-      ${probes.map((p) => p.loUs)}::bigint[], ${probes.map((p) => p.hiUs)}::bigint[]) as p(i, by_key, lo, hi)`;
+    const windows: (WindowValue[] | undefined)[] = probes.map(() => undefined);
+    for (const { i, found, number, text } of rows) {
+      const values = windows[i] ?? [];
+      windows[i] = values;
+      if (found) values.push({ number, text });
+    }
+    return windows;
   }
 }
 
-function grouped(
-  rows: readonly { i: number; number: number | null; text: string | null }[],
-  count: number,
-): WindowValue[][] {
-  const groups: WindowValue[][] = Array.from({ length: count }, () => []);
-  for (const { i, number, text } of rows) groups[i]?.push({ number, text });
-  return groups;
-}
+/** The least bigint. */
+const beforeAllTime = sql.lit('-9223372036854775808');
 
 function seriesFrom(row: {
   series_id: string;

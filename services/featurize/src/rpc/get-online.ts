@@ -11,7 +11,7 @@ import { pastWindows } from '../effects/past-windows.js';
 import { newestUs, Store } from '../store.js';
 import type { Systems } from '../systems.js';
 import type { Db } from '../tables.js';
-import { type SeriesState, WindowStore } from '../window-store.js';
+import { type WindowProbe, WindowStore } from '../window-store.js';
 
 export interface OnlineMeans {
   readonly tenant: string;
@@ -54,7 +54,7 @@ function inOrder({ features }: System, values: Readonly<Record<string, FeatureVa
   return Object.fromEntries(features.map(({ name }) => [name, values[name] ?? null]));
 }
 
-/** For each row the windows that the client did not send. */
+/** For each row the windows that the client did not send: from what is kept, as far as it reaches; else from the segments. */
 async function windowValues(
   means: OnlineMeans,
   store: Store,
@@ -62,72 +62,73 @@ async function windowValues(
   rows: readonly AskedRow[],
 ): Promise<Record<string, FeatureValue>[]> {
   const found: Record<string, FeatureValue>[] = rows.map(() => ({}));
-  const features = windowFeatures(system);
-  const ids = [...new Set(features.map((feature) => seriesOf(system, feature).seriesId))];
-  const states = await new WindowStore(means.db, means.tenant).series(ids);
+  const wanted = windowFeatures(system).map((feature) => wantedOf(system, feature, rows));
+  const probes = new Probes();
+  const places = wanted.map(({ asks }) => asks.map(({ probe }) => probes.add(probe)));
+  const kept = await new WindowStore(means.db, means.tenant).look(probes.distinct);
   await Promise.all(
-    features.map(async (feature) => {
-      const wanted = rows.flatMap((row, index) =>
-        Object.hasOwn(row.features, feature.name) ? [] : [{ row, index }],
-      );
-      if (wanted.length === 0) return;
-      const values = await windowOf(
-        means,
-        store,
-        { system, feature, states },
-        wanted.map(({ row }) => row),
-      );
-      for (const [place, { index }] of wanted.entries()) {
-        (found[index] as Record<string, FeatureValue>)[feature.name] = values[place] ?? null;
+    wanted.map(async ({ feature, asks }, at) => {
+      const past: WindowAsk[] = [];
+      const known = new Map<number, FeatureValue>();
+      for (const [order, ask] of asks.entries()) {
+        const place = places[at]?.[order] as number;
+        const values = kept[place];
+        if (!values) past.push(ask);
+        else {
+          // Of requests that come together many ask for the same window.
+          const value = known.get(place) ?? aggregate(feature.as, values);
+          known.set(place, value);
+          (found[ask.index] as Record<string, FeatureValue>)[feature.name] = value;
+        }
       }
+      if (past.length === 0) return;
+      const computed = await pastWindows({ store, ...means }, system, feature, past);
+      for (const [order, { index }] of past.entries())
+        (found[index] as Record<string, FeatureValue>)[feature.name] = computed[order] ?? null;
     }),
   );
   return found;
 }
 
-interface Window {
-  readonly system: System;
-  readonly feature: WindowFeature;
-  readonly states: ReadonlyMap<string, SeriesState>;
+interface WindowAsk {
+  /** Of the row. */
+  readonly index: number;
+  readonly timeUs: number;
+  readonly row: AskedRow['row'];
+  readonly probe: WindowProbe;
 }
 
-/** From what is kept, as far as it reaches; from the segments beyond. */
-async function windowOf(
-  means: OnlineMeans,
-  store: Store,
-  { system, feature, states }: Window,
+/** What the rows that were sent without a window feature ask the store about it. */
+function wantedOf(
+  system: System,
+  feature: WindowFeature,
   rows: readonly AskedRow[],
-): Promise<(FeatureValue | undefined)[]> {
+): { feature: WindowFeature; asks: WindowAsk[] } {
   const { seriesId } = seriesOf(system, feature);
-  const keptFromUs = states.get(seriesId)?.keptFromUs ?? Number.POSITIVE_INFINITY;
   const { beginUs, endUs } = spanOf(feature);
-  const probes = rows.map(({ eventTimeMs, row }, index) => {
+  const last = 'last' in feature.window ? feature.window.last : undefined;
+  const asks = rows.flatMap(({ eventTimeMs, row, features }, index) => {
+    if (Object.hasOwn(features, feature.name)) return [];
     const timeUs = Math.round(eventTimeMs * msUs);
-    const hiUs = timeUs - endUs;
-    return {
-      index,
-      timeUs,
-      row,
-      byKey: byKeyOf(feature.by, row),
-      loUs: beginUs === undefined ? hiUs : timeUs - beginUs,
-      hiUs,
-    };
+    const loUs = beginUs === undefined ? undefined : timeUs - beginUs;
+    const probe = { seriesId, byKey: byKeyOf(feature.by, row), loUs, hiUs: timeUs - endUs, last };
+    return [{ index, timeUs, row, probe }];
   });
-  const values: (FeatureValue | undefined)[] = rows.map(() => undefined);
-  const kept = probes.filter(({ loUs }) => loUs >= keptFromUs);
-  const past = probes.filter(({ loUs }) => loUs < keptFromUs);
-  if (kept.length > 0) {
-    const windows = new WindowStore(means.db, means.tenant);
-    const lists =
-      'last' in feature.window
-        ? await windows.lastValues(seriesId, kept, feature.window.last)
-        : await windows.valuesIn(seriesId, kept);
-    for (const [place, { index }] of kept.entries())
-      values[index] = aggregate(feature.as, lists[place] ?? []);
+  return { feature, asks };
+}
+
+/** Each probe once. */
+class Probes {
+  readonly distinct: WindowProbe[] = [];
+  readonly #places = new Map<string, number>();
+
+  /** Its place among the distinct ones. */
+  add(probe: WindowProbe): number {
+    const { seriesId, byKey, loUs, hiUs, last } = probe;
+    const name = `${seriesId} ${loUs} ${hiUs} ${last} ${byKey}`;
+    const known = this.#places.get(name);
+    if (known !== undefined) return known;
+    this.#places.set(name, this.distinct.length);
+    return this.distinct.push(probe) - 1;
   }
-  if (past.length > 0) {
-    const computed = await pastWindows({ store, ...means }, system, feature, past);
-    for (const [place, { index }] of past.entries()) values[index] = computed[place];
-  }
-  return values;
 }
