@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type Database, listen } from '@perennial/db';
 import { assert, type Clock } from '@perennial/kernel';
 import type { Bus } from './bus.js';
@@ -43,6 +44,8 @@ export async function startBusWork(options: BusWorkOptions): Promise<BusWork> {
   assert(new Set(names).size === names.length, `two handlers share a consumer: ${names.join(', ')}`);
   const stopping = new AbortController();
   const { signal } = stopping;
+  // Every handler waits for it, with a few listeners each; Node takes more than ten for a leak.
+  setMaxListeners(4 * (handlers.length + 4), signal);
   const relay = relayOf(options);
   const shell: Shell = { ...options, wake: relay.bell.ring };
   const requeue = requeueOf(shell, handlers);

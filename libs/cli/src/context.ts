@@ -1,4 +1,5 @@
 import { loadClientConfig, Perennial } from '@perennial/client';
+import { invalid, type PlatformError } from '@perennial/kernel';
 import type { Command } from 'commander';
 import { table } from './table.js';
 
@@ -30,4 +31,10 @@ export function text(value: unknown): string {
 /** Who asks, for the audit trail: the operating system's user. */
 export function whoAsks(): string {
   return process.env['USER'] ?? process.env['LOGNAME'] ?? 'operator';
+}
+
+/** A file that a person named and that cannot be read, in the words of the system and without its code. */
+export function unreadable(path: string, cause: unknown): PlatformError {
+  const why = (cause as Error).message.replace(/^[A-Z0-9]+: /, '').replace(/, \w+( '.*')?$/, '');
+  return invalid('FILE_UNREADABLE', `cannot read ${path}: ${why}`, { cause, field: 'file' });
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { auditCommands } from './commands/audit.js';
 import { dataCommands } from './commands/data.js';
@@ -9,6 +10,7 @@ import { systemCommands } from './commands/systems.js';
 export function program(): Command {
   const root = new Command('perennial')
     .description('Keeps machine-learning models good after they are deployed.')
+    .version(version(), '--version', 'print the version')
     .option('--json', 'print the answer as JSON')
     .showHelpAfterError('(perennial --help lists the commands)')
     .showSuggestionAfterError();
@@ -22,6 +24,11 @@ export function program(): Command {
       command.option('--json', 'print the answer as JSON');
   }
   return root;
+}
+
+function version(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 function everyCommand(command: Command): Command[] {

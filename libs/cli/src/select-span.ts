@@ -27,6 +27,11 @@ export async function selectSpan(
   ];
   const tables = await openTables({});
   try {
+    const described = await tables.rows(`describe select * from ${reader}(${quoteText(file)})`);
+    requireColumn(
+      time,
+      described.map((column) => String(column['column_name'])),
+    );
     await tables.run(
       `copy (select * from ${reader}(${quoteText(file)}) where ${bounds.join(' and ')}) to ${quoteText(path)} (format parquet)`,
     );
@@ -34,6 +39,15 @@ export async function selectSpan(
     await tables.close();
   }
   return { path, format: 'parquet', remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+function requireColumn(time: string, columns: readonly string[]): void {
+  if (columns.includes(time)) return;
+  throw invalid(
+    'SPAN_COLUMN_UNKNOWN',
+    `the file has no column "${time}" but ${columns.join(', ')}; name the one of event time with --time`,
+    { field: 'time' },
+  );
 }
 
 function sqlTime(text: string, field: string): string {

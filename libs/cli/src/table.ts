@@ -1,4 +1,6 @@
-/** Rows as aligned columns; numbers to the right. Cells are shortened to 60 characters. */
+const cellLengthMax = 120;
+
+/** Rows as aligned columns; numbers to the right. Cells are shortened to 120 characters: an id stays whole. */
 export function table(rows: Record<string, unknown>[], columns: string[]): string {
   const cells = rows.map((row) => columns.map((column) => cell(row[column])));
   const widths = columns.map((column, at) =>
@@ -16,5 +18,5 @@ export function table(rows: Record<string, unknown>[], columns: string[]): strin
 function cell(value: unknown): string {
   if (value === undefined || value === null) return '';
   const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+  return text.length > cellLengthMax ? `${text.slice(0, cellLengthMax - 1)}…` : text;
 }

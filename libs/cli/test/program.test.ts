@@ -10,8 +10,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { program } from '../src/program.js';
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const firstRows = fileURLToPath(new URL('../../../examples/first-system/rows.csv', import.meta.url));
 const asked: { method: string | undefined; url: string | undefined; body: string }[] = [];
 let url = '';
+/** How often the list of systems is answered without a champion. */
+let systemsAskedWithout = Number.POSITIVE_INFINITY;
 let stop = () => {};
 
 beforeAll(async () => {
@@ -23,7 +26,20 @@ beforeAll(async () => {
       response
         .writeHead(404)
         .end(JSON.stringify({ detail: 'nothing is known of that', code: 'SUBJECT_NOT_FOUND' }));
-    } else
+    } else if (request.url?.startsWith('/v2/') || request.url?.includes('/predict'))
+      response.end(
+        JSON.stringify({
+          predictions: [{ prediction: 2, model_version: 1, features: { outside: null, wind: 2 } }],
+        }),
+      );
+    else if (
+      request.url === '/v1/systems' &&
+      asked.filter(({ url }) => url === '/v1/systems').length > systemsAskedWithout
+    )
+      response.end(JSON.stringify({ systems: [{ system: 'heat', version: 1, champion: 1 }] }));
+    else if (request.url === '/v1/systems/still/promote')
+      response.end(JSON.stringify({ from_version: 2, to_version: 2 }));
+    else
       response.end(
         JSON.stringify({ systems: [{ system: 'heat', version: 1 }], from_version: 2, to_version: 1 }),
       );
@@ -112,6 +128,22 @@ test('an answer is a table, or JSON where that is asked for', async () => {
   });
 });
 
+test('systems --wait answers once every system has a champion', async () => {
+  systemsAskedWithout = asked.filter(({ url }) => url === '/v1/systems').length + 2;
+  const { code, stdout } = await perennial('systems', '--wait');
+  systemsAskedWithout = Number.POSITIVE_INFINITY;
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/heat\s+1\s+1/);
+});
+
+test('a prediction names the features it had to do without', async () => {
+  expect((await perennial('predict', 'heat', '{"wind":2}')).stdout).toMatch(/^2 .*missing: outside\)/);
+});
+
+test('a promotion that moves nothing says so', async () => {
+  expect((await perennial('promote', 'still@2')).stdout).toContain('version 2 is the champion already');
+});
+
 test('a rollback says who asks and what moved', async () => {
   const { stdout } = await perennial('rollback', 'heat', '--reason', 'cold feet');
   expect(stdout).toContain('from version 2 to 1');
@@ -129,6 +161,11 @@ test.each([
   [['predict', 'heat', '[1]'], 'ROW_MALFORMED', /JSON object/],
   [['apply', '-f', 'absent.yaml'], 'FILE_UNREADABLE', /absent\.yaml/],
   [['rows', 'publish', 'rows.txt', '--source', 'meter'], 'FORMAT_UNKNOWN', /\.csv/],
+  [
+    ['rows', 'publish', firstRows, '--source', 'meter', '--from', '2024-02-10'],
+    'SPAN_COLUMN_UNKNOWN',
+    /no column "date" but hour, outside, wind; .*--time/,
+  ],
   [['why', 'model', 'heat@champion'], 'SUBJECT_NOT_FOUND', /nothing is known/],
 ])('%j fails with %s in one line', async (args, errorCode, words) => {
   const { code, stderr } = await perennial(...args);

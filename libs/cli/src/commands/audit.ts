@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { listing, platform, print } from '../context.js';
+import { listing, platform, print, text } from '../context.js';
 import { withProgress } from '../progress.js';
 
 interface Step {
@@ -47,13 +47,18 @@ export function auditCommands(root: Command): void {
       }>('GET', `/v1/lineage?${new URLSearchParams({ subject: subject.join(' ') })}`);
       print(command, answer, () =>
         [
-          listing(answer.nodes ?? [], ['kind', 'name', 'digest', 'id'], 'nothing known'),
+          listing((answer.nodes ?? []).map(nodeRow), ['kind', 'name', 'digest', 'id'], 'nothing known'),
           '',
           listing(answer.edges ?? [], ['from', 'relation', 'to'], ''),
         ].join('\n'),
       );
     });
   logCommands(root);
+}
+
+/** As much of a digest as tells two things apart; `--json` has it whole. */
+function nodeRow(node: Record<string, unknown>): Record<string, unknown> {
+  return { ...node, digest: text(node['digest']).slice(0, 19) };
 }
 
 function logCommands(root: Command): void {

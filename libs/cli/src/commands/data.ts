@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
+import type { PredictAnswer } from '@perennial/client';
 import { invalid } from '@perennial/kernel';
 import type { Command } from 'commander';
-import { listing, platform, print, text, whoAsks } from '../context.js';
+import { listing, platform, print, text, unreadable, whoAsks } from '../context.js';
 import { withProgress } from '../progress.js';
 import { selectSpan } from '../select-span.js';
 
@@ -30,7 +31,7 @@ export function dataCommands(root: Command): void {
       .description(kind === 'rows' ? 'data events' : 'late truths about rows')
       .command('publish <file>')
       .description(
-        `publish a file of ${kind}: CSV, JSON, JSON lines or Parquet; publishing it again changes nothing`,
+        `publish a file of ${kind}: CSV, JSON, JSON lines or Parquet; publishing the same file again changes nothing`,
       )
       .requiredOption('--source <name>', 'the source of the system.yaml')
       .option('--producer <name>', 'who sends', 'files')
@@ -52,8 +53,10 @@ async function publishFile(kind: 'rows' | 'labels', file: string, options: Publi
   const format = formats[extname(file).toLowerCase() as keyof typeof formats];
   if (!format)
     throw invalid('FORMAT_UNKNOWN', `${file}: send .csv, .json, .jsonl or .parquet`, { field: 'file' });
-  if (!(await stat(file).catch(() => undefined))?.isFile())
-    throw invalid('FILE_UNREADABLE', `cannot read ${file}`, { field: 'file' });
+  const found = await stat(file).catch((cause: unknown) => {
+    throw unreadable(file, cause);
+  });
+  if (!found.isFile()) throw invalid('FILE_UNREADABLE', `${file} is no file`, { field: 'file' });
   const selected = await selectSpan(file, format, options);
   try {
     const { size } = await stat(selected.path);
@@ -88,14 +91,16 @@ function predictCommand(root: Command): void {
     )
     .action(async (system: string, row: string, _options: unknown, command: Command) => {
       const answer = await platform().predict(system, [parseRow(row)]);
-      print(command, answer, () =>
-        answer.predictions
-          .map(
-            (item) => `${item.prediction}  (version ${item.model_version}, prediction ${item.prediction_id})`,
-          )
-          .join('\n'),
-      );
+      print(command, answer, () => answer.predictions.map(predictionText).join('\n'));
     });
+}
+
+/** A feature that is missing is worth a word: its column may be misspelt. */
+function predictionText(answer: PredictAnswer['predictions'][number]): string {
+  const { prediction, model_version, prediction_id, features = {} } = answer;
+  const missing = Object.keys(features).filter((name) => features[name] === null);
+  const without = missing.length === 0 ? '' : `; missing: ${missing.join(', ')}`;
+  return `${prediction}  (version ${model_version}, prediction ${prediction_id}${without})`;
 }
 
 function parseRow(row: string): Record<string, never> {
@@ -186,9 +191,10 @@ interface Repaired {
 }
 
 function repairedText({ entries, rows_repaired, rows_still_held, findings }: Repaired): string {
+  if (!rows_repaired && !rows_still_held) return 'nothing is held that this names';
   const evidence = findings?.[0]?.evidence;
-  const why = evidence ? `; still held because: ${evidence}` : '';
-  return `${rows_repaired ?? 0} rows repaired in ${entries ?? 0} entries, ${rows_still_held ?? 0} still held${why}`;
+  const why = evidence ? `, because: ${evidence}` : '';
+  return `rows repaired: ${rows_repaired ?? 0}, in entries: ${entries ?? 0}; still held: ${rows_still_held ?? 0}${why}`;
 }
 
 function entryRow(entry: Record<string, unknown>): Record<string, unknown> {

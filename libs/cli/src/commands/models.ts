@@ -45,13 +45,23 @@ export function modelCommands(root: Command): void {
       );
       const manifest =
         typeof answer['manifest_json'] === 'string' ? JSON.parse(answer['manifest_json']) : undefined;
-      print(command, { ...answer, manifest_json: undefined, manifest }, () =>
-        JSON.stringify({ ...(answer['model'] as object), manifest }, undefined, 2),
+      print(
+        command,
+        { ...answer, manifest_json: undefined, manifest },
+        () =>
+          `${JSON.stringify({ ...(answer['model'] as object), manifest: withoutBulk(manifest) }, undefined, 2)}\n--json also has the golden requests and what every feature looked like in training`,
       );
     });
   moveCommands(root);
   rolloutCommands(root);
   shadowCommands(root);
+}
+
+/** The manifest without what runs over a screen: the golden requests and the quantiles of all features. */
+function withoutBulk(manifest: Record<string, unknown> | undefined): object | undefined {
+  if (manifest === undefined) return undefined;
+  const { golden: _golden, reference: _reference, ...rest } = manifest;
+  return rest;
 }
 
 function moveCommands(root: Command): void {
@@ -132,6 +142,8 @@ interface Move {
 }
 
 function moveText(system: string, move: Move): string {
+  if (move.to_version !== undefined && move.from_version === move.to_version)
+    return `${system}: version ${move.to_version} is the champion already`;
   const served = move.served === false ? '; it is served as soon as it is loaded' : '';
   return `${system}: champion moved from version ${move.from_version ?? 0} to ${move.to_version ?? 0} (epoch ${move.epoch ?? 0})${served}`;
 }

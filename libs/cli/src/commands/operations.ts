@@ -37,7 +37,11 @@ export function operationsCommands(root: Command): void {
         `/v1/audit/events?limit=${encodeURIComponent(options.limit)}`,
       );
       print(command, answer, () =>
-        listing(answer.events ?? [], ['index', 'occurred_at', 'event_type', 'subject'], 'no events yet'),
+        listing(
+          (answer.events ?? []).map((event) => ({ ...event, about: lastToken(event['subject']) })),
+          ['index', 'occurred_at', 'event_type', 'about', 'event_id'],
+          'no events yet',
+        ),
       );
     });
 
@@ -76,8 +80,14 @@ export function operationsCommands(root: Command): void {
   }
 }
 
+/** What an event is about: the id at the end of its subject on the bus. */
+function lastToken(subject: unknown): string {
+  return text(subject).split('.').at(-1) ?? '';
+}
+
 async function follow(asJson: boolean): Promise<void> {
   const stop = new AbortController();
+  if (process.stderr.isTTY) process.stderr.write('new events are shown as they come; Ctrl-C ends this\n');
   process.once('SIGINT', () => stop.abort());
   try {
     for await (const event of platform().events({ follow: true, signal: stop.signal })) {

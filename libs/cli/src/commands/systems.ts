@@ -1,7 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { invalid } from '@perennial/kernel';
+import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { listing, platform, print, text } from '../context.js';
+import { listing, platform, print, unreadable } from '../context.js';
+import { withProgress } from '../progress.js';
+
+const waitMsMax = 60_000;
+const waitEveryMs = 250;
 
 interface Applied {
   system: string;
@@ -28,24 +32,58 @@ export function systemCommands(root: Command): void {
     .requiredOption('-f, --file <path>', 'the system.yaml')
     .action(async (options: { file: string }, command: Command) => {
       const answer = (await platform().applySystem(await fileText(options.file))) as unknown as Applied;
-      print(command, answer, () =>
-        `${answer.system} is now at version ${answer.version}\n${changesText(answer)}`.trimEnd(),
-      );
+      print(command, answer, () => appliedText(answer));
     });
 
   root
     .command('systems')
     .description('list the systems')
-    .action(async (_options: unknown, command: Command) => {
-      const answer = await platform().call<{ systems?: Record<string, unknown>[] }>('GET', '/v1/systems');
+    .option('--wait', 'first wait until each of them has a champion, a minute at most', false)
+    .action(async (options: { wait: boolean }, command: Command) => {
+      const answer = options.wait ? await untilChampions() : await listSystems();
       print(command, answer, () =>
         listing(
-          answer.systems ?? [],
+          (answer.systems ?? []).map((system) => ({ ...system, champion: system.champion || 'none' })),
           ['system', 'version', 'champion', 'held', 'activity', 'purpose'],
           'no systems yet: perennial apply -f system.yaml',
         ),
       );
     });
+}
+
+interface Systems {
+  systems?: { system: string; champion?: number }[];
+}
+
+function listSystems(): Promise<Systems> {
+  return platform().call<Systems>('GET', '/v1/systems');
+}
+
+/** The list once every system has a champion; the exit code is 1 where a minute was not enough. */
+async function untilChampions(): Promise<Systems> {
+  const endsAt = performance.now() + waitMsMax;
+  return withProgress(
+    () => 'a first model is trained, tested and put into service',
+    async () => {
+      for (;;) {
+        const answer = await listSystems();
+        if ((answer.systems ?? []).every((system) => system.champion)) return answer;
+        if (performance.now() > endsAt) {
+          process.exitCode = 1;
+          return answer;
+        }
+        await setTimeout(waitEveryMs);
+      }
+    },
+  );
+}
+
+function appliedText(answer: Applied): string {
+  const { system, version, created, changes } = answer;
+  if (created)
+    return `${system} is now at version ${version}, its first; next come rows and labels of its source`;
+  if (!changes?.length) return `${system}: nothing changed, it stays at version ${version}`;
+  return `${system} is now at version ${version}\n${changesText(answer)}`;
 }
 
 function planText(answer: Applied): string {
@@ -64,9 +102,6 @@ async function fileText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    throw invalid('FILE_UNREADABLE', `cannot read ${path}: ${text((cause as Error).message)}`, {
-      cause,
-      field: 'file',
-    });
+    throw unreadable(path, cause);
   }
 }
