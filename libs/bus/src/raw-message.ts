@@ -1,6 +1,6 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { Match, type MsgHdrs } from '@nats-io/transport-node';
-import { type Digest, PlatformError } from '@perennial/kernel';
+import { type Digest, digestOf, PlatformError } from '@perennial/kernel';
 import { decodeHeader, eventHeaders } from './event-headers.js';
 import type { RawMessage } from './messages.js';
 
@@ -70,7 +70,21 @@ export async function withBody(
   return { ...message, data };
 }
 
-/** What names a message in inbox and dead letters: the event's id, the publisher's, or its place in the stream. */
+/**
+ * What names a message in inbox and dead letters: the event's id, the publisher's, or its place in the stream. Whoever
+ * may publish chooses the first two, so an id that no key of the database can hold is named by its digest.
+ */
 export function identityOf(message: RawMessage): string {
-  return message.header(eventHeaders.id) ?? message.messageId ?? `${message.stream}:${message.sequence}`;
+  const given = message.header(eventHeaders.id) ?? message.messageId;
+  if (given === undefined) return `${message.stream}:${message.sequence}`;
+  return isKey(given) ? given : digestOf(given);
+}
+
+/** UUIDs have 36 characters; an index of PostgreSQL holds no more than some 2,700 bytes. */
+const keyCharactersMax = 256;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to be refused
+const unfitForKeys = /[\u0000-\u001f\u007f\p{Cs}]/u;
+
+function isKey(text: string): boolean {
+  return text !== '' && text.length <= keyCharactersMax && !unfitForKeys.test(text);
 }

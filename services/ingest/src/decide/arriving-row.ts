@@ -80,7 +80,7 @@ export function checkCase(names: readonly string[]): void {
 }
 
 /** @throws PlatformError ROW_ID_INVALID */
-function checkRowId(rowId: string): void {
+export function checkRowId(rowId: string): void {
   if (rowId === '' || rowId.length > rowIdMax || controls.test(rowId)) {
     throw invalid('ROW_ID_INVALID', `a row id has 1 to ${rowIdMax} characters and no control characters`);
   }

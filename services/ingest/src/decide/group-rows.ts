@@ -14,6 +14,9 @@ export interface RowGroup {
   readonly rows: readonly ArrivingRow[];
 }
 
+/** As many as one row may have; rows that each bring a column of their own would else make a table without end. */
+const groupColumnsMax = 1_000;
+
 interface OpenGroup {
   /** By name in lower case: SQL tells columns apart by that alone. */
   readonly columns: Map<string, Column>;
@@ -51,10 +54,13 @@ function groupFor(columns: readonly Column[], groups: OpenGroup[]): OpenGroup {
 }
 
 function fits(group: OpenGroup, columns: readonly Column[]): boolean {
-  return columns.every(({ name, type }) => {
+  let added = 0;
+  const isAlike = columns.every(({ name, type }) => {
     const known = group.columns.get(name.toLowerCase());
+    if (!known) added++;
     return !known || (known.name === name && known.type === type);
   });
+  return isAlike && (group.columns.size === 0 || group.columns.size + added <= groupColumnsMax);
 }
 
 function shapeOf(row: ArrivingRow): string {

@@ -1,5 +1,6 @@
 import { parseArrivalSubject } from '@perennial/contracts';
 import { invalid, PlatformError } from '@perennial/kernel';
+import { checkRowId } from './arriving-row.js';
 import { readBody } from './read-body.js';
 import type { Arrival } from './segments-of-batch.js';
 
@@ -24,7 +25,7 @@ export interface Sender {
   readonly messageId: string;
 }
 
-/** @throws PlatformError SUBJECT_UNKNOWN, TENANT_UNKNOWN */
+/** @throws PlatformError SUBJECT_UNKNOWN, TENANT_UNKNOWN, ROW_ID_INVALID */
 export function senderOf(message: RowsMessage, tenant: string): Sender {
   const subject = parseArrivalSubject(message.subject);
   if (!subject) {
@@ -36,6 +37,7 @@ export function senderOf(message: RowsMessage, tenant: string): Sender {
   if (subject.tenant !== tenant) {
     throw invalid('TENANT_UNKNOWN', `${message.subject}: the tenant here is "${tenant}"`);
   }
+  if (message.givenId !== undefined) checkRowId(message.givenId);
   // The time tells apart messages of a stream that was made anew.
   const messageId = message.givenId ?? `${message.stream}-${message.sequence}-${message.time}`;
   return { source: subject.source, kind: subject.arrival, producer: subject.producer, messageId };
@@ -55,7 +57,17 @@ export function readMessage(
   } catch {
     return { arrivals: [], error: invalid('ROW_MALFORMED', 'the message is not UTF-8') };
   }
-  const { rows, refused } = readBody(text, { timeColumn, idOf });
+  let read: ReturnType<typeof readBody>;
+  try {
+    read = readBody(text, { timeColumn, idOf });
+  } catch (error) {
+    // Arrays in arrays by the thousand: the engine reads them and cannot write them.
+    return {
+      arrivals: [],
+      error: invalid('ROW_MALFORMED', 'the message cannot be read as rows', { internal: String(error) }),
+    };
+  }
+  const { rows, refused } = read;
   const arrivals = rows.map((row) => ({ source, kind, producer, sequence: message.sequence, row }));
   const [first] = refused;
   if (!first) return { arrivals, error: undefined };

@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import { arrivalSubject } from '@perennial/contracts';
+import { invalid } from '@perennial/kernel';
+import { waitFor } from '@perennial/testkit';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { batchHandler, publishRaw, unpublishedCount } from '../src/mod.js';
+import { count, type House, openHouse } from './house.js';
+
+let house: House;
+beforeAll(async () => {
+  house = await openHouse();
+});
+afterAll(() => house.close());
+
+const hex = (times: number) =>
+  Array.from({ length: times }, (_, i) => createHash('sha256').update(String(i)).digest('hex')).join('');
+
+/** A handler that refuses everything, and quotes what it was given. */
+function refusing(source: string) {
+  return batchHandler({
+    consumer: `${source}-rows`,
+    stream: 'ROWS',
+    filter: `rows.default.${source}.*`,
+    handle: async ({ messages, park }) => {
+      for (const message of messages) {
+        const text = Buffer.from(message.data).toString('utf8');
+        await park(message, invalid('ROW_REFUSED', `"${text}" \ud83d is no row`, { internal: text }));
+      }
+    },
+  });
+}
+
+async function send(source: string, messages: { body: string; headers: Record<string, string> }[]) {
+  const subject = arrivalSubject({ arrival: 'rows', tenant: 'default', source, producer: 'p' });
+  for (const [at, message] of messages.entries())
+    await publishRaw(house.bus, { subject, id: `${source}-${at}`, ...message });
+}
+
+test('whatever a message holds, it can be parked, and the dead letter can be told', async () => {
+  const database = await house.open('hostile');
+  await send('hostile', [
+    { body: '\0', headers: {} },
+    { body: 'x', headers: { 'ce-id': 'a%00b' } },
+    { body: 'y', headers: { 'ce-id': hex(100), 'ce-type': hex(100), 'ce-correlationid': hex(900) } },
+    { body: hex(2_000), headers: { 'ce-traceparent': hex(900) } },
+  ]);
+  const work = await house.start(database, [refusing('hostile')]);
+  await waitFor('all to be parked', async () => (await count(database, 'dead_letter')) === 4);
+  await waitFor('all to be told', async () => (await unpublishedCount(database.db)) === 0);
+  await waitFor('the service to be ready', () => work.ready());
+});
+
+test('two messages under one id are two dead letters, each with its own content', async () => {
+  const database = await house.open('twins');
+  const headers = { 'ce-id': 'same' };
+  await send('twins', [
+    { body: 'one', headers },
+    { body: 'two', headers },
+    { body: 'one', headers },
+  ]);
+  await house.start(database, [refusing('twins')]);
+  await waitFor('all to be parked', async () => {
+    const { rows } = await sql<{ body: Buffer; attempts: number }>`
+      select body, attempts from dead_letter order by body`.execute(database.db);
+    return rows.map(({ body, attempts }) => `${body} ${attempts}`).join() === 'one 2,two 1';
+  });
+  expect(await count(database, 'dead_letter')).toBe(2);
+});

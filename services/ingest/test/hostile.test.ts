@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { publishRaw } from '@perennial/bus';
+import { waitFor } from '@perennial/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type House, openHouse } from './house.js';
+
+let house: House;
+beforeAll(async () => {
+  house = await openHouse();
+  await house.apply('weather');
+  await house.settled();
+});
+afterAll(() => house?.stop());
+
+const good = '{"date":"2012-01-01","temp_min":1}';
+/** 6,400 hex digits that no index can shorten. */
+const longId = Array.from({ length: 100 }, (_, i) =>
+  createHash('sha256').update(String(i)).digest('hex'),
+).join('');
+const manyColumns = Array.from({ length: 3_000 }, (_, i) => `{"date":"2012-01-01","c${i}":1}`).join('\n');
+
+const hostile: [what: string, body: string, headers: Record<string, string>, source?: string][] = [
+  ['a zero byte for a body', '\0', {}],
+  ['a zero byte in its id', good, { 'ce-id': 'a%00b' }],
+  ['an id too long for an index', good, { 'ce-id': longId }],
+  ['an id too long, from an unknown source', good, { 'ce-id': longId }, 'nobody'],
+  ['a zero byte in the id, from an unknown source', good, { 'ce-id': 'a%00b' }, 'nobody'],
+  ['arrays in arrays without end', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, {}],
+  ['a new column in every row', manyColumns, {}],
+];
+
+test.each(hostile)('a message with %s holds up nobody', async (what, body, headers, source = 'weather') => {
+  await publishRaw(house.bus, {
+    subject: `rows.default.${source}.desk`,
+    body,
+    id: `bad ${what}`,
+    headers,
+  });
+  const id = `after ${what}`;
+  await publishRaw(house.bus, { subject: 'rows.default.weather.desk', body: good, id });
+  const taken = house.db.selectFrom('taken_row').select('row_id').where('row_id', '=', id);
+  await waitFor('the next row', async () => (await taken.execute()).length === 1, { withinMs: 15_000 });
+  await house.settled();
+});
+
+test('what could not be taken is there to be looked at', async () => {
+  const { deadLetters } = await house.operations.listDeadLetters({});
+  expect(deadLetters.map(({ code }) => code).sort()).toEqual(
+    [
+      'ROW_ID_INVALID',
+      'ROW_ID_INVALID',
+      'ROW_ID_INVALID',
+      'ROW_ID_INVALID',
+      'ROW_MALFORMED',
+      'ROW_MALFORMED',
+    ].sort(),
+  );
+});
