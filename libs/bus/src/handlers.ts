@@ -94,7 +94,9 @@ export function handler<D extends DescMessage, P = undefined>(options: EventHand
 /**
  * A handler of many small messages: one transaction for a batch, one batch at a time, in stream order. The position in
  * the stream is kept in that transaction, so that a message is handled once even if the process or the bus dies. The
- * same content published twice is two messages: the handler dedupes by its own ids.
+ * same content published twice is two messages: the handler dedupes by its own ids. Messages come as they were
+ * published: rows are no events, so no header of theirs may make us read an artifact, and a log records events whose
+ * artifact is gone.
  */
 export function batchHandler<P = undefined>(options: BatchHandlerOptions<P>): Handler {
   const { consumer, stream, filter, prepare, handle } = options;

@@ -1,7 +1,7 @@
 /** A message of a stream as it came, and the event that it may be. */
 export interface RawMessage {
   readonly subject: string;
-  /** The body. Where the event carried only a digest, the shell has fetched what it names. */
+  /** The body. Where it travels as an artifact, event handlers get what `ce-dataref` names, batch handlers nothing. */
   readonly data: Uint8Array;
   /** The value of a header, percent-decoded for `ce-` headers; the name without regard to case. */
   header(name: string): string | undefined;

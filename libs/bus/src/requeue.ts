@@ -71,9 +71,8 @@ async function handleAgain(shell: Shell, handlers: readonly Handler[], waiting: 
         `consumer ${consumer} is none of this release; discard its dead letters`,
       );
     }
-    const whole = await withBody(message, shell.getArtifact);
-    if (handler.kind === 'event') await eventAgain(shell, handler, waiting, whole);
-    else await messageAgain(shell, handler, waiting, whole);
+    if (handler.kind === 'batch') await messageAgain(shell, handler, waiting, message);
+    else await eventAgain(shell, handler, waiting, await withBody(message, shell.getArtifact));
     shell.log.info('dead letter handled', { consumer, deadLetterId: waiting.dead_letter_id });
   } catch (thrown) {
     if (isTransient(thrown)) throw thrown;

@@ -8,7 +8,7 @@ import type { BatchCall, BatchHandler } from './handlers.js';
 import type { RawMessage } from './messages.js';
 import { park } from './park.js';
 import { pause } from './pause.js';
-import { headersOfMessage, identityOf, rawOf, withBody } from './raw-message.js';
+import { headersOfMessage, identityOf, rawOf } from './raw-message.js';
 import { keepReading, streamMessages } from './reading.js';
 import { verdictOn } from './retry.js';
 import { emitterOf, outageRetryMs, type Running, type Shell } from './shell.js';
@@ -178,11 +178,10 @@ class BatchWorker {
 
   private async handleBatch({ raws, headers }: Batch): Promise<void> {
     const { shell, handler } = this;
-    const whole = await Promise.all(raws.map((raw) => withBody(raw, shell.getArtifact)));
     const startedAt = performance.now();
     const parking = (message: RawMessage) => headers.get(message.sequence) ?? {};
     const handled = await traced(handler.consumer, raws.length === 1 ? raws[0] : undefined, () =>
-      handleMessages(shell, handler, whole, parking),
+      handleMessages(shell, handler, raws, parking),
     );
     shell.wake();
     shell.log.debug('batch handled', {

@@ -174,6 +174,24 @@ test('events of any type are read from a batch, and unknown types are told apart
   );
 });
 
+test('messages come as they were published: a header that names an artifact has nobody read it', async () => {
+  const database = await house.open('named');
+  const { handler } = rowsInto('named');
+  const subject = arrivalSubject({ arrival: 'rows', tenant: 'default', source: 'named', producer: 'p' });
+  const headers = { 'ce-dataref': `sha256:${'0'.repeat(64)}` };
+  await publishRaw(house.bus, { subject, body: 'its own', id: 'named-0', headers });
+  let reads = 0;
+  const work = await house.start(database, [handler], {
+    getArtifact: async () => {
+      reads += 1;
+      return new Uint8Array();
+    },
+  });
+  await settled(work);
+  expect(await seen(database)).toEqual(['its own']);
+  expect(reads).toBe(0);
+});
+
 test('a message that kills its process again and again is parked, and the next process lives', async () => {
   const database = await house.open('deadly');
   await publishRows('deadly', 0, 3);
