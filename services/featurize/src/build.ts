@@ -1,4 +1,5 @@
 import type { ArtifactStore } from '@perennial/artifacts';
+import type { Digest } from '@perennial/kernel';
 import type { Frame, Parts } from '@perennial/service';
 import { openTables } from '@perennial/tables';
 import type { settings } from './config.js';
@@ -65,6 +66,7 @@ export async function build(frame: Frame<typeof settings>, artifacts: ArtifactSt
       segmentVerified({ ...shared, tables: segmentTables }),
       rolloutRequested(woken),
     ],
+    getArtifact: (digest) => artifacts.get(digest as Digest),
     services: [featureService({ tenant, db, systems, tables: segmentTables, artifacts })],
     progress: () => progressOf(db, tenant),
     start: () => loop.start(),

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { artifactSettings, openArtifacts } from '@perennial/artifacts';
+import type { Digest } from '@perennial/kernel';
 import type { Frame, Parts, ServiceOptions } from '@perennial/service';
 import { openTables } from '@perennial/tables';
 import { settings } from './config.js';
@@ -49,6 +50,7 @@ async function build(frame: Frame<typeof settings>): Promise<Parts> {
       systemApplied(tenant, () => waiting.look()),
     ],
     services: [ingestService(context)],
+    getArtifact: (digest) => artifacts.get(digest as Digest),
     progress: async () => ({
       work: [{ kind: 'messages whose source is known by now', count: await countTakeable(db, tenant) }],
     }),

@@ -1,4 +1,5 @@
 import { artifactSettings, openArtifacts } from '@perennial/artifacts';
+import type { Digest } from '@perennial/kernel';
 import { runService } from '@perennial/service';
 import { settings } from './config.js';
 import { attempt } from './effects/attempt.js';
@@ -67,6 +68,7 @@ await runService({
       },
       stop: async () => worker?.stop(),
       putArtifact: (bytes) => artifacts.put(bytes),
+      getArtifact: (digest) => artifacts.get(digest as Digest),
     };
   },
 });
