@@ -167,7 +167,13 @@ describe('a PostgreSQL that is killed', () => {
     });
     await server.kill();
     expect(isTransient(await inFlight)).toBe(true);
-    const whileAway = await sql`select 1`.execute(database.db).catch((error: unknown) => error);
+    // A backend outlives its postmaster until it notices, and answers meanwhile.
+    const whileAway = await waitFor('PostgreSQL to be away', () =>
+      sql`select 1`.execute(database.db).then(
+        () => false as const,
+        (error: unknown) => error,
+      ),
+    );
     expect(isTransient(whileAway)).toBe(true);
     await server.restart();
     await waitFor('a query to go through', () =>
