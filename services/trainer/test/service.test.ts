@@ -30,8 +30,13 @@ const patienceMs = 90_000;
 /** Work for longer than a signal takes, so that it can be interrupted. */
 const slow = '{ trainer: gbdt, parameters: { trees: 1000, leaves: 200, min-leaf-rows: 1 } }';
 
-async function applied(version: number, train: string): Promise<void> {
-  const { specDigest, specJson } = systemOf(train);
+async function applied(
+  version: number,
+  train: string,
+  changed = (specJson: string) => specJson,
+): Promise<void> {
+  const { specDigest, specJson: ours } = systemOf(train);
+  const specJson = changed(ours);
   const body = { system: 'weather', version, specDigest, specJson, appliedBy: 'test' };
   await house.tell((emit) => emit(events.systemApplied, 'weather', body));
 }
@@ -124,7 +129,10 @@ test('the same rows and settings under another name give the same model; the cha
 });
 
 test('a run that cannot succeed is told as failed, once, with the reason', async () => {
-  await applied(2, '{ trainer: gbdt, parameters: { tress: 5 } }');
+  // A system that a release with other parameters took; this one would not.
+  await applied(2, '{ trainer: gbdt, parameters: { trees: 5 } }', (json) =>
+    json.replace('"trees"', '"tress"'),
+  );
   await materialized('bad', 2);
   await waitFor('the failure', () => toldOf(events.trainingRunFailed, 'bad')[0]);
   expect(toldOf(events.trainingRunFailed, 'bad')).toEqual([
