@@ -9,6 +9,8 @@ import type { Shell } from './shell.js';
 const rowsMax = 200;
 /** The floor under notifications, which are lost with their connection. */
 const pollMs = 1_000;
+/** Rounds of a pass in which nothing can be published: then it is the bus, and not some of the events. */
+const roundsInVainMax = 3;
 const publishTimeoutMs = 5_000;
 const failedPauseMs = 250;
 
@@ -38,14 +40,7 @@ export interface Relay {
 export function relayOf(shell: Omit<Shell, 'wake'>): Relay {
   const rung = bell();
   let isWell = false;
-  const pass = async () => {
-    for (;;) {
-      const { taken, published } = await relayOnce(shell);
-      if (published < taken)
-        throw new Error(`${taken - published} of ${taken} events could not be published`);
-      if (taken < rowsMax) return;
-    }
-  };
+  const pass = () => relayAll(shell);
   return {
     bell: rung,
     isWell: () => isWell,
@@ -72,14 +67,36 @@ export function relayOf(shell: Omit<Shell, 'wake'>): Relay {
   };
 }
 
-function relayOnce(shell: Omit<Shell, 'wake'>): Promise<{ taken: number; published: number }> {
+/**
+ * Everything in the outbox once. An aggregate whose event cannot be published is left out for the rest of the pass, so
+ * that its later events, however many, keep back nobody else's.
+ */
+async function relayAll(shell: Omit<Shell, 'wake'>): Promise<void> {
+  const stuck = new Set<string>();
+  let failed = 0;
+  for (let inVain = 0; inVain < roundsInVainMax; ) {
+    const round = await relayOnce(shell, stuck);
+    for (const aggregate of round.stuck) stuck.add(aggregate);
+    failed += round.taken - round.published;
+    inVain = round.published > 0 ? 0 : inVain + 1;
+    if (round.taken < rowsMax || !shell.bus.isConnected()) break;
+  }
+  if (failed > 0) throw new Error(`${failed} events or more could not be published`);
+}
+
+function relayOnce(
+  shell: Omit<Shell, 'wake'>,
+  without: ReadonlySet<string>,
+): Promise<{ taken: number; published: number; stuck: string[] }> {
   return transact(shell.database.db, async (tx) => {
-    const rows = await takeRows(tx, shell.database.schema);
-    const sequences = (
-      await Promise.all(byAggregate(rows).map((group) => publishInOrder(shell, group)))
-    ).flat();
+    const rows = await takeRows(tx, shell.database.schema, [...without]);
+    const groups = [...byAggregate(rows)];
+    const published = await Promise.all(groups.map(([, group]) => publishInOrder(shell, group)));
+    const sequences = published.flat();
     if (sequences.length > 0) await markPublished(tx, sequences);
-    return { taken: rows.length, published: sequences.length };
+    const isStuck = (at: number) => (published[at]?.length ?? 0) < (groups[at]?.[1].length ?? 0);
+    const stuck = groups.map(([aggregate]) => aggregate).filter((_, at) => isStuck(at));
+    return { taken: rows.length, published: sequences.length, stuck };
   });
 }
 
@@ -87,18 +104,19 @@ function relayOnce(shell: Omit<Shell, 'wake'>): Promise<{ taken: number; publish
  * The oldest unpublished rows, locked. One process at a time, or two events of one aggregate could overtake each other
  * between two relays; whoever holds the lock has heard the same notification.
  */
-async function takeRows(tx: Tx, schema: string): Promise<OutboxRow[]> {
+async function takeRows(tx: Tx, schema: string, without: readonly string[]): Promise<OutboxRow[]> {
   // A mark that is lost in a crash costs one repeated publication, and the commit needs no disk.
   await sql`set local synchronous_commit = off`.execute(tx);
   const { rows } = await sql<OutboxRow>`
     with mine as materialized (select pg_try_advisory_xact_lock(hashtext(${`relay ${schema}`})) as is_mine)
     select id, event_id, stream, subject, headers, body, aggregate, aggregate_id, aggregate_version
     from outbox where published_at is null and (select is_mine from mine)
+      and aggregate || ' ' || aggregate_id <> all(${[...without]}::text[])
     order by id limit ${rowsMax} for update skip locked`.execute(tx);
   return rows;
 }
 
-function byAggregate(rows: readonly OutboxRow[]): OutboxRow[][] {
+function byAggregate(rows: readonly OutboxRow[]): Map<string, OutboxRow[]> {
   const groups = new Map<string, OutboxRow[]>();
   for (const row of rows) {
     const key = `${row.aggregate} ${row.aggregate_id}`;
@@ -106,7 +124,7 @@ function byAggregate(rows: readonly OutboxRow[]): OutboxRow[][] {
     if (group) group.push(row);
     else groups.set(key, [row]);
   }
-  return [...groups.values()];
+  return groups;
 }
 
 /** One aggregate's events, each after the one before is stored. The first that fails keeps back those behind it. */

@@ -40,6 +40,8 @@ class EventWorker {
   private readonly freed = bell();
   /** Failures by stream sequence. */
   private readonly failures = new Map<number, number>();
+  /** In the table of suspects since this process has it in hand: an outage that is waited out is no death. */
+  private suspected: number | undefined;
 
   constructor(
     private readonly shell: Shell,
@@ -106,6 +108,7 @@ class EventWorker {
         continue;
       }
       await this.settle(message);
+      this.suspected = undefined;
       this.held.delete(message);
       this.freed.ring();
     }
@@ -171,7 +174,9 @@ class EventWorker {
   }
 
   private async suspect(raw: RawMessage): Promise<void> {
+    if (this.suspected === raw.sequence) return;
     const begun = await beginSuspect(this.shell.database.db, this.handler.consumer, identityOf(raw));
+    this.suspected = raw.sequence;
     if (begun > deathsMax) throw processDied(begun - 1);
   }
 

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { arrivalSubject } from '@perennial/contracts';
+import { arrivalSubject, events } from '@perennial/contracts';
 import { invalid } from '@perennial/kernel';
 import { waitFor } from '@perennial/testkit';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { batchHandler, publishRaw, unpublishedCount } from '../src/mod.js';
-import { count, type House, openHouse } from './house.js';
+import { batchHandler, handler, publishRaw, unpublishedCount } from '../src/mod.js';
+import { count, type House, openHouse, seen, tellAlert } from './house.js';
 
 let house: House;
 beforeAll(async () => {
@@ -42,7 +42,7 @@ test('whatever a message holds, it can be parked, and the dead letter can be tol
   await send('hostile', [
     { body: '\0', headers: {} },
     { body: 'x', headers: { 'ce-id': 'a%00b' } },
-    { body: 'y', headers: { 'ce-id': hex(100), 'ce-type': hex(100), 'ce-correlationid': hex(900) } },
+    { body: 'y', headers: { 'ce-id': hex(100), 'ce-type': hex(100), 'ce-correlationid': hex(700) } },
     { body: hex(2_000), headers: { 'ce-traceparent': hex(900) } },
   ]);
   const work = await house.start(database, [refusing('hostile')]);
@@ -66,4 +66,39 @@ test('two messages under one id are two dead letters, each with its own content'
     return rows.map(({ body, attempts }) => `${body} ${attempts}`).join() === 'one 2,two 1';
   });
   expect(await count(database, 'dead_letter')).toBe(2);
+});
+
+test('an event that cannot be published keeps back its aggregate alone, however many follow it', async () => {
+  const database = await house.open('stuck');
+  for (let at = 0; at < 250; at++) await tellAlert(database, 'stuck');
+  // A stream that its subject does not lead to refuses it for ever.
+  await sql`update outbox set stream = 'DATA' where aggregate_version = 1`.execute(database.db);
+  await tellAlert(database, 'free');
+  await house.start(database, []);
+  await waitFor('the other aggregate', async () => (await unpublishedCount(database.db)) === 250);
+  expect(await count(database, "outbox where published_at is null and aggregate_id <> 'stuck'")).toBe(0);
+  await sql`update outbox set stream = 'MONITOR'`.execute(database.db);
+  await waitFor('the rest', async () => (await unpublishedCount(database.db)) === 0);
+});
+
+test('an outage while a message is suspected of killing its process is no death', async () => {
+  const database = await house.open('suspected');
+  let tries = 0;
+  const alerts = handler({
+    consumer: 'suspected-alert',
+    event: events.alertRaised,
+    pace: 'fast',
+    handle: async ({ event, tx }) => {
+      if (event.body.alertId !== 'suspected') return;
+      tries += 1;
+      if (tries <= 2) throw new Error('has the bus deliver it again');
+      if (tries <= 8) throw Object.assign(new Error('the server restarts'), { code: '57P01' });
+      await sql`insert into seen (id) values (${event.body.alertId})`.execute(tx);
+    },
+  });
+  await house.start(database, [alerts]);
+  await tellAlert(database, 'suspected');
+  await waitFor('it to be handled', async () => (await seen(database)).length === 1);
+  expect(await count(database, 'dead_letter')).toBe(0);
+  expect(await count(database, 'suspect')).toBe(0);
 });
