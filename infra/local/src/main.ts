@@ -13,6 +13,9 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 /** How often a long start says that it goes on. */
 const progressEveryMs = 2_000;
 
+// A terminal that was closed takes no more words (EIO); what runs is stopped in order all the same, without them.
+for (const output of [process.stdout, process.stderr]) output.on('error', () => {});
+
 try {
   const words = parseArguments(process.argv.slice(2), exampleNames());
   if (words.command === 'help') say(usage);
