@@ -1,4 +1,5 @@
 import { migrate, openDatabase } from '@perennial/db';
+import { unavailable } from '@perennial/kernel';
 import { type DatabaseForTests, postgresForTests, waitFor } from '@perennial/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DatasetStore } from '../src/dataset-store.js';
@@ -82,5 +83,40 @@ describe('leased work', () => {
     await loop.stop();
     expect(seen.filter((code) => code === 'INTERNAL')).toHaveLength(6);
     expect(await new Leases(db, 'default').count('dataset')).toBe(0);
+  });
+
+  it('waits for whoever is away, as often as it takes, and gives nothing up for it', async () => {
+    await want('three', 0);
+    const away = [
+      Object.assign(new Error('the server restarts'), { code: '57P01' }),
+      unavailable('BUS_UNAVAILABLE', 'the bus does not answer'),
+    ];
+    let tries = 0;
+    const outcomes: string[] = [];
+    const loop = new WorkLoop({
+      db,
+      tenant: 'default',
+      // A clock that runs, so that the test need not wait.
+      clock: { now: () => Date.now() + tries * 20_000 },
+      pollMs: 10,
+      warn: () => {},
+      workers: [
+        {
+          kind: 'dataset',
+          work: async ({ id, attempt }) => {
+            tries += 1;
+            if (tries <= 8) throw away[tries % 2];
+            await new DatasetStore(db, 'default').refused(id, 'enough');
+            outcomes.push(`done after ${attempt} failures`);
+            return 'done';
+          },
+          giveUp: async ({ id }) => void outcomes.push(`gave up ${id}`),
+        },
+      ],
+    });
+    loop.start();
+    await waitFor('the end', () => outcomes.length > 0, { withinMs: 25_000 });
+    await loop.stop();
+    expect(outcomes).toEqual(['done after 0 failures']);
   });
 });

@@ -1,3 +1,4 @@
+import { isTransient } from '@perennial/db';
 import { asPlatformError, type Clock, type PlatformError } from '@perennial/kernel';
 import { type Lease, Leases, leaseMs, type WorkKind } from '../leases.js';
 import type { Db } from '../tables.js';
@@ -24,6 +25,8 @@ export interface WorkLoopOptions {
 const failuresMax = 6;
 const retryMsMin = 250;
 const retryMsMax = 15_000;
+/** Between two tries of work whose dependency is away. */
+const awayMs = 500;
 /** Between two looks at work that waits for something. */
 const waitMs = 25;
 /** After a wake the transaction that made the work may still be open: looked for often, for so long. */
@@ -97,13 +100,14 @@ export class WorkLoop {
     } catch (thrown) {
       const error = asPlatformError(thrown);
       warn(error, lease);
-      const isAway = error.fault === 'dependency' && error.retry !== 'never';
+      const isAway = isTransient(thrown) || (error.fault === 'dependency' && error.retry !== 'never');
       if (!isAway && (error.retry === 'never' || lease.attempt + 1 >= failuresMax)) {
         await worker.giveUp(lease, error);
         return;
       }
-      const delayMs = Math.min(retryMsMax, retryMsMin * 2 ** Math.min(lease.attempt, 16));
-      await this.#leases.postpone(lease, clock.now() + delayMs);
+      // Whoever was away is nobody's failure: it does not count towards giving up.
+      const delayMs = isAway ? awayMs : Math.min(retryMsMax, retryMsMin * 2 ** Math.min(lease.attempt, 16));
+      await this.#leases.postpone(lease, clock.now() + delayMs, { isFailure: !isAway });
     } finally {
       clearInterval(renewal);
     }
