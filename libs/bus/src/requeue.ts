@@ -12,6 +12,7 @@ import { type Bell, bell } from './pause.js';
 import { identityOf, rawFrom, withBody } from './raw-message.js';
 import { callBatchHandler } from './run-batches.js';
 import type { Shell } from './shell.js';
+import { beginSuspect, deathsMax, endSuspect, processDied } from './suspects.js';
 
 const pollMs = 5_000;
 
@@ -64,6 +65,7 @@ async function handleAgain(shell: Shell, handlers: readonly Handler[], waiting: 
   const message = rawOfWaiting(waiting);
   const { consumer } = waiting;
   try {
+    await suspect(shell, waiting);
     const handler = handlers.find((one) => one.consumer === consumer);
     if (!handler) {
       throw invalid(
@@ -77,8 +79,18 @@ async function handleAgain(shell: Shell, handlers: readonly Handler[], waiting: 
   } catch (thrown) {
     if (isTransient(thrown)) throw thrown;
     await openAgain(shell, waiting, message, asPlatformError(thrown));
+  } finally {
+    await endSuspect(shell.database.db, suspectName(waiting), waiting.dead_letter_id).catch(() => {});
   }
   shell.wake();
+}
+
+const suspectName = ({ consumer }: Waiting) => `requeued to ${consumer}`;
+
+/** What killed its process before it was parked may do so again, and would be the first thing the next process takes. */
+async function suspect({ database }: Shell, waiting: Waiting): Promise<void> {
+  const begun = await beginSuspect(database.db, suspectName(waiting), waiting.dead_letter_id);
+  if (begun > deathsMax) throw processDied(begun - 1);
 }
 
 async function eventAgain(
@@ -134,9 +146,10 @@ async function openAgain(
   const { consumer, headers, dead_letter_id: deadLetterId } = waiting;
   const { code, internal } = error;
   shell.log.warn(`dead letter failed again: ${error.message}`, { consumer, deadLetterId, code, internal });
-  await transact(shell.database.db, (tx) =>
-    park(shell, tx, { consumer, message, headers, attempts: 1, error }),
-  );
+  await transact(shell.database.db, async (tx) => {
+    // Another process may have handled it meanwhile.
+    if (await claim(tx, waiting)) await park(shell, tx, { consumer, message, headers, attempts: 1, error });
+  });
 }
 
 function rawOfWaiting(waiting: Waiting): RawMessage {

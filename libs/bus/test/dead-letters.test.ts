@@ -99,3 +99,20 @@ test('a dead letter of a consumer that is no more can only be discarded', async 
     return again?.code === 'CONSUMER_UNKNOWN';
   });
 });
+
+test('a requeued message that kills its process again and again is open again, and the next process lives', async () => {
+  const { database, letter } = await withOneParked('killing');
+  // What three processes left behind that took it up and did not live to say more.
+  await sql`insert into suspect (consumer, message_id, begun)
+    values ('requeued to killing-alert', ${letter.deadLetterId}, 3)`.execute(database.db);
+  isMended = true;
+  await decide(database, letter, 'requeue');
+  await waitFor('it to be open again', async () => {
+    const [open] = await deadLetters.list(database.db, { includeDecided: false });
+    return open?.code === 'PROCESS_DIED';
+  });
+  expect(await seen(database)).toEqual([]);
+  expect(await count(database, 'suspect')).toBe(0);
+  await decide(database, letter, 'requeue');
+  await waitFor('the work to be done', async () => (await seen(database)).length === 1);
+});
