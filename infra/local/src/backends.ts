@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { untilServerAnswers } from './external.js';
 import type { Folders } from './folders.js';
 import type { Program } from './program.js';
 import { natsProgram } from './servers/nats.js';
@@ -12,6 +13,7 @@ export interface BackendsOptions {
   /** Use what NATS_URL and DATABASE_URL name, where they are set. */
   readonly useExternal: boolean;
   readonly report: (line: string) => void;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The bus and the database: programs to run, or the addresses of servers that run elsewhere. */
@@ -43,9 +45,11 @@ export async function backends(options: BackendsOptions): Promise<Backends> {
   };
 }
 
-async function chooseBus({ folders, ports, tenant, useExternal, report }: BackendsOptions): Promise<Bus> {
+async function chooseBus(options: BackendsOptions): Promise<Bus> {
+  const { folders, ports, tenant, useExternal, report, signal } = options;
   const external = useExternal ? process.env['NATS_URL'] : undefined;
   if (external) {
+    await untilServerAnswers({ setting: 'NATS_URL', url: external, defaultPort: 4222, signal });
     return {
       program: undefined,
       natsUrl: external,
@@ -71,9 +75,11 @@ async function chooseBus({ folders, ports, tenant, useExternal, report }: Backen
   };
 }
 
-async function chooseDatabase({ folders, ports, useExternal, report }: BackendsOptions): Promise<Database> {
+async function chooseDatabase(options: BackendsOptions): Promise<Database> {
+  const { folders, ports, useExternal, report, signal } = options;
   const external = useExternal ? process.env['DATABASE_URL'] : undefined;
   if (external) {
+    await untilServerAnswers({ setting: 'DATABASE_URL', url: external, defaultPort: 5432, signal });
     return {
       program: undefined,
       settings: { DATABASE_URL: external, ...fromEnvironment('DATABASE_PASSWORD_FILE') },

@@ -119,6 +119,7 @@ async function prepare(
     tenant,
     useExternal: options.useExternal ?? false,
     report,
+    signal: options.signal,
   });
   const access = adminAccess(folders.secretsDir, tenant);
   const extra = options.env ?? {};
