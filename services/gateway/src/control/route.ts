@@ -45,7 +45,7 @@ export function messageOf<D extends DescMessage>(
   fixed: JsonObject = {},
   required: readonly string[] = [],
 ): MessageShape<D> {
-  const body = { ...bodyObject(request.text), ...fixed };
+  const body = { ...without(bodyObject(request.text), Object.keys(fixed)), ...fixed };
   for (const name of required) {
     if (body[name] === undefined || body[name] === '')
       throw wrong(name, `${name} is missing; send it as a text`);
@@ -56,6 +56,13 @@ export function messageOf<D extends DescMessage>(
     const { field, reason } = readable((cause as Error).message);
     throw wrong(field, `${field} ${reason}`, cause);
   }
+}
+
+/** ProtoJSON knows each field by two names, `decided_by` and `decidedBy`; of both in one body the later one counts. */
+function without(body: Record<string, JsonValue>, names: readonly string[]): Record<string, JsonValue> {
+  const plain = (name: string) => name.replaceAll('_', '').toLowerCase();
+  const fixed = new Set(names.map(plain));
+  return Object.fromEntries(Object.entries(body).filter(([name]) => !fixed.has(plain(name))));
 }
 
 /** @throws PlatformError BODY_MALFORMED, BODY_INVALID */
