@@ -11,27 +11,32 @@ import {
 import { systemFromJson } from '@perennial/spec';
 import { storeOf, unknownSystem } from '../apply-fact.js';
 import type { SystemState } from '../decide/state.js';
-import { Listings } from '../listings.js';
+import { Listings, type RolloutRow } from '../listings.js';
 import type { RpcContext } from './context.js';
 import { resolve } from './references.js';
 import { shownModel, shownRollout, shownSystem } from './shown.js';
 
 export async function listSystems(context: RpcContext) {
-  const names = await new Listings(context.db, context.decider.tenant).systemNames();
-  const states = [];
-  for (const name of names) states.push(await stateOf(context, name));
-  return create(ListSystemsResponseSchema, { systems: states.map(summaryOf) });
+  const listings = new Listings(context.db, context.decider.tenant);
+  const systems = [];
+  for (const name of await listings.systemNames()) {
+    const state = await stateOf(context, name);
+    const isIdle = state.champion === undefined && state.rollout === undefined;
+    systems.push(summaryOf(state, isIdle ? await listings.rollouts(name) : []));
+  }
+  return create(ListSystemsResponseSchema, { systems });
 }
 
 export async function getSystem(context: RpcContext, { system }: GetSystemRequest) {
   const listings = new Listings(context.db, context.decider.tenant);
   const state = await stateOf(context, system);
   const deployment = await listings.deployment(system);
+  const rollouts = await listings.rollouts(system);
   return create(GetSystemResponseSchema, {
-    summary: summaryOf(state),
+    summary: summaryOf(state, rollouts),
     specJson: state.specJson,
     ...(deployment && { deployment }),
-    rollouts: (await listings.rollouts(system)).map(shownRollout),
+    rollouts: rollouts.map(shownRollout),
   });
 }
 
@@ -57,6 +62,7 @@ async function stateOf({ decider, db }: RpcContext, system: string): Promise<Sys
   return state;
 }
 
-function summaryOf(state: SystemState) {
-  return shownSystem(state, systemFromJson(state.specJson).purpose ?? '');
+/** The newest rollout comes first. */
+function summaryOf(state: SystemState, rollouts: readonly RolloutRow[]) {
+  return shownSystem(state, systemFromJson(state.specJson).purpose ?? '', rollouts[0]);
 }

@@ -17,24 +17,30 @@ import { aliasesOf } from './references.js';
 
 /** State as the answers of the API show it. */
 
-export function shownSystem(state: SystemState, purpose: string): SystemSummary {
+/** How the newest rollout ended: what there is to say of a system that has no champion and trains none. */
+export type LastEnd = Pick<RolloutRow, 'phase' | 'reason'>;
+
+export function shownSystem(state: SystemState, purpose: string, lastEnd?: LastEnd): SystemSummary {
   return create(SystemSummarySchema, {
     system: state.system,
     version: state.version,
     purpose,
     champion: state.champion ?? 0,
     held: state.heldAt !== undefined,
-    activity: activityOf(state),
+    activity: activityOf(state, lastEnd),
   });
 }
 
-function activityOf(state: SystemState): string {
+function activityOf(state: SystemState, lastEnd: LastEnd | undefined): string {
   const { rollout, champion, heldAt } = state;
   if (rollout) return rolloutText(rollout);
-  if (champion === undefined) {
-    return `waits for data: ${waitText(state)}`;
-  }
+  if (champion === undefined) return lastEnd ? endText(lastEnd) : `waits for data: ${waitText(state)}`;
   return heldAt === undefined ? 'serves and is watched' : 'serves; promotions are held';
+}
+
+function endText({ phase, reason }: LastEnd): string {
+  const end = phase === 'REJECTED' ? 'was rejected' : 'failed';
+  return `has no model: the last candidate ${end} (${reason}); more data or a retrain begins another`;
 }
 
 function waitText({ verified, firstTrainingLabelsMin, isLabelInRow, trainsUntil }: SystemState): string {
