@@ -6,6 +6,8 @@ export class BatchQueue {
   private readonly messages: JsMsg[] = [];
   private readonly arrived = bell();
   private readonly taken = bell();
+  /** How many the worker waits for. */
+  private wanted = 1;
 
   constructor(
     private readonly room: number,
@@ -20,20 +22,25 @@ export class BatchQueue {
     while (this.messages.length >= this.room && !this.signal.aborted)
       await this.taken.heard(idleMs, this.signal);
     this.messages.push(message);
-    this.arrived.ring();
+    if (this.messages.length >= this.wanted) this.arrived.ring();
   }
 
-  /** The next `max` messages or fewer; waits for the first, and then up to `waitMs` for more. Empty when aborted. */
-  async take(max: number, waitMs: number): Promise<JsMsg[]> {
+  /**
+   * The next `max` messages or fewer, but not before `notBefore` (on performance.now()) unless there are as many as that.
+   * Waits for the first. Empty when aborted.
+   */
+  async take(max: number, notBefore: number): Promise<JsMsg[]> {
     while (this.messages.length === 0) {
       if (this.signal.aborted) return [];
       await this.arrived.heard(idleMs, this.signal);
     }
-    const deadline = performance.now() + waitMs;
-    for (let left = waitMs; left > 0 && this.messages.length < max && !this.signal.aborted; ) {
-      await this.arrived.heard(left, this.signal);
-      left = deadline - performance.now();
+    this.wanted = max;
+    while (this.messages.length < max && !this.signal.aborted) {
+      const leftMs = notBefore - performance.now();
+      if (leftMs <= 0) break;
+      await this.arrived.heard(leftMs, this.signal);
     }
+    this.wanted = 1;
     const batch = this.messages.splice(0, max);
     this.taken.ring();
     return batch;

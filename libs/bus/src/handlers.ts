@@ -56,8 +56,8 @@ export interface BatchHandlerOptions<P> {
   /** A subject with wildcards, from the builders of contracts. */
   readonly filter: string;
   readonly messagesMax?: number;
-  /** How long to gather after the first message, in ms. */
-  readonly waitMsMax?: number;
+  /** Milliseconds between the beginnings of two batches; a message that comes after a longer pause never waits. */
+  readonly everyMs?: number;
   readonly prepare?: (messages: readonly RawMessage[]) => Promise<P>;
   readonly handle: (call: BatchCall<P>) => Promise<void>;
 }
@@ -68,7 +68,7 @@ export interface BatchHandler {
   readonly stream: StreamName;
   readonly filter: string;
   readonly messagesMax: number;
-  readonly waitMsMax: number;
+  readonly everyMs: number;
   readonly prepare: (messages: readonly RawMessage[]) => Promise<unknown>;
   readonly handle: (call: BatchCall<never>) => Promise<void>;
 }
@@ -106,7 +106,7 @@ export function batchHandler<P = undefined>(options: BatchHandlerOptions<P>): Ha
     stream,
     filter,
     messagesMax: options.messagesMax ?? messagesMaxDefault,
-    waitMsMax: options.waitMsMax ?? 0,
+    everyMs: options.everyMs ?? 0,
     prepare: prepare ?? nothingToPrepare,
     handle: handle as BatchHandler['handle'],
   };

@@ -26,7 +26,7 @@ export function runBatches(shell: Shell, handler: BatchHandler, signal: AbortSig
 
 interface Batch {
   readonly raws: readonly RawMessage[];
-  readonly headers: ReadonlyMap<number, Record<string, string>>;
+  readonly headersOf: (message: RawMessage) => Record<string, string>;
 }
 
 class BatchWorker {
@@ -89,10 +89,11 @@ class BatchWorker {
   }
 
   private async work(queue: BatchQueue, signal: AbortSignal): Promise<void> {
-    const { messagesMax, waitMsMax } = this.handler;
-    for (;;) {
-      const messages = await queue.take(messagesMax, waitMsMax);
+    const { messagesMax, everyMs } = this.handler;
+    for (let next = 0; ; ) {
+      const messages = await queue.take(messagesMax, next);
       if (messages.length === 0 || signal.aborted) return;
+      next = performance.now() + everyMs;
       await this.settle(messages);
       if (this.signal.aborted) return;
       await this.prove();
@@ -102,12 +103,14 @@ class BatchWorker {
   /** Handles messages together; where that fails, one at a time, so that the one that is at fault can be set aside. */
   private async settle(messages: readonly JsMsg[]): Promise<void> {
     const raws = messages.map((message) => rawOf(message, 1));
-    const headers = new Map(
-      messages.map((message) => [message.info.streamSequence, headersOfMessage(message)]),
-    );
-    if (await this.isTakenWhole({ raws, headers })) return;
+    // Read for those alone that are parked.
+    const headersOf = ({ sequence }: RawMessage) => {
+      const message = messages.find(({ info }) => info.streamSequence === sequence);
+      return message ? headersOfMessage(message) : {};
+    };
+    if (await this.isTakenWhole({ raws, headersOf })) return;
     for (const raw of raws) {
-      await this.settleOne({ raws: [raw], headers });
+      await this.settleOne({ raws: [raw], headersOf });
       if (this.signal.aborted) return;
     }
   }
@@ -176,12 +179,11 @@ class BatchWorker {
     }
   }
 
-  private async handleBatch({ raws, headers }: Batch): Promise<void> {
+  private async handleBatch({ raws, headersOf }: Batch): Promise<void> {
     const { shell, handler } = this;
     const startedAt = performance.now();
-    const parking = (message: RawMessage) => headers.get(message.sequence) ?? {};
     const handled = await traced(handler.consumer, raws.length === 1 ? raws[0] : undefined, () =>
-      handleMessages(shell, handler, raws, parking),
+      handleMessages(shell, handler, raws, headersOf),
     );
     shell.wake();
     shell.log.debug('batch handled', {
@@ -202,7 +204,7 @@ class BatchWorker {
     const { shell, handler } = this;
     return transact(shell.database.db, async (tx) => {
       if ((await lockPosition(tx, handler)) >= raw.sequence) return;
-      const headers = batch.headers.get(raw.sequence) ?? {};
+      const headers = batch.headersOf(raw);
       await park(shell, tx, { consumer: handler.consumer, message: raw, headers, attempts, error });
       await movePosition(tx, handler, raw);
       await endSuspect(tx, handler.consumer, identityOf(raw));

@@ -75,6 +75,27 @@ test('messages come in batches, in stream order, each once, whoever runs beside'
   expect(Math.max(...sizes)).toBe(50);
 });
 
+test('a lone message is handled at once, and those after it share a batch', async () => {
+  const database = await house.open('paced');
+  const sizes: number[] = [];
+  const handler = batchHandler({
+    consumer: 'paced-rows',
+    stream: 'ROWS',
+    filter: 'rows.default.paced.*',
+    messagesMax: 5,
+    everyMs: 3_600_000,
+    handle: async ({ messages }) => void sizes.push(messages.length),
+  });
+  const work = await house.start(database, [handler]);
+  await publishRows('paced', 0, 1);
+  await settled(work);
+  await publishRows('paced', 1, 5);
+  expect(sizes).toEqual([1]);
+  await publishRows('paced', 5, 6);
+  await settled(work);
+  expect(sizes).toEqual([1, 5]);
+});
+
 test('a new process goes on behind the last committed batch', async () => {
   const database = await house.open('resumes');
   const { handler } = rowsInto('resumes');

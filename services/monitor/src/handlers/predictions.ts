@@ -10,12 +10,16 @@ import { joinKnownLabels } from '../join-labels.js';
 import { monitorLimits } from '../limits.js';
 import { raise, watchChampion } from '../watch-champion.js';
 
+/** Under load the predictions of this long share a transaction; a lone one is taken in at once. */
+const everyMs = 100;
+
 /** Every request that was answered, or failed: counted once by its id, its rows kept for their labels. */
 export function predictions(context: Context) {
   return batchHandler({
     consumer: 'monitor-predictions',
     stream: 'PREDICTION',
     filter: predictionFilter,
+    everyMs,
     handle: async ({ messages, tx, emitFor, park }) => {
       const stores = storesOf(context, tx);
       const bySystem = new Map<string, Prediction[]>();

@@ -6,13 +6,16 @@ import { Listings } from '../listings.js';
 import { sortPredictions } from '../predictions.js';
 import type { Db } from '../store.js';
 
+/** Under load the predictions of this long share a transaction; a lone one is taken in at once. */
+const everyMs = 100;
+
 /** Counts predictions for the rollouts that wait for them; the others are passed by unread. */
 export function predictions(decider: Decider) {
   return batchHandler({
     consumer: 'registry-predictions',
     stream: 'PREDICTION',
     filter: predictionFilter,
-    messagesMax: 256,
+    everyMs,
     handle: async ({ messages, tx, emitFor, park }) => {
       const db = tx as Db;
       const listings = new Listings(db, decider.tenant);
