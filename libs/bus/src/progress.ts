@@ -25,42 +25,69 @@ export async function unpublishedCount(db: AnyDb): Promise<number> {
   return Number(rows[0]?.count ?? 0);
 }
 
-/** Tells how far the consumers are, and remembers where each filter last ended, as streams rarely move while asked. */
+/**
+ * Tells how far the consumers are. What was found once is not asked again: where each filter ended as long as its stream
+ * stands, and that a consumer had handled everything up to there, which no later moment can undo.
+ */
 export function progressOf(
   shell: Shell,
   handlers: readonly Handler[],
 ): () => Promise<ConsumerProgressInit[]> {
-  const ends = endsOf(shell.bus);
+  const { bus, database } = shell;
+  const ends = endsOf(bus);
+  const doneUpTo = new Map<string, number>();
+  // Behind a lost connection there may be a bus that lost its streams.
+  bus.onLinkChange(() => doneUpTo.clear());
   return async () => {
-    if (!shell.bus.isConnected()) throw unavailable('BUS_UNAVAILABLE', 'the bus is away; ask again later');
-    const streamEnds = await lastSequences(shell.bus, handlers.map(streamOf));
-    const [positions, requeued] = await Promise.all([
-      positionsOf(shell.database.db),
-      requeuedOf(shell.database.db),
-    ]);
-    return Promise.all(
+    if (!bus.isConnected()) throw unavailable('BUS_UNAVAILABLE', 'the bus is away; ask again later');
+    const streamEnds = await lastSequences(bus, handlers.map(streamOf));
+    const looks = await Promise.all(
       handlers.map(async (handler) => {
         const stream = streamOf(handler);
         const end = await ends(stream, filterOf(handler), streamEnds.get(stream) ?? 0);
-        const { pending, unacknowledged } =
-          handler.kind === 'batch'
-            ? behind(end, positions.get(handler.consumer) ?? 0)
-            : await durableProgress(shell.bus, stream, handler.consumer, end);
+        return { handler, stream, end, isDone: doneUpTo.get(handler.consumer) === end };
+      }),
+    );
+    const hasBatches = looks.some(({ handler, isDone }) => handler.kind === 'batch' && !isDone);
+    const [positions, requeued] = await Promise.all([
+      hasBatches ? positionsOf(database.db) : new Map<string, number>(),
+      requeuedOf(database.db),
+    ]);
+    const backlogOf = async ({ handler, stream, end, isDone }: (typeof looks)[number]): Promise<Backlog> => {
+      const { consumer } = handler;
+      if (isDone) return nothingLeft;
+      const backlog =
+        handler.kind === 'batch'
+          ? behind(end, positions.get(consumer) ?? 0)
+          : await durableProgress(bus, stream, consumer, end);
+      if (backlog.pending === 0 && backlog.unacknowledged === 0) doneUpTo.set(consumer, end);
+      return backlog;
+    };
+    return Promise.all(
+      looks.map(async (look) => {
+        const { consumer } = look.handler;
+        const { pending, unacknowledged } = await backlogOf(look);
         return {
-          stream,
-          consumer: handler.consumer,
+          stream: look.stream,
+          consumer,
           pending: BigInt(pending),
-          unacknowledged: unacknowledged + (requeued.get(handler.consumer) ?? 0),
+          unacknowledged: unacknowledged + (requeued.get(consumer) ?? 0),
         };
       }),
     );
   };
 }
 
+interface Backlog {
+  readonly pending: number;
+  readonly unacknowledged: number;
+}
+
+const nothingLeft: Backlog = { pending: 0, unacknowledged: 0 };
 const streamOf = (handler: Handler) => (handler.kind === 'batch' ? handler.stream : handler.event.stream);
 const filterOf = (handler: Handler) =>
   handler.kind === 'batch' ? handler.filter : eventFilter(handler.event);
-const behind = (end: number, position: number) => ({
+const behind = (end: number, position: number): Backlog => ({
   pending: Math.max(0, end - position),
   unacknowledged: 0,
 });
@@ -69,7 +96,7 @@ const behind = (end: number, position: number) => ({
  * The server tells consumers of a new message a moment after it acknowledged it to the publisher, so its counts alone may
  * say that nothing is pending when something is. Compared with the last message that matches, they cannot.
  */
-async function durableProgress(bus: Bus, stream: string, consumer: string, end: number) {
+async function durableProgress(bus: Bus, stream: string, consumer: string, end: number): Promise<Backlog> {
   const info = await consumerInfo(bus, stream, consumer);
   if (!info) return behind(end, 0);
   const isAllGivenOut = info.delivered.stream_seq >= end;

@@ -4,6 +4,7 @@ import { type SystemSource, systemSource } from '../decide/system-source.js';
 import type { Deployments } from '../deployments.js';
 import type { Peers } from '../effects/peers.js';
 import type { Settlement } from '../effects/settlement.js';
+import { sequenceOf } from '../effects/stream-sequences.js';
 import { gatewayLimits } from '../limits.js';
 import { type ControlRequest, type ControlRoute, numberOf } from './route.js';
 
@@ -13,13 +14,19 @@ interface Needs {
   readonly settlement: Settlement;
 }
 
+interface Confirming extends Needs {
+  /** Where MODEL stood when the registry last confirmed that a system's newest deployment is served. */
+  readonly confirmed: Map<string, string>;
+}
+
 interface Look {
   readonly watermark: SourceWatermark;
   readonly settled: boolean;
 }
 
 /** `?wait=ms&rows=&labels=`: where the data stands, answered when it has got there and nothing is in hand anywhere. */
-export function watermarkRoutes(needs: Needs): ControlRoute[] {
+export function watermarkRoutes(gateway: Needs): ControlRoute[] {
+  const needs = { ...gateway, confirmed: new Map<string, string>() };
   return [
     {
       method: 'GET',
@@ -47,7 +54,7 @@ async function sourceOf(
 }
 
 async function untilSettled(
-  needs: Needs,
+  needs: Confirming,
   system: string,
   source: SystemSource,
   { query, signal }: ControlRequest,
@@ -70,27 +77,37 @@ async function untilSettled(
 
 /** A service that does not answer has not settled; the next look may find it back. */
 async function look(
-  { peers, deployments, settlement }: Needs,
+  needs: Confirming,
   system: string,
   source: SystemSource,
   want: Partial<SourceWatermark>,
   last: Look,
 ): Promise<Look> {
+  const { peers, settlement } = needs;
   let { watermark } = last;
   try {
     const featurize = peers.operations.get('featurize');
     if (featurize) watermark = watermarkOf(await featurize.getProgress({}), source.name);
     if (!reached(watermark, want)) return { watermark, settled: false };
-    if (!(await settlement.isQuiet())) return { watermark, settled: false };
-    return { watermark, settled: await servesNewest(peers, deployments, system) };
+    const quietAt = await settlement.quietAt();
+    if (quietAt === undefined) return { watermark, settled: false };
+    return { watermark, settled: await servesNewest(needs, system, quietAt) };
   } catch (thrown) {
     if (asPlatformError(thrown).fault === 'caller') throw thrown;
     return { watermark, settled: false };
   }
 }
 
-/** The newest deployment may be told and not have reached this gateway yet: then what it answers is not settled. */
-async function servesNewest(peers: Peers, deployments: Deployments, system: string): Promise<boolean> {
+/**
+ * The newest deployment may be told and not have reached this gateway yet: then what it answers is not settled. The
+ * registry is asked again only after something was told about models.
+ */
+async function servesNewest(needs: Confirming, system: string, quietAt: string): Promise<boolean> {
+  const { peers, deployments, confirmed } = needs;
+  const told = sequenceOf('MODEL', quietAt);
+  if (confirmed.get(system) === told) return true;
   const { deployment } = await peers.registry.getSystem({ system });
-  return deployment === undefined || deployments.epoch(system) >= deployment.epoch;
+  const isNewest = deployment === undefined || deployments.epoch(system) >= deployment.epoch;
+  if (isNewest) confirmed.set(system, told);
+  return isNewest;
 }

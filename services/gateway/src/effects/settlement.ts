@@ -28,18 +28,22 @@ export class Settlement {
     this.#options = options;
   }
 
-  /** @throws PlatformError where a service or the bus does not answer, which says nothing about quiet */
-  async isQuiet(): Promise<boolean> {
+  /**
+   * The streams' last sequences at which everything was quiet; undefined where something is in hand.
+   *
+   * @throws PlatformError where a service or the bus does not answer, which says nothing about quiet
+   */
+  async quietAt(): Promise<string | undefined> {
     const { services, sequences, isQuietHere } = this.#options;
-    if (!isQuietHere()) return false;
+    if (!isQuietHere()) return undefined;
     if (this.#busy) {
-      if (inHand(await this.#busy.progress()) > 0) return false;
+      if (inHand(await this.#busy.progress()) > 0) return undefined;
       this.#busy = undefined;
     }
     const before = await sequences();
     const progress = await Promise.all(services.map((service) => service.progress()));
     this.#busy = services.find((_, at) => inHand(progress[at] as GetProgressResponse) > 0);
-    if (this.#busy) return false;
-    return before === (await sequences()) && isQuietHere();
+    if (this.#busy) return undefined;
+    return before === (await sequences()) && isQuietHere() ? before : undefined;
   }
 }

@@ -11,3 +11,8 @@ export async function streamSequences(bus: Bus): Promise<string> {
   }
   return known.sort().join(' ');
 }
+
+/** The part of that text which tells of one stream. */
+export function sequenceOf(stream: string, sequences: string): string {
+  return sequences.split(' ').find((part) => part.startsWith(`${stream}:`)) ?? '';
+}

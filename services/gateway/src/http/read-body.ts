@@ -28,7 +28,10 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<Bu
     });
     request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
     request.on('error', (cause) => reject(incomplete(cause)));
-    request.on('close', () => reject(incomplete(undefined)));
+    // Every request closes; an error is made for those alone that had not ended.
+    request.on('close', () => {
+      if (!request.readableEnded) reject(incomplete(undefined));
+    });
   });
 }
 
