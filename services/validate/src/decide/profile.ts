@@ -89,12 +89,13 @@ function mergeNumbers(before: ColumnProfile, added: ColumnSummary): Partial<Colu
 
 function mergeCategories(before: ColumnProfile, added: ColumnSummary): Record<string, number> | undefined {
   if ((before.present > 0 && !before.categories) || !added.categories) return undefined;
-  const categories: Record<string, number> = { ...before.categories };
+  // A map: "constructor" is a text like any other, and every object has one.
+  const categories = new Map(Object.entries(before.categories ?? {}));
   for (const [value, count] of Object.entries(added.categories)) {
     const text = storable(value);
-    categories[text] = (categories[text] ?? 0) + count;
+    categories.set(text, (categories.get(text) ?? 0) + count);
   }
-  return Object.keys(categories).length > categoriesMax ? undefined : categories;
+  return categories.size > categoriesMax ? undefined : Object.fromEntries(categories);
 }
 
 /** Summaries of a small segment's rows, by column. */
@@ -120,12 +121,9 @@ function summarizeColumn(name: string, rows: readonly JudgedRow[]): ColumnSummar
     return { ...counts, min, max, numbers };
   }
   if (type !== 'text') return counts;
-  const categories: Record<string, number> = {};
-  for (const value of values) {
-    const text = String(value);
-    categories[text] = (categories[text] ?? 0) + 1;
-  }
-  return { ...counts, categories };
+  const categories = new Map<string, number>();
+  for (const value of values) categories.set(String(value), (categories.get(String(value)) ?? 0) + 1);
+  return { ...counts, categories: Object.fromEntries(categories) };
 }
 
 /** Databases hold no U+0000 in JSON. */

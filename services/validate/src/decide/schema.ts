@@ -37,19 +37,20 @@ export interface ColumnExpectation {
  * an unchanged world gives an unchanged schema.
  */
 export function inferSchema(profile: Profile, before?: Schema): Schema {
-  const columns: Record<string, ColumnExpectation> = {};
+  const columns: [string, ColumnExpectation][] = [];
   for (const [name, column] of Object.entries(profile.columns)) {
     if (column.type === undefined) continue;
     const range = rangeOf(column, before?.columns[name]?.range);
     const categories = categoriesOf(column, profile.rows);
-    columns[name] = {
+    const expectation = {
       type: column.type,
       required: profile.rows >= learningRows && column.missing === 0,
       ...(range && { range }),
       ...(categories && { categories }),
     };
+    columns.push([name, expectation]);
   }
-  return { columns };
+  return { columns: Object.fromEntries(columns) };
 }
 
 function rangeOf(
