@@ -56,3 +56,27 @@ test('what could not be taken is there to be looked at', async () => {
     ].sort(),
   );
 });
+
+test('a message that would not fit the bus a second time does not wait, and keeps back none that does', async () => {
+  const rows = (bytes: number) => {
+    const lines = `${good}\n`.repeat(Math.floor(bytes / (good.length + 1)));
+    return lines + ' '.repeat(bytes - lines.length);
+  };
+  const subject = 'rows.default.tides.desk';
+  await publishRaw(house.bus, { subject, body: rows(256 * 1024 - 200), id: 'vast' });
+  await publishRaw(house.bus, { subject, body: good, id: 'small' });
+  await house.settled();
+  await house.apply('tides');
+  await waitFor('the row that waited', async () => (await house.rows('tides')).length === 1);
+  await house.settled();
+  const { deadLetters } = await house.operations.listDeadLetters({});
+  const vast = deadLetters.find(({ eventId }) => eventId === 'vast');
+  expect(vast?.code).toBe('SOURCE_UNKNOWN');
+  await house.operations.decideDeadLetter({
+    deadLetterId: vast?.deadLetterId ?? '',
+    decision: 'requeue',
+    reason: 'its source is known',
+    decidedBy: 'me',
+  });
+  await waitFor('its rows', async () => (await house.rows('tides')).length > 1_000);
+});

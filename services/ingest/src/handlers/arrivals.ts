@@ -1,6 +1,6 @@
 import { batchHandler, eventHeaders, type Log, type RawMessage } from '@perennial/bus';
 import { arrivalFilters } from '@perennial/contracts';
-import { asPlatformError, type Clock, PlatformError } from '@perennial/kernel';
+import { asPlatformError, type Clock, limits, PlatformError } from '@perennial/kernel';
 import { type RowsMessage, readMessage, type Sender, senderOf } from '../decide/read-message.js';
 import { type Arrival, segmentsOfBatch } from '../decide/segments-of-batch.js';
 import { type Means, writeSegment } from '../effects/write-segment.js';
@@ -29,6 +29,9 @@ export interface ArrivalMeans extends Means {
 
 /** Messages in one batch, and so in one transaction; at 256 KiB each they still fit the memory. */
 const messagesMax = 256;
+
+/** A message that waited goes back to the bus, and with the headers that it gets there it must fit once more. */
+const waitingBytesMax = limits.messageBytesMax - 2_048;
 
 interface Prepared {
   readonly segments: readonly { segment: CutSegment; rowIds: readonly string[] }[];
@@ -129,7 +132,8 @@ async function letWait(
   for (const source of [...new Set(messages.map(({ waiting }) => waiting.source))].sort()) {
     await lockSource(db, tenant, source);
     if (await findSource(db, tenant, source)) throw takenMeanwhile();
-    const ofSource = messages.filter(({ waiting }) => waiting.source === source);
+    const named = messages.filter(({ waiting }) => waiting.source === source);
+    const ofSource = named.filter(({ waiting }) => waiting.body.byteLength <= waitingBytesMax);
     const room = Math.max(
       0,
       waitingMessagesMax - (await countWaiting(db, tenant, source, waitingMessagesMax)),
@@ -142,6 +146,8 @@ async function letWait(
     );
     for (const { message } of ofSource.slice(room))
       await park(message, tooManyWait(source, waitingMessagesMax));
+    for (const { message } of named.filter((one) => !ofSource.includes(one)))
+      await park(message, tooLargeToWait(source));
     log.warn('messages wait: no system describes their source yet', { source, messages: ofSource.length });
   }
 }
@@ -171,5 +177,14 @@ function tooManyWait(source: string, max: number): PlatformError {
     'caller',
     'never',
     `no system describes the source "${source}" and ${max} messages wait for one; apply a system.yaml, then requeue this`,
+  );
+}
+
+function tooLargeToWait(source: string): PlatformError {
+  return new PlatformError(
+    'SOURCE_UNKNOWN',
+    'caller',
+    'never',
+    `no system describes the source "${source}", and a message of over ${waitingBytesMax} bytes cannot wait for one; apply a system.yaml, then requeue this`,
   );
 }
