@@ -16,3 +16,4 @@ export { errorFields, type LogLevel, openLog } from './log.js';
 export { runService } from './run-service.js';
 export { type RunningService, startService } from './start-service.js';
 export { grpcStatusOf, httpStatusOf, type Problem, problemOf } from './statuses.js';
+export { makeWorkFolder } from './work-folder.js';

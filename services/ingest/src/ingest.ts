@@ -1,9 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { artifactSettings, openArtifacts } from '@perennial/artifacts';
 import type { Digest } from '@perennial/kernel';
-import type { Frame, Parts, ServiceOptions } from '@perennial/service';
+import { type Frame, makeWorkFolder, type Parts, type ServiceOptions } from '@perennial/service';
 import { openTables } from '@perennial/tables';
 import { settings } from './config.js';
 import { arrivals } from './handlers/arrivals.js';
@@ -28,9 +25,10 @@ async function build(frame: Frame<typeof settings>): Promise<Parts> {
   const { tenant, clock, log, bus } = frame;
   const db = frame.database.db as unknown as Store;
   const artifacts = await openArtifacts(artifactSettings());
-  const tables = await openTables({ memoryLimitBytes });
+  const work = await makeWorkFolder(frame.name);
+  const workDir = work.path;
+  const tables = await openTables({ memoryLimitBytes, tempDir: workDir });
   const fileTables = await tables.lane();
-  const workDir = await mkdtemp(join(tmpdir(), 'perennial-ingest-'));
   const waiting = new Waiting({ bus, db, tenant, log });
   const { waitingMessagesMax, fileBytesMax } = frame.settings;
   const arriving = { tenant, clock, log, db, artifacts, tables, workDir, waitingMessagesMax };
@@ -59,7 +57,7 @@ async function build(frame: Frame<typeof settings>): Promise<Parts> {
       await waiting.stop();
       await fileTables.close();
       await tables.close();
-      await rm(workDir, { recursive: true, force: true });
+      await work.remove();
     },
   };
 }

@@ -1,8 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { artifactSettings, openArtifacts } from '@perennial/artifacts';
-import type { Frame, Parts, ServiceOptions } from '@perennial/service';
+import { type Frame, makeWorkFolder, type Parts, type ServiceOptions } from '@perennial/service';
 import { openTables } from '@perennial/tables';
 import { settings } from './config.js';
 import { SegmentFiles } from './effects/segment-files.js';
@@ -22,9 +19,9 @@ export const validate: ServiceOptions<typeof settings> = {
 async function build(frame: Frame<typeof settings>): Promise<Parts> {
   const { tenant, clock } = frame;
   const artifacts = await openArtifacts(artifactSettings());
-  const tables = await openTables({ memoryLimitBytes: frame.settings.columnarBytesMax });
-  const workDir = await mkdtemp(join(tmpdir(), 'perennial-validate-'));
-  const files = new SegmentFiles(artifacts, workDir);
+  const work = await makeWorkFolder(frame.name);
+  const tables = await openTables({ memoryLimitBytes: frame.settings.columnarBytesMax, tempDir: work.path });
+  const files = new SegmentFiles(artifacts, work.path);
   const context: RpcContext = {
     tenant,
     clock,
@@ -41,7 +38,7 @@ async function build(frame: Frame<typeof settings>): Promise<Parts> {
     putArtifact: (bytes) => artifacts.put(bytes),
     stop: async () => {
       await tables.close();
-      await rm(workDir, { recursive: true, force: true });
+      await work.remove();
     },
   };
 }

@@ -10,7 +10,7 @@ import type { Column } from '../decide/group-rows.js';
 export interface Means {
   readonly artifacts: ArtifactStore;
   readonly tables: Tables;
-  /** Files on their way; emptied at every start. */
+  /** Files on their way. */
   readonly workDir: string;
 }
 
