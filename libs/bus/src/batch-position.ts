@@ -51,6 +51,21 @@ export async function isStreamAnother(
   return there !== null && time != null && Math.abs(there.time.getTime() - time.getTime()) > clockRoundingMs;
 }
 
+/**
+ * The sequences behind the position that the stream keeps no longer: by age, or because somebody removed them. Whoever
+ * stands still for longer than a stream keeps its messages loses what came meanwhile, and must be told. Undefined where
+ * nothing is missing, and for a consumer that has handled nothing yet.
+ */
+export async function expiredBehind(
+  bus: Bus,
+  { stream }: BatchHandler,
+  position: number,
+): Promise<{ from: number; to: number } | undefined> {
+  if (position === 0) return undefined;
+  const { state } = await bus.jsm.streams.info(stream);
+  return state.first_seq > position + 1 ? { from: position + 1, to: state.first_seq - 1 } : undefined;
+}
+
 export async function resetPosition(db: AnyDb, { consumer }: BatchHandler): Promise<void> {
   await sql`
     update batch_position set stream_sequence = 0, stream_time = null where consumer = ${consumer}`.execute(

@@ -1,7 +1,14 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { isTransient, type Tx, transact } from '@perennial/db';
 import { asPlatformError, type PlatformError } from '@perennial/kernel';
-import { isStreamAnother, lockPosition, movePosition, positionOf, resetPosition } from './batch-position.js';
+import {
+  expiredBehind,
+  isStreamAnother,
+  lockPosition,
+  movePosition,
+  positionOf,
+  resetPosition,
+} from './batch-position.js';
 import { BatchQueue } from './batch-queue.js';
 import { addEphemeral } from './ephemeral-consumer.js';
 import type { BatchCall, BatchHandler } from './handlers.js';
@@ -76,9 +83,14 @@ class BatchWorker {
 
   private async startPosition(): Promise<number> {
     const { bus, database, log } = this.shell;
-    const position = await positionOf(database.db, this.handler);
-    if (!(await isStreamAnother(bus, database.db, this.handler))) return position;
     const { consumer, stream } = this.handler;
+    const position = await positionOf(database.db, this.handler);
+    if (!(await isStreamAnother(bus, database.db, this.handler))) {
+      const gap = await expiredBehind(bus, this.handler, position);
+      if (gap)
+        log.error('messages expired unread, if any of these were its own', { consumer, stream, ...gap });
+      return position;
+    }
     log.error('the stream lost what had been handled; reading it from its beginning', {
       consumer,
       stream,
@@ -144,7 +156,7 @@ class BatchWorker {
     if (!raw) return;
     for (let attempt = 1; !this.signal.aborted; attempt++) {
       try {
-        await this.throughOutages(() => this.handleAlone({ ...batch, raws: [{ ...raw, attempt }] }));
+        await this.handleAlone({ ...batch, raws: [{ ...raw, attempt }] });
         return;
       } catch (thrown) {
         const error = asPlatformError(thrown);
@@ -169,11 +181,13 @@ class BatchWorker {
     const [raw] = batch.raws;
     const isSuspect = !this.isProven && raw !== undefined;
     if (isSuspect) {
-      const begun = await beginSuspect(db, consumer, identityOf(raw));
+      const begun = await this.throughOutages(() => beginSuspect(db, consumer, identityOf(raw)));
+      if (begun === undefined) return;
       if (begun > deathsMax) throw processDied(begun - 1);
     }
     try {
-      await this.handleBatch(batch);
+      // Once noted, however often it is tried through an outage.
+      await this.throughOutages(() => this.handleBatch(batch));
     } finally {
       if (isSuspect) await endSuspect(db, consumer, identityOf(raw)).catch(() => {});
     }

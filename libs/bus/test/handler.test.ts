@@ -48,11 +48,12 @@ async function settled(
   database: Database,
   work: { consumers(): Promise<{ pending: bigint; unacknowledged: number }[]> },
 ) {
-  await waitFor('everything to be handled', async () => {
+  const isQuiet = async () => {
     if ((await unpublishedCount(producer.db)) > 0) return false;
     const consumers = await work.consumers();
     return consumers.every(({ pending, unacknowledged }) => pending === 0n && unacknowledged === 0);
-  });
+  };
+  await waitFor('everything to be handled', isQuiet, { withinMs: 25_000 });
   return seen(database);
 }
 

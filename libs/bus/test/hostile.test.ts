@@ -98,7 +98,28 @@ test('an outage while a message is suspected of killing its process is no death'
   });
   await house.start(database, [alerts]);
   await tellAlert(database, 'suspected');
-  await waitFor('it to be handled', async () => (await seen(database)).length === 1);
+  await waitFor('it to be handled', async () => (await seen(database)).length === 1, { withinMs: 25_000 });
   expect(await count(database, 'dead_letter')).toBe(0);
   expect(await count(database, 'suspect')).toBe(0);
+});
+
+test('what expired before it was read is told of, and the reading goes on behind it', async () => {
+  const database = await house.open('late');
+  const first = await house.start(database, [refusing('late')]);
+  await send('late', [{ body: 'in time', headers: {} }]);
+  await waitFor('the first', async () => (await count(database, 'dead_letter')) === 1);
+  await first.stop();
+  await send('late', [
+    { body: 'seen', headers: {} },
+    { body: 'expires', headers: {} },
+  ]);
+  await house.bus.jsm.streams.purge('ROWS');
+  const subject = arrivalSubject({ arrival: 'rows', tenant: 'default', source: 'late', producer: 'p' });
+  await publishRaw(house.bus, { subject, id: 'late-after', body: 'kept' });
+  await house.start(database, [refusing('late')]);
+  await waitFor('the last', async () => (await count(database, 'dead_letter')) === 2);
+  const told = house.lines.filter(
+    ({ level, fields }) => level === 'error' && fields['consumer'] === 'late-rows',
+  );
+  expect(told).toEqual([expect.objectContaining({ fields: expect.objectContaining({ stream: 'ROWS' }) })]);
 });
