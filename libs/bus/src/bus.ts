@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, credsAuthenticator, errors, type NatsConnection } from '@nats-io/transport-node';
+import { servicesInbox } from '@perennial/contracts';
 import { invalid, unavailable } from '@perennial/kernel';
 import { type Link, linkOf } from './link.js';
 
@@ -58,6 +59,7 @@ async function firstConnection({ url, credsFile, name }: BusOptions): Promise<Na
         servers: url.split(',').map((server) => server.trim()),
         name,
         ...(authenticator && { authenticator }),
+        inboxPrefix: servicesInbox,
         maxReconnectAttempts: -1,
         reconnectTimeWait: reconnectWaitMs,
         pingInterval: pingIntervalMs,

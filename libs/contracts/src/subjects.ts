@@ -106,3 +106,9 @@ export const advisoryFilters = [
   '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>',
   '$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>',
 ] as const;
+
+/**
+ * Where answers to the services come: messages that they pull, and what the bus says about its streams. Not `_INBOX`,
+ * which every producer must be allowed to hear for its own acknowledgements.
+ */
+export const servicesInbox = '_INBOX_SERVICES';

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { jetstream } from '@nats-io/jetstream';
+import { connect, credsAuthenticator } from '@nats-io/transport-node';
 import { publishRaw } from '@perennial/bus';
 import { waitFor } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -79,4 +81,22 @@ test('a message that would not fit the bus a second time does not wait, and keep
     decidedBy: 'me',
   });
   await waitFor('its rows', async () => (await house.rows('tides')).length > 1_000);
+});
+
+test('a producer with a credential hears nothing of what the services hear', async () => {
+  const added = await house.ingest.addProducer({ source: 'weather', producer: 'curious' });
+  const authenticator = credsAuthenticator(new TextEncoder().encode(added.natsCredentials));
+  const curious = await connect({ servers: added.natsUrl, authenticator });
+  const heard: string[] = [];
+  curious.subscribe('_INBOX.>', { callback: (_error, message) => void heard.push(message.subject) });
+  await curious.flush();
+  const subject = 'rows.default.weather.desk';
+  for (let at = 0; at < 5; at++) await publishRaw(house.bus, { subject, body: good, id: `secret ${at}` });
+  await house.settled();
+  await curious.flush();
+  expect(heard).toEqual([]);
+  // Its own acknowledgements come.
+  const [own = ''] = added.subjects;
+  expect((await jetstream(curious).publish(own, good, { msgID: 'curious' })).stream).toBe('ROWS');
+  await curious.close();
 });
