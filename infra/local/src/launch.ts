@@ -44,7 +44,11 @@ export async function launch(program: Program, logFile: string): Promise<Running
     closeSync(log);
   }
   const exited = new Promise<Exit>((resolve) => {
-    child.once('exit', (code, signal) => resolve({ code, signal }));
+    child.once('exit', (code, signal) => {
+      // Whatever it had started and left behind is in its group. Not later: the number may be another's by then.
+      if (child.pid !== undefined) killGroup(child.pid);
+      resolve({ code, signal });
+    });
     child.once('error', () => resolve({ code: null, signal: null }));
   });
   if (child.pid === undefined) {
@@ -62,14 +66,11 @@ function running(program: Program, child: ChildProcess, pid: number, exited: Pro
     isAlive,
     kill: (signal) => isAlive() && child.kill(signal),
     stop: async () => {
-      if (isAlive()) {
-        child.kill(program.stopSignal);
-        const timer = setTimeout(() => killGroup(pid), program.stopWithinMs);
-        await exited;
-        clearTimeout(timer);
-      }
-      // Whatever the process itself had started and left behind is in its group.
-      killGroup(pid);
+      if (!isAlive()) return;
+      child.kill(program.stopSignal);
+      const timer = setTimeout(() => killGroup(pid), program.stopWithinMs);
+      await exited;
+      clearTimeout(timer);
     },
   };
 }

@@ -47,8 +47,6 @@ export function supervise(program: Program, { logFile, report, onChange }: Super
     // It was told to stop while it was being started.
     if (isStopping) await current.stop();
     const exit = await current.exited;
-    // What it had started itself goes with it.
-    await current.stop();
     current = undefined;
     onChange();
     return `${program.name} ended (${exit.signal ?? `exit code ${exit.code}`})`;
