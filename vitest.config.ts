@@ -7,6 +7,7 @@ const system = ['test/e2e/**/*.test.ts', 'test/chaos/**/*.test.ts'];
 
 /** Tests of every package use the testkit; as a dependency of each it would be a circle in the workspace. */
 const alias = { '@perennial/testkit': fileURLToPath(new URL('libs/testkit/dist/mod.js', import.meta.url)) };
+const setupFiles = ['test/vitest.worker.ts'];
 
 export default defineConfig({
   test: {
@@ -20,6 +21,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'packages',
+          setupFiles,
           include: ['{libs,services,infra,examples,test}/**/*.test.ts'],
           exclude: [...exclude, ...system],
           // A real server's start under load takes seconds.
@@ -32,6 +34,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'system',
+          setupFiles,
           include: system,
           exclude,
           testTimeout: 600_000,
