@@ -9,11 +9,13 @@ import path from 'node:path';
 import { GrpcPerennial, Perennial } from '@perennial/client';
 import { waitFor } from '@perennial/kernel';
 import { type Platform, rootDir, startPlatform } from '@perennial/local';
-import { line, ms, quantiles, timed } from './figures.js';
+import { cpuMs, line, ms, quantiles, timed } from './figures.js';
 
 const system = 'heat-demand';
 const source = 'meter';
 const row = { hour: '2024-03-01T06:00:00Z', outside: -3.5, wind: 2 };
+/** The same with what the platform would add. */
+const whole = { ...row, hour_of_day: 6, demand_last_hour: 100, demand_day: 100 };
 const requestsPerRun = 2_000;
 const lanes = 16;
 
@@ -69,12 +71,19 @@ async function predictions(platform: Platform, client: Perennial): Promise<void>
   const { hour, ...numbers } = row;
   const ways: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
     ['HTTP', () => client.predict(system, [row]), () => bare.predict(system, [row])],
+    ['HTTP, all features sent', () => client.predict(system, [whole]), () => bare.predict(system, [whole])],
     ['gRPC', () => grpc.predict(system, numbers, hour), () => bare.predict(system, [row])],
   ];
   for (const [name, ask, askPeer] of ways) {
     await timed(200, lanes, ask);
     for (const width of [1, lanes]) {
+      const cpuBefore = cpuOf(platform);
       const ours = await timed(requestsPerRun, width, ask);
+      // What a prediction leads to is part of its price.
+      await client.watermark(system, { waitMs: 20_000 });
+      const cpu = cpuOf(platform).map(
+        ([name, after], at) => [name, after - (cpuBefore[at]?.[1] ?? 0)] as const,
+      );
       const theirs = await timed(requestsPerRun, width, askPeer);
       const { p50, p99 } = quantiles(ours.durations);
       const ratio = ours.perSecond / theirs.perSecond;
@@ -82,10 +91,24 @@ async function predictions(platform: Platform, client: Perennial): Promise<void>
         `predict, ${name}, ${String(width).padStart(2)} at once  p50 ${ms(p50)}, p99 ${ms(p99)}, ${Math.round(ours.perSecond)}/s; ` +
           `${ratio.toFixed(2)} of a bare node:http server (${Math.round(theirs.perSecond)}/s)`,
       );
+      line(`  CPU per request      ${cpuLine(cpu)}`);
     }
   }
   grpc.close();
   await peer.close();
+}
+
+/** CPU time so far by process, in ms. */
+function cpuOf(platform: Platform): (readonly [string, number])[] {
+  return platform.names.map((name) => [name, cpuMs(platform.pid(name))] as const);
+}
+
+/** In microseconds, the dearest first. */
+function cpuLine(cpu: readonly (readonly [string, number])[]): string {
+  const perRequest = (cost: number) => Math.round((cost * 1_000) / requestsPerRun);
+  const all = cpu.reduce((sum, [, cost]) => sum + cost, 0);
+  const dearest = [...cpu].sort(([, a], [, b]) => b - a).slice(0, 6);
+  return `${perRequest(all)} us (${dearest.map(([name, cost]) => `${name} ${perRequest(cost)}`).join(', ')})`;
 }
 
 /** From a row's publication to the platform having done all that follows: verified, featurized, counted, logged. */

@@ -1,3 +1,4 @@
+import { PlatformError } from '@perennial/kernel';
 import { joinRows, outputsOf, requestOf, rowsOf, shapeKey, splitRows, type Tensor } from '@perennial/runtime';
 import { gatewayLimits } from '../limits.js';
 import { Gather, type Outcome, withinDeadline } from './gather.js';
@@ -56,8 +57,13 @@ export class JointInference {
         if (asks.length === 1 && first) return [await this.#alone(model, first)];
         try {
           return await this.#together(model, asks);
-        } catch {
-          return Promise.all(asks.map((ask) => this.#alone(model, ask)));
+        } catch (thrown) {
+          if (!(thrown instanceof PlatformError && thrown.code === 'INFERENCE_UNAVAILABLE'))
+            return Promise.all(asks.map((ask) => this.#alone(model, ask)));
+          // The replica went down with them: one after the other, so that whichever did it does it alone.
+          const outcomes: Outcome<Tensor[]>[] = [];
+          for (const ask of asks) outcomes.push(await this.#alone(model, ask));
+          return outcomes;
         }
       },
     });
