@@ -81,6 +81,17 @@ export class TestLeases {
     return row !== undefined;
   }
 
+  /** Keeps a lease; changes nothing where it is no longer ours. */
+  async renew({ rollout_id, epoch }: ModelTest, until: number): Promise<void> {
+    await this.#db
+      .updateTable('model_test')
+      .set({ leased_until: new Date(until) })
+      .where('tenant', '=', this.#tenant)
+      .where('rollout_id', '=', rollout_id)
+      .where('epoch', '=', epoch)
+      .execute();
+  }
+
   /** Gives a test back, to be tried again at `nextAt`; changes nothing where the lease is no longer ours. */
   async postpone({ rollout_id, epoch, attempt }: ModelTest, nextAt: number): Promise<void> {
     await this.#db

@@ -4,10 +4,7 @@ import { applyFact, type Decider, storeOf } from '../apply-fact.js';
 import { Listings } from '../listings.js';
 import type { Cause, Db } from '../store.js';
 import { TestLeases } from '../test-leases.js';
-import type { TestRunnerPorts } from './test-runner.js';
-
-/** How much longer than its deadline a test is leased: the answer must still be written down. */
-const leaseSlackMs = 10_000;
+import { type TestRunnerPorts, testLeaseMs } from './test-runner.js';
 
 export interface InferenceTests {
   readonly decider: Decider;
@@ -32,7 +29,8 @@ export function inferenceTests({
 }: InferenceTests): TestRunnerPorts {
   const now = () => decider.clock.now();
   return {
-    lease: () => new TestLeases(db, decider.tenant).lease(now(), testTimeoutMs + leaseSlackMs),
+    lease: () => new TestLeases(db, decider.tenant).lease(now(), testLeaseMs),
+    renew: (test) => new TestLeases(db, decider.tenant).renew(test, now() + testLeaseMs),
     ask: (request) => testModel(request, testTimeoutMs),
     conclude: (test, answer) =>
       transact(async (tx, emitFor) => {

@@ -11,6 +11,8 @@ export interface TestRunnerPorts {
   ask(
     request: Pick<TestModelRequest, 'model' | 'version' | 'digest' | 'manifestDigest'>,
   ): Promise<TestModelResponse>;
+  /** Keeps the lease for as long again; a runner that was killed no longer does. */
+  renew(test: ModelTest): Promise<void>;
   /** Decides with the answer, unless the lease went to another one. */
   conclude(test: ModelTest, answer: TestAnswer): Promise<void>;
   /** Gives the test back for a later try. */
@@ -23,6 +25,8 @@ export interface TestRunnerSettings {
   readonly retryMsMax: number;
 }
 
+/** How long a test waits for its runner after that was killed; also how long an answer may take to be written down. */
+export const testLeaseMs = 10_000;
 /** The first wait after inference could not be asked; doubled by each further try. */
 const retryMsMin = 250;
 /** Tries of a test that fails for no reason that we can name; an absent inference is waited for without end. */
@@ -54,7 +58,7 @@ export async function testOne(ports: TestRunnerPorts, retryMsMax: number): Promi
   try {
     test = await ports.lease();
     if (!test) return false;
-    const answer = await answerTo(ports, test);
+    const answer = await whileRenewed(ports, test, answerTo(ports, test));
     if (answer) await ports.conclude(test, answer);
     else await ports.postpone(test, Math.min(retryMsMax, retryMsMin * 2 ** Math.min(test.attempt, 16)));
     return true;
@@ -62,6 +66,18 @@ export async function testOne(ports: TestRunnerPorts, retryMsMax: number): Promi
     // The database is away or restarting. The lease runs out, and whoever comes next takes the test up again.
     ports.warn(asPlatformError(thrown), test);
     return false;
+  }
+}
+
+/** A short lease, renewed while inference is asked, so that a killed runner's test is taken up again at once. */
+async function whileRenewed<T>(ports: TestRunnerPorts, test: ModelTest, work: Promise<T>): Promise<T> {
+  const timer = setInterval(() => {
+    ports.renew(test).catch((thrown: unknown) => ports.warn(asPlatformError(thrown), test));
+  }, testLeaseMs / 4);
+  try {
+    return await work;
+  } finally {
+    clearInterval(timer);
   }
 }
 

@@ -31,6 +31,7 @@ async function outcomeOf(ask: TestRunnerPorts['ask'], attempt = 0) {
       postpone: async (_test, delayMs) => {
         seen.delayMs = delayMs;
       },
+      renew: async () => {},
       warn: () => {},
     },
     15_000,
@@ -75,6 +76,7 @@ test('a database that is away ends the try, not the runner', async () => {
       lease: away,
       ask: away,
       conclude: away,
+      renew: away,
       postpone: away,
       warn: ({ code }) => warned.push(code),
     },

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decide } from '../../src/decide/decide.js';
 import type { SystemState } from '../../src/decide/state.js';
 import { type Db, Store } from '../../src/store.js';
+import { type ModelTest, TestLeases } from '../../src/test-leases.js';
 import { factOf, recipes } from '../decide/recipes.js';
 import { fresh } from '../decide/states.js';
 
@@ -103,4 +104,31 @@ test('two rollbacks at once end in two champions back, never in one lost', async
     });
   const champions = await Promise.all([rollback(), rollback()]);
   expect(champions.sort()).toEqual([1, 2]);
+});
+
+test('a renewed lease keeps others away, one that ran out is taken over and its holder fenced off', async () => {
+  await transact(database.db, (tx) =>
+    (tx as Db)
+      .insertInto('model_test')
+      .values({
+        tenant: 'leases',
+        rollout_id: 'rollout',
+        system: 'weather',
+        version: 1,
+        digest: 'sha256:model',
+        manifest_digest: 'sha256:manifest',
+        next_at: new Date(0),
+        leased_until: null,
+      })
+      .execute(),
+  );
+  const leases = new TestLeases(database.db as Db, 'leases');
+  const mine = (await leases.lease(1_000, 100)) as ModelTest;
+  await leases.renew(mine, 2_000);
+  expect(await leases.lease(1_500, 100)).toBeUndefined();
+  const theirs = (await leases.lease(2_001, 100)) as ModelTest;
+  expect(theirs.epoch).toBe(mine.epoch + 1);
+  await leases.renew(mine, 9_000);
+  expect(await leases.lease(2_200, 100)).toBeDefined();
+  expect(await leases.holds(mine)).toBe(false);
 });
