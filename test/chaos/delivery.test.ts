@@ -17,8 +17,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await story.close();
-  await platform.stop();
+  await story?.close();
+  await platform?.stop();
 });
 
 async function servicesBus() {

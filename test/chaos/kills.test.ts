@@ -20,8 +20,9 @@ async function playOn(
   disturb: (platform: Platform, day: number) => Promise<void>,
 ): Promise<{ platform: Platform; state: FinalState }> {
   const platform = await startPlatform({ dataDir: path.join(tempDir('chaos'), 'data') });
+  let story: ShortStory | undefined;
   try {
-    const story = await ShortStory.begin(platform);
+    story = await ShortStory.begin(platform);
     const disturbances: Promise<void>[] = [];
     for (const [index, day] of played.entries()) {
       disturbances.push(disturb(platform, index));
@@ -30,12 +31,12 @@ async function playOn(
     await Promise.all(disturbances);
     await platform.untilReady();
     await story.settled(played.at(-1)?.date ?? '');
-    const state = await story.finalState(from, to);
-    await story.close();
-    return { platform, state };
+    return { platform, state: await story.finalState(from, to) };
   } catch (error) {
     await platform.stop();
     throw error;
+  } finally {
+    await story?.close();
   }
 }
 

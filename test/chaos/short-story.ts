@@ -61,7 +61,12 @@ export class ShortStory {
       reconnectTimeWait: 100,
     });
     const story = new ShortStory(platform, connection);
-    await story.#takeHistory();
+    try {
+      await story.#takeHistory();
+    } catch (error) {
+      await story.close();
+      throw error;
+    }
     return story;
   }
 
