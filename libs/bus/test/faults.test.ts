@@ -47,35 +47,26 @@ function rows(schema: string) {
 
 /** Does it until it succeeds, as a producer does that wants its rows kept. */
 async function insist(work: () => Promise<unknown>): Promise<void> {
-  await waitFor(
-    'success',
-    () =>
-      work().then(
-        () => true,
-        (error: unknown) => asPlatformError(error).retry === 'never',
-      ),
-    {
-      withinMs: 25_000,
-    },
+  await waitFor('success', () =>
+    work().then(
+      () => true,
+      (error: unknown) => asPlatformError(error).retry === 'never',
+    ),
   );
 }
 
 async function settled(database: Database, work: BusWork): Promise<void> {
-  await waitFor(
-    'everything to be handled',
-    async () => {
-      try {
-        const consumers = await work.consumers();
-        const isQuiet = consumers.every(
-          ({ pending, unacknowledged }) => pending === 0n && unacknowledged === 0,
-        );
-        return isQuiet && (await unpublishedCount(database.db)) === 0;
-      } catch {
-        return false;
-      }
-    },
-    { withinMs: 25_000 },
-  );
+  await waitFor('everything to be handled', async () => {
+    try {
+      const consumers = await work.consumers();
+      const isQuiet = consumers.every(
+        ({ pending, unacknowledged }) => pending === 0n && unacknowledged === 0,
+      );
+      return isQuiet && (await unpublishedCount(database.db)) === 0;
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** Tells `to` alerts and publishes as many rows, in order, and does `inTheMiddle` between. */
@@ -158,7 +149,7 @@ test('an outage that outlasts every count of attempts parks nothing', async () =
   if (!event) throw new Error('nothing in the outbox');
   const headers = { ...event.headers, 'ce-id': 'second' };
   await publishRaw(house.bus, { subject: event.subject, body: event.body, headers, id: 'second' });
-  await waitFor('ten tries', () => tries >= 11, { withinMs: 25_000 });
+  await waitFor('ten tries', () => tries >= 11);
   await postgres.restart();
   await settled(database, work);
   expect(await seen(database)).toHaveLength(2);

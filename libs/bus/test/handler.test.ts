@@ -53,7 +53,7 @@ async function settled(
     const consumers = await work.consumers();
     return consumers.every(({ pending, unacknowledged }) => pending === 0n && unacknowledged === 0);
   };
-  await waitFor('everything to be handled', isQuiet, { withinMs: 25_000 });
+  await waitFor('everything to be handled', isQuiet);
   return seen(database);
 }
 

@@ -98,7 +98,7 @@ test('an outage while a message is suspected of killing its process is no death'
   });
   await house.start(database, [alerts]);
   await tellAlert(database, 'suspected');
-  await waitFor('it to be handled', async () => (await seen(database)).length === 1, { withinMs: 25_000 });
+  await waitFor('it to be handled', async () => (await seen(database)).length === 1);
   expect(await count(database, 'dead_letter')).toBe(0);
   expect(await count(database, 'suspect')).toBe(0);
 });

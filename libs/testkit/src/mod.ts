@@ -1,7 +1,7 @@
-export { waitFor } from '@perennial/kernel';
 export { freePort } from '@perennial/local';
 export { type NatsForTests, startNats } from './nats.js';
 export { type OwnPostgres, startPostgres } from './own-postgres.js';
 export { type DatabaseForTests, type PostgresForTests, postgresForTests } from './postgres.js';
 export { startRunServers } from './run-servers.js';
 export { tempDir } from './temp-dir.js';
+export { waitFor } from './wait-for.js';

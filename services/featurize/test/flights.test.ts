@@ -98,7 +98,7 @@ describe('windows over rows, grouped', () => {
 
   it('make a training set of rows in the span alone, with the label computed from the row', async () => {
     await house.request(system, { systemVersion: 2 });
-    await waitFor('the training set', () => house.made.length === 1, { withinMs: 20_000 });
+    await waitFor('the training set', () => house.made.length === 1);
     expect(house.made[0]).toMatchObject({ trainingRows: 11_500, holdoutRows: 500 });
     const holdout = await house.rowsOf(house.made[0]?.holdoutDigest ?? '');
     const late = flights.slice(-500).filter((row) => Number(row['delay']) > 15).length;

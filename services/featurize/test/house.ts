@@ -193,22 +193,18 @@ export class House {
 
   /** Until the service has applied so many rows and labels of a source, and has no work left. */
   async settled(source: string, wanted: { rows: number; labels?: number }): Promise<void> {
-    await waitFor(
-      `${JSON.stringify(wanted)} of ${source}`,
-      async () => {
-        const progress = await this.operations.getProgress({});
-        const rowsOf = (name: string) =>
-          Number(progress.watermarks.find((mark) => mark.source === name)?.rows ?? 0);
-        return (
-          rowsOf(source) === wanted.rows &&
-          rowsOf(`${source}/labels`) === (wanted.labels ?? 0) &&
-          progress.outboxUnpublished === 0 &&
-          progress.work.every(({ count }) => count === 0) &&
-          progress.consumers.every(({ pending, unacknowledged }) => pending === 0n && unacknowledged === 0)
-        );
-      },
-      { withinMs: 20_000 },
-    );
+    await waitFor(`${JSON.stringify(wanted)} of ${source}`, async () => {
+      const progress = await this.operations.getProgress({});
+      const rowsOf = (name: string) =>
+        Number(progress.watermarks.find((mark) => mark.source === name)?.rows ?? 0);
+      return (
+        rowsOf(source) === wanted.rows &&
+        rowsOf(`${source}/labels`) === (wanted.labels ?? 0) &&
+        progress.outboxUnpublished === 0 &&
+        progress.work.every(({ count }) => count === 0) &&
+        progress.consumers.every(({ pending, unacknowledged }) => pending === 0n && unacknowledged === 0)
+      );
+    });
   }
 
   /** Looks into the service's tables. */

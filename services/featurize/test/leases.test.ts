@@ -79,7 +79,7 @@ describe('leased work', () => {
       ],
     });
     loop.start();
-    await waitFor('the end', () => seen.some((code) => code.startsWith('gave up')), { withinMs: 25_000 });
+    await waitFor('the end', () => seen.some((code) => code.startsWith('gave up')));
     await loop.stop();
     expect(seen.filter((code) => code === 'INTERNAL')).toHaveLength(6);
     expect(await new Leases(db, 'default').count('dataset')).toBe(0);
@@ -115,7 +115,7 @@ describe('leased work', () => {
       ],
     });
     loop.start();
-    await waitFor('the end', () => outcomes.length > 0, { withinMs: 25_000 });
+    await waitFor('the end', () => outcomes.length > 0);
     await loop.stop();
     expect(outcomes).toEqual(['done after 0 failures']);
   });

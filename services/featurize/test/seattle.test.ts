@@ -140,7 +140,7 @@ describe('featurize', () => {
 
   it('makes a training set of all labelled rows but the held-out last ones, the same bytes each time', async () => {
     const [first, second] = [await house.request(system), await house.request(system)];
-    await waitFor('two training sets', () => house.made.length === 2, { withinMs: 20_000 });
+    await waitFor('two training sets', () => house.made.length === 2);
     const [one, two] = [first, second].map((id) => house.made.find(({ rolloutId }) => rolloutId === id));
     expect(one).toMatchObject({
       system,

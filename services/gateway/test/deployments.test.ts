@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { type DeploymentUpdated, DeploymentUpdatedSchema, RouteRole } from '@perennial/contracts';
-import { waitFor } from '@perennial/kernel';
+import { waitFor } from '@perennial/testkit';
 import { expect, test } from 'vitest';
 import { Deployments } from '../src/deployments.js';
 

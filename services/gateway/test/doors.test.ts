@@ -1,8 +1,7 @@
 import { type Bus, follow, type RawMessage } from '@perennial/bus';
 import { oip, predictionFilter, RouteRole, SegmentKind } from '@perennial/contracts';
-import { waitFor } from '@perennial/kernel';
 import { createClient } from '@perennial/service';
-import { type NatsForTests, startNats } from '@perennial/testkit';
+import { type NatsForTests, startNats, waitFor } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { gatewayLimits } from '../src/limits.js';
 import { inferRequest, type World, world } from './peers.js';

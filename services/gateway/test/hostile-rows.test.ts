@@ -1,7 +1,6 @@
 import type { Bus } from '@perennial/bus';
 import { RouteRole } from '@perennial/contracts';
-import { waitFor } from '@perennial/kernel';
-import { type NatsForTests, startNats } from '@perennial/testkit';
+import { type NatsForTests, startNats, waitFor } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { world } from './peers.js';
 import { openBus, type RunningGateway, startGateway, tellApplied, tellDeployment } from './platform.js';

@@ -102,16 +102,11 @@ export async function openHouse(): Promise<House> {
   let child: ChildProcess | undefined;
   const start = async () => {
     child = spawn(process.execPath, [entry], { env, stdio: ['ignore', 'ignore', 'inherit'] });
-    await waitFor(
-      'ingest to answer',
-      () =>
-        operations.getProgress({}).then(
-          () => true,
-          () => false,
-        ),
-      {
-        withinMs: 30_000,
-      },
+    await waitFor('ingest to answer', () =>
+      operations.getProgress({}).then(
+        () => true,
+        () => false,
+      ),
     );
   };
   const kill = async () => {

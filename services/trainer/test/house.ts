@@ -86,7 +86,7 @@ export async function openHouse(artifactsUrl: string): Promise<House> {
       if (trainer?.exitCode !== null) throw new Error(`the trainer ended: ${output}`);
       return (await fetch(`http://${ops}/readyz`).catch(() => undefined))?.ok;
     };
-    await waitFor('the trainer to be ready', isReady, { withinMs: 25_000 });
+    await waitFor('the trainer to be ready', isReady);
   };
   const killTrainer = async (signal: NodeJS.Signals) => {
     if (!trainer || trainer.exitCode !== null || trainer.signalCode !== null) return null;

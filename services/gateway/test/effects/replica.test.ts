@@ -1,8 +1,8 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { create } from '@bufbuild/protobuf';
 import { InferenceService, oip, type ServeRequest } from '@perennial/contracts';
-import { waitFor } from '@perennial/kernel';
 import { createClient, rpc, serveGrpc } from '@perennial/service';
+import { waitFor } from '@perennial/testkit';
 import { afterEach, expect, test } from 'vitest';
 import { Replica } from '../../src/effects/replica.js';
 import { gatewayLimits } from '../../src/limits.js';
