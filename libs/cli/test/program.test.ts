@@ -128,7 +128,7 @@ test('an answer is a table, or JSON where that is asked for', async () => {
   });
 });
 
-test('systems --wait answers once every system has a champion', async () => {
+test('systems --wait answers once every system serves a champion', async () => {
   systemsAskedWithout = asked.filter(({ url }) => url === '/v1/systems').length + 2;
   const { code, stdout } = await perennial('systems', '--wait');
   systemsAskedWithout = Number.POSITIVE_INFINITY;

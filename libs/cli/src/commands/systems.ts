@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
+import { RequestError } from '@perennial/client';
 import type { Command } from 'commander';
 import { listing, platform, print, unreadable } from '../context.js';
 import { withProgress } from '../progress.js';
@@ -38,7 +39,7 @@ export function systemCommands(root: Command): void {
   root
     .command('systems')
     .description('list the systems')
-    .option('--wait', 'first wait until each of them has a champion, a minute at most', false)
+    .option('--wait', 'first wait until each of them serves a champion, a minute at most', false)
     .action(async (options: { wait: boolean }, command: Command) => {
       const answer = options.wait ? await untilChampions() : await listSystems();
       print(command, answer, () =>
@@ -59,7 +60,7 @@ function listSystems(): Promise<Systems> {
   return platform().call<Systems>('GET', '/v1/systems');
 }
 
-/** The list once every system has a champion; the exit code is 1 where a minute was not enough. */
+/** The list once every system serves a champion; the exit code is 1 where a minute was not enough. */
 async function untilChampions(): Promise<Systems> {
   const endsAt = performance.now() + waitMsMax;
   return withProgress(
@@ -67,7 +68,8 @@ async function untilChampions(): Promise<Systems> {
     async () => {
       for (;;) {
         const answer = await listSystems();
-        if ((answer.systems ?? []).every((system) => system.champion)) return answer;
+        const served = await Promise.all((answer.systems ?? []).map(isServed));
+        if (served.every((is) => is)) return answer;
         if (performance.now() > endsAt) {
           process.exitCode = 1;
           return answer;
@@ -76,6 +78,18 @@ async function untilChampions(): Promise<Systems> {
       }
     },
   );
+}
+
+/** A champion is served once the gateway has loaded it, a moment after it was chosen. */
+async function isServed({ system, champion }: { system: string; champion?: number }): Promise<boolean> {
+  if (!champion) return false;
+  try {
+    await platform().call('GET', `/v2/models/${encodeURIComponent(system)}/ready`);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof RequestError) return false;
+    throw thrown;
+  }
 }
 
 function appliedText(answer: Applied): string {
