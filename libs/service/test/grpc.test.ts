@@ -279,6 +279,17 @@ describe('restarts', () => {
     expect(answers).toEqual([42]);
   });
 
+  test('a call that is not sent yet waits for a peer that is being started again', async () => {
+    const first = await serve();
+    const client = clientOf(first);
+    expect((await client.say({ value: '1' })).value).toBe('1');
+    await first.drain();
+    expect((await failureOf(client.say({ value: '2' }))).code).toBe('ECHO_UNAVAILABLE');
+    const early = client.say({ value: '3' });
+    await serve({}, first.address);
+    expect((await early).value).toBe('3');
+  });
+
   test('a client survives the restart of its peer', async () => {
     const first = await serve();
     const client = clientOf(first);

@@ -4,6 +4,7 @@ import {
   ChannelCredentials,
   type ClientReadableStream,
   type ClientWritableStream,
+  connectivityState,
   type CallOptions as GrpcCallOptions,
   Client as GrpcClient,
   type MethodDefinition,
@@ -23,8 +24,9 @@ export interface ClientOptions {
 }
 
 /**
- * A client that connects when it is first used and again whenever the connection broke. A call fails at once while the
- * peer is away (`<PEER>_UNAVAILABLE`); whoever asked decides whether to ask again.
+ * A client that connects when it is first used and again whenever the connection broke. A call that is not sent yet waits
+ * up to two seconds for a peer that is away, then fails (`<PEER>_UNAVAILABLE`); one that was sent is never sent again:
+ * whoever asked decides whether to ask again.
  */
 export function createClient<D extends DescService>(
   service: D,
@@ -60,6 +62,9 @@ export function createClient<D extends DescService>(
   return { ...calls, close: () => channel.close() } as unknown as Client<D> & { close(): void };
 }
 
+/** A killed service is back within a second or two. */
+const connectWithinMs = 2_000;
+
 interface Cancellable {
   cancel(): void;
 }
@@ -84,7 +89,8 @@ class Caller {
     this.#metadata = metadata;
   }
 
-  unary(request: unknown, options: CallOptions = {}): Promise<Message> {
+  async unary(request: unknown, options: CallOptions = {}): Promise<Message> {
+    await this.#connected(options);
     return this.#awaited(options, (respond) => {
       const { path, requestSerialize, responseDeserialize } = this.#definition;
       const message = messageOf(this.#method.input, request);
@@ -100,7 +106,18 @@ class Caller {
     });
   }
 
-  clientStream(requests: AsyncIterable<unknown>, options: CallOptions = {}): Promise<Message> {
+  /**
+   * Waits a moment for a peer that is being started again: a call that was never sent may wait where one that was sent
+   * may not be repeated. A peer that stays away is left for the call to find out.
+   */
+  #connected({ timeoutMs = limits.rpcTimeoutMs }: CallOptions): Promise<void> | undefined {
+    if (this.#channel.getChannel().getConnectivityState(false) === connectivityState.READY) return undefined;
+    const until = systemClock.now() + Math.min(timeoutMs, connectWithinMs);
+    return new Promise((resolve) => this.#channel.waitForReady(until, () => resolve()));
+  }
+
+  async clientStream(requests: AsyncIterable<unknown>, options: CallOptions = {}): Promise<Message> {
+    await this.#connected(options);
     return this.#awaited(options, (respond, fail) => {
       const { path, requestSerialize, responseDeserialize } = this.#definition;
       const call = this.#channel.makeClientStreamRequest(
