@@ -79,7 +79,8 @@ async function memberReady(
 ): Promise<void> {
   const restartsBefore = member.restarts();
   for (;;) {
-    if (member.pid() !== undefined && (await member.program.isReady())) return;
+    const pid = member.pid();
+    if (pid !== undefined && (await member.program.isReady(pid))) return;
     if (signal?.aborted) {
       throw unavailable('START_INTERRUPTED', 'the start was interrupted; nothing is left running');
     }

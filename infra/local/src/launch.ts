@@ -106,7 +106,7 @@ export async function untilReady(
   const deadline = performance.now() + withinMs;
   let what = '';
   while (what === '') {
-    if (await program.isReady()) return;
+    if (await program.isReady(started.pid)) return;
     if (!started.isAlive()) what = 'ended before it was ready';
     else if (performance.now() > deadline) what = `was not ready within ${withinMs / 1000} s`;
     else await new Promise((resolve) => setTimeout(resolve, 20));

@@ -14,6 +14,6 @@ export interface Program {
   readonly stopWithinMs: number;
   /** Clears what a killed predecessor left behind; called before every start. */
   prepare?(): Promise<void>;
-  /** Whether it serves now. Never throws. */
-  isReady(): Promise<boolean>;
+  /** Whether the process that was started, and no other, serves now. Never throws. */
+  isReady(pid: number): Promise<boolean>;
 }

@@ -74,17 +74,18 @@ export function serviceProgram(
     cwd: rootDir,
     stopSignal: 'SIGTERM',
     stopWithinMs: limits.drainTimeoutMs + 1_000,
-    isReady: () => answersReady(opsPort),
+    isReady: (pid) => answersReady(opsPort, pid),
   };
 }
 
-function answersReady(port: number): Promise<boolean> {
+/** Another platform on this machine may have taken the port; its services look like ours but for their pid. */
+function answersReady(port: number, pid: number): Promise<boolean> {
   return new Promise((resolve) => {
     const request = get(
       { host: '127.0.0.1', port, path: '/readyz', timeout: 2_000, agent: false },
       (response) => {
         response.resume();
-        resolve(response.statusCode === 200);
+        resolve(response.statusCode === 200 && response.headers['perennial-pid'] === String(pid));
       },
     );
     request.once('timeout', () => request.destroy());

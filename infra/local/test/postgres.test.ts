@@ -66,7 +66,7 @@ test('a server that outlived its supervisor is ended by the next start', async (
   const first = await start(program, logFile);
   const second = await start(program, logFile);
   expect(first.isAlive()).toBe(false);
-  expect(await program.isReady()).toBe(true);
+  expect(await program.isReady(second.pid)).toBe(true);
   await second.stop();
 });
 

@@ -26,6 +26,8 @@ export async function serveOps(o: {
 }): Promise<OpsServer> {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://ops');
+    // Whoever started this process can tell its answers from those of another that took its port.
+    response.setHeader('perennial-pid', process.pid);
     if (request.method !== 'GET' && request.method !== 'HEAD') answer(response, 405, { error: 'GET only' });
     else if (pathname === '/metrics') o.metrics(request, response);
     else if (pathname === '/healthz') answer(response, 200, { service: o.service, alive: true });

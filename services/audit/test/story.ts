@@ -25,7 +25,12 @@ export const verifiedDigest = digestOf('the verified rows');
 const manifestDigest = (rollout: string) => digestOf(manifestOf(rollout));
 
 const applied = () => [
-  told(events.systemApplied, system, { system, version: 1, appliedBy: 'ann' }, { id: 'applied', at: 1 }),
+  told(
+    events.systemApplied,
+    system,
+    { system, version: 1, appliedBy: 'ann', specJson: '{"source":{"name":"rain"}}' },
+    { id: 'applied', at: 1 },
+  ),
 ];
 
 const data = () => [

@@ -162,6 +162,18 @@ describe('lineage', () => {
     expect(edges.every(({ from, to }) => known.has(from) && known.has(to))).toBe(true);
   });
 
+  test('names the segment of the own source where another has the very same rows', async () => {
+    const twins = await openLog();
+    await twins.context.artifacts.put(new TextEncoder().encode(manifestOf('rollout-2')));
+    const twin = { segmentId: 'seg-2', source: 'fog', digest: verifiedDigest, rows: 90 };
+    await twins.record([...story(), told(events.segmentVerified, 'seg-2', twin, { id: 'twin', at: 99 })]);
+    const { nodes } = await getLineage(twins.context, { subject: 'model weather@champion' });
+    const names = nodes.filter(({ kind }) => kind === 'segment').map(({ name }) => name);
+    expect(names).toContain('rain seg-1');
+    expect(names.join()).not.toContain('fog');
+    await twins.close();
+  });
+
   test('shows what was made of a segment', async () => {
     const { nodes } = await getLineage(log.context, { subject: 'segment seg-1' });
     expect(nodes.find(({ name }) => name === 'rain seg-1')?.digest).toBe(verifiedDigest);

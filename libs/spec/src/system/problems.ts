@@ -20,7 +20,8 @@ export class SpecFile {
       throw invalid('SPEC_INVALID', `the file is longer than ${charactersMax} characters`);
     }
     this.#document = parseDocument(yaml, { lineCounter: this.#lines, prettyErrors: false });
-    for (const { message, pos } of this.#document.errors) {
+    // One slip makes the rest of a file look wrong; what follows the first error is seldom one.
+    for (const { message, pos } of this.#document.errors.slice(0, 1)) {
       this.#problems.push({ line: this.#lines.linePos(pos[0]).line, path: '', text: message });
     }
     this.refuse();

@@ -12,6 +12,7 @@ const registered = eventType(events.modelRegistered);
 const materialized = eventType(events.datasetMaterialized);
 const verified = eventType(events.segmentVerified);
 const recorded = eventType(events.segmentRecorded);
+const applied = eventType(events.systemApplied);
 
 /** What a model, dataset, segment or system was made of, and what was made of it. */
 export async function getLineage(context: RpcContext, request: { subject: string }) {
@@ -61,7 +62,7 @@ async function addDatasetParts(context: RpcContext, lineage: Lineage, datasetId:
   if (!dataset) return;
   lineage.addDataset(dataset.entry);
   const digests = await digestsOf(context, dataset.entry);
-  const known = await segmentsByDigest(context, digests);
+  const known = await segmentsByDigest(context, digests, await sourceOf(context, dataset.entry));
   const nodes = new Map<string, string[]>();
   for (const digest of digests) {
     const event = known.get(digest);
@@ -84,12 +85,27 @@ async function addRecorded(
   }
 }
 
-async function segmentsByDigest({ listings }: RpcContext, digests: readonly string[]) {
+/** The source that the dataset's system names, or empty where the log does not know that version. */
+async function sourceOf(context: RpcContext, { body }: Entry): Promise<string> {
+  const versions = await context.listings.aboutAny([`system:${textOf(body, 'system')}`], [applied]);
+  const version = Number(body['systemVersion'] ?? 0);
+  const own = versions.find(({ entry }) => Number(entry.body['version'] ?? 0) === version);
+  if (!own) return '';
+  const { body: whole } = await withBody(context.artifacts, own.entry);
+  const spec = JSON.parse(textOf(whole, 'specJson') || '{}') as { source?: { name?: string } };
+  return spec.source?.name ?? '';
+}
+
+/** Equal rows of two sources are one file; the dataset's own source says which of them is meant. */
+async function segmentsByDigest({ listings }: RpcContext, digests: readonly string[], source: string) {
   const found = await listings.aboutAny(
     digests.map((digest) => `digest:${digest}`),
     [verified],
   );
-  return new Map<string, Entry>(found.map(({ entry }) => [textOf(entry.body, 'digest'), entry]));
+  const isOwn = ({ body }: Entry) => textOf(body, 'source') === source;
+  const entries = found.map(({ entry }) => entry);
+  const ordered = [...entries.filter((entry) => !isOwn(entry)), ...entries.filter(isOwn)];
+  return new Map<string, Entry>(ordered.map((entry) => [textOf(entry.body, 'digest'), entry]));
 }
 
 /** A segment, the datasets whose manifests list it, and the models made of those. */

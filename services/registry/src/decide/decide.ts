@@ -5,7 +5,7 @@ import { addShadow, promote, removeShadow, resume, retrain, rollback } from './p
 import { runTold } from './registration.js';
 import { inPhase } from './rollout.js';
 import type { SystemState } from './state.js';
-import { considerFirst, dataVerified, reviewConcluded } from './triggers.js';
+import { considerFirst, dataVerified, reviewConcluded, systemApplied } from './triggers.js';
 
 /**
  * What a fact changes about a system: its next state, what to tell, and which work with the outside world to keep as
@@ -34,7 +34,7 @@ function decided(state: SystemState, fact: Fact, now: number): Decision {
     case 'predictions':
       return inPhase(state, fact, now);
     case 'system-applied':
-      return considerFirst(state, now);
+      return systemApplied(state, now);
     default:
       return asked(state, fact, now);
   }

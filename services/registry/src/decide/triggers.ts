@@ -19,7 +19,13 @@ export function considerFirst(state: SystemState, now: number): Decision {
   return begin(
     state,
     {
-      rolloutId: uuidv5('rollout', state.system, 'first', String(total(state.verified))),
+      rolloutId: uuidv5(
+        'rollout',
+        state.system,
+        'first',
+        String(state.version),
+        String(total(state.verified)),
+      ),
       trigger: 'FIRST',
       reason: `${labels} labels are verified and nothing serves yet`,
     },
@@ -29,6 +35,11 @@ export function considerFirst(state: SystemState, now: number): Decision {
 
 function total({ rows, labels }: SystemState['verified']): number {
   return rows + labels;
+}
+
+/** A new version of the system may succeed where the one before came to nothing, on the same data. */
+export function systemApplied(state: SystemState, now: number): Decision {
+  return considerFirst({ ...state, firstTriedWith: 0 }, now);
 }
 
 /** Totals only grow; a late smaller one changes nothing. */

@@ -41,6 +41,14 @@ describe('the first model', () => {
     expect(meanwhile.state.rollout?.rolloutId).not.toBe(firstId);
   });
 
+  test('is asked for again when a new version of the system is applied, and not by the same data alone', () => {
+    const refusal = { kind: 'dataset-refused', rolloutId: firstId, reason: 'no such column' } as const;
+    const after = play(asked.state, [refusal]);
+    const again = play({ ...after.state, version: 2 }, [{ kind: 'system-applied' }]);
+    expect(names(again.emits)).toEqual(['rolloutRequested']);
+    expect(again.state.rollout?.rolloutId).not.toBe(firstId);
+  });
+
   test('needs no labels where each row brings its own', () => {
     const inRow = { ...fresh, isLabelInRow: true };
     const facts = [{ kind: 'data-verified', rows: 91, labels: 0, until: 0 }] as const;
