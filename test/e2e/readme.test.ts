@@ -5,19 +5,26 @@ import { type Platform, rootDir, startPlatform } from '@perennial/local';
 import { tempDir } from '@perennial/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-let platform: Platform;
+let platform: Platform | undefined;
+const dataDir = path.join(tempDir('readme'), 'data');
+
+/** The platform that runs now. */
+function running(): Platform {
+  if (!platform) throw new Error('the platform is not running');
+  return platform;
+}
 
 beforeAll(async () => {
-  platform = await startPlatform({ dataDir: path.join(tempDir('readme'), 'data') });
+  platform = await startPlatform({ dataDir });
 });
 
 afterAll(async () => {
-  await platform.stop();
+  await platform?.stop();
 });
 
 /** Runs a line of the README as a person would type it in the checkout's folder. */
 function shell(line: string): Promise<{ code: number; output: string }> {
-  const env = { ...process.env, PERENNIAL_URL: platform.urls.http, PERENNIAL_TOKEN: platform.token };
+  const env = { ...process.env, PERENNIAL_URL: running().urls.http, PERENNIAL_TOKEN: running().token };
   return new Promise((resolve) => {
     execFile('/bin/sh', ['-c', line], { cwd: rootDir, env }, (error, stdout, stderr) => {
       resolve({ code: error ? Number(error.code ?? 1) : 0, output: `${stdout}${stderr}` });
@@ -67,10 +74,25 @@ describe('the first system of your own, as the README says', () => {
   });
 });
 
-test('the platform says what it takes: memory and time to be ready', async () => {
-  const mib = Math.round((platform.pssBytes() ?? 0) / 2 ** 20);
+test('the platform says what it takes: memory and time to be ready', () => {
+  const { readyAfterMs, names } = running();
+  const mib = Math.round((running().pssBytes() ?? 0) / 2 ** 20);
   process.stdout.write(
-    `platform: ready after ${(platform.readyAfterMs / 1000).toFixed(1)} s, ${platform.names.length} processes, ${mib} MiB PSS\n`,
+    `platform: ready after ${(readyAfterMs / 1000).toFixed(1)} s, ${names.length} processes, ${mib} MiB PSS\n`,
   );
-  expect(platform.names).toEqual(expect.arrayContaining(['nats', 'postgres', 'gateway', 'audit']));
+  expect(names).toEqual(expect.arrayContaining(['nats', 'postgres', 'gateway', 'audit']));
+});
+
+test('stopped and started again it carries on where it was', async () => {
+  await running().stop();
+  platform = undefined;
+  platform = await startPlatform({ dataDir });
+  const row = '{"hour":"2024-03-01T06:00:00Z","outside":-3.5,"wind":2}';
+  const answer = await shell(`./perennial predict heat-demand '${row}' --json`);
+  expect(answer.code, answer.output).toBe(0);
+  expect(JSON.parse(answer.output)).toMatchObject({ predictions: [{ model_version: 1 }] });
+  const audit = await shell('./perennial audit verify --json');
+  expect(JSON.parse(audit.output)).toMatchObject({ verified: true });
+  const again = await shell('./perennial rows publish examples/first-system/rows.csv --source meter --json');
+  expect(JSON.parse(again.output)).toMatchObject({ taken: 0, refused: 0 });
 });
