@@ -84,6 +84,7 @@ test('every command of the issue is there', () => {
     'promote',
     'resume',
     'retrain',
+    'cancel',
     'events',
     'quarantine list',
     'quarantine show',
@@ -151,6 +152,15 @@ test('a rollback says who asks and what moved', async () => {
     method: 'POST',
     url: '/v1/systems/heat/rollback',
     body: JSON.stringify({ reason: 'cold feet', requested_by: 'tester' }),
+  });
+});
+
+test('cancel ends the rollout in flight with the reason and who asks', async () => {
+  expect((await perennial('cancel', 'heat', '--reason', 'stuck')).stdout).toContain('is cancelled');
+  expect(asked.at(-1)).toEqual({
+    method: 'DELETE',
+    url: '/v1/systems/heat/rollout',
+    body: JSON.stringify({ reason: 'stuck', requested_by: 'tester' }),
   });
 });
 

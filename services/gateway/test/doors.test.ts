@@ -296,6 +296,12 @@ test('a shadow is removed with a body on DELETE', async () => {
   expect(await response.json()).toMatchObject({ served: true });
 });
 
+test('a rollout is cancelled with a body on DELETE', async () => {
+  const init = { method: 'DELETE', body: JSON.stringify({ reason: 'stuck' }) };
+  const response = await gateway.ask('/v1/systems/heat/rollout', init);
+  expect(await response.json()).toMatchObject({ rollout_id: 'stuck root', served: true });
+});
+
 test('rows go through to ingest as they come, under the name of whose token it is', async () => {
   const body = 'hour,outside\n'.repeat(200_000);
   const taken = await gateway.ask('/v1/sources/meter/rows', {

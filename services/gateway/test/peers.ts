@@ -109,6 +109,10 @@ function registry(state: World) {
     addShadow: ({ reference }) => ({ version: Number(reference), epoch: state.epoch }),
     removeShadow: () => ({ epoch: state.epoch }),
     retrain: () => ({ rolloutId: 'r1' }),
+    cancelRollout: ({ reason, requestedBy }) => ({
+      rolloutId: `${reason} ${requestedBy}`,
+      epoch: state.epoch,
+    }),
   });
 }
 

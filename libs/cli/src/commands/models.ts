@@ -110,6 +110,17 @@ function rolloutCommands(root: Command): void {
       });
       print(command, answer, () => `rollout ${answer.rollout_id} began`);
     });
+
+  root
+    .command('cancel <system>')
+    .description('end the rollout in flight; the champion stays, and a result that comes late moves nothing')
+    .option('--reason <text>', 'why, for the audit trail', 'asked for by an operator')
+    .action(async (system: string, options: { reason: string }, command: Command) => {
+      const answer = await platform().call<{ rollout_id?: string }>('DELETE', `${path(system)}/rollout`, {
+        json: { reason: options.reason, requested_by: whoAsks() },
+      });
+      print(command, answer, () => `rollout ${answer.rollout_id} of ${system} is cancelled`);
+    });
 }
 
 function shadowCommands(root: Command): void {

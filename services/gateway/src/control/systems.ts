@@ -3,6 +3,8 @@ import {
   AddShadowRequestSchema,
   AddShadowResponseSchema,
   ApplySystemResponseSchema,
+  CancelRolloutRequestSchema,
+  CancelRolloutResponseSchema,
   ExportFeaturesResponseSchema,
   GetModelResponseSchema,
   GetQualityResponseSchema,
@@ -163,6 +165,16 @@ function moveRoutes({ peers: { registry }, deployments }: Needs): ControlRoute[]
           RetrainResponseSchema,
           await registry.retrain(messageOf(RetrainRequestSchema, request, asked(request))),
         ),
+    },
+    {
+      method: 'DELETE',
+      path: '/v1/systems/:system/rollout',
+      role: 'admin',
+      answer: async (request) => {
+        const message = messageOf(CancelRolloutRequestSchema, request, asked(request));
+        const answer = await registry.cancelRollout(message);
+        return served(request, jsonOf(CancelRolloutResponseSchema, answer), answer.epoch);
+      },
     },
   ];
 }

@@ -1,7 +1,7 @@
 import { andThen, type Decision, unchanged } from './decision.js';
 import { settle } from './deployment.js';
 import type { Fact } from './facts.js';
-import { addShadow, promote, removeShadow, resume, retrain, rollback } from './person.js';
+import { addShadow, cancelRollout, promote, removeShadow, resume, retrain, rollback } from './person.js';
 import { runTold } from './registration.js';
 import { inPhase } from './rollout.js';
 import type { SystemState } from './state.js';
@@ -52,6 +52,8 @@ function asked(state: SystemState, fact: Fact, now: number): Decision {
       return addShadow(state, fact);
     case 'remove-shadow':
       return removeShadow(state, fact);
+    case 'cancel-rollout':
+      return cancelRollout(state, fact, now);
     case 'retrain':
       return retrain(state, fact, now);
     default:

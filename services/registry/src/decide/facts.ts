@@ -44,6 +44,7 @@ export type PersonFact =
   | { readonly kind: 'resume' }
   | { readonly kind: 'add-shadow'; readonly version: number }
   | { readonly kind: 'remove-shadow'; readonly version: number }
+  | { readonly kind: 'cancel-rollout'; readonly reason: string; readonly by: string }
   | { readonly kind: 'retrain'; readonly requestId: string; readonly reason: string; readonly by: string };
 
 export type PhaseFact = Extract<

@@ -82,7 +82,7 @@ export function retrain(state: SystemState, fact: Asked<'retrain'>, now: number)
     return refused(state, {
       code: 'ROLLOUT_IN_FLIGHT_CONFLICT',
       field: 'system',
-      message: `${state.system} has a rollout in flight (${state.rollout.rolloutId}, ${state.rollout.phase.toLowerCase()}); wait for its end, or roll back`,
+      message: `${state.system} has a rollout in flight (${state.rollout.rolloutId}, ${state.rollout.phase.toLowerCase()}); wait for its end, or cancel it`,
     });
   }
   if (state.heldAt !== undefined) {
@@ -95,6 +95,28 @@ export function retrain(state: SystemState, fact: Asked<'retrain'>, now: number)
   const rolloutId = uuidv5('rollout', state.system, 'person', fact.requestId);
   const reason = `${fact.reason || 'asked for'} (${fact.by || 'unknown'})`;
   return begin(state, { rolloutId, trigger: 'PERSON', reason }, now);
+}
+
+/**
+ * The rollout in flight is over and the champion stays. Where nothing serves, no other one begins by itself on the data
+ * that are verified by now, though some of them may have come since the cancelled one was asked for.
+ */
+export function cancelRollout(
+  state: SystemState,
+  { reason, by }: Asked<'cancel-rollout'>,
+  now: number,
+): Decision {
+  if (!state.rollout) {
+    return refused(state, {
+      code: 'ROLLOUT_NOT_FOUND',
+      field: 'system',
+      message: `${state.system} has no rollout in flight, so there is nothing to cancel; retrain starts one`,
+    });
+  }
+  const ended = cancel(state, `${reason || 'cancelled'} (${by || 'unknown'})`, now);
+  if (state.champion !== undefined) return ended;
+  const { rows, labels } = state.verified;
+  return { ...ended, state: { ...ended.state, firstTriedWith: rows + labels } };
 }
 
 function cancel(state: SystemState, reason: string, now: number): Decision {

@@ -92,7 +92,7 @@ export interface SystemState {
   readonly plan: RolloutPlan;
   /** Verified rows and labels of the system's source. */
   readonly verified: Verified;
-  /** `rows + labels` when training was last asked for without a champion; asking again by itself needs more. */
+  /** `rows + labels` when training was last asked for, or cancelled, without a champion; asking again by itself needs more. */
   readonly firstTriedWith: number;
   /** Process time of the rollback that holds promotions. */
   readonly heldAt: number | undefined;

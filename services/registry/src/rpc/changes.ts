@@ -2,6 +2,8 @@ import { create } from '@bufbuild/protobuf';
 import {
   type AddShadowRequest,
   AddShadowResponseSchema,
+  type CancelRolloutRequest,
+  CancelRolloutResponseSchema,
   type PromoteRequest,
   PromoteResponseSchema,
   type RemoveShadowRequest,
@@ -73,6 +75,22 @@ export async function retrain(context: RpcContext, { system, reason, requestedBy
   }));
   assert(after.rollout, 'a retraining that was not refused is in flight');
   return create(RetrainResponseSchema, { rolloutId: after.rollout.rolloutId });
+}
+
+export async function cancelRollout(
+  context: RpcContext,
+  { system, reason, requestedBy }: CancelRolloutRequest,
+) {
+  const { before, after } = await change(context, system, () => ({
+    kind: 'cancel-rollout',
+    reason,
+    by: requestedBy,
+  }));
+  assert(before.rollout, 'a cancellation that was not refused had a rollout to end');
+  return create(CancelRolloutResponseSchema, {
+    rolloutId: before.rollout.rolloutId,
+    epoch: BigInt(after.epoch),
+  });
 }
 
 async function change(

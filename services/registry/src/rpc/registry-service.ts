@@ -1,7 +1,7 @@
 import { RegistryService } from '@perennial/contracts';
 import { rpc } from '@perennial/service';
 import { applySystem } from './apply-system.js';
-import { addShadow, promote, removeShadow, resume, retrain, rollback } from './changes.js';
+import { addShadow, cancelRollout, promote, removeShadow, resume, retrain, rollback } from './changes.js';
 import type { RpcContext } from './context.js';
 import { getModel, getSystem, listModels, listSystems } from './questions.js';
 
@@ -18,5 +18,6 @@ export function registryService(context: RpcContext) {
     addShadow: (request) => addShadow(context, request),
     removeShadow: (request) => removeShadow(context, request),
     retrain: (request) => retrain(context, request),
+    cancelRollout: (request) => cancelRollout(context, request),
   });
 }

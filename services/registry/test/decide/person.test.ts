@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../src/decide/decide.js';
 import { routesOf } from '../../src/decide/deployment.js';
-import { fresh, play, reviewed, withChampions } from './states.js';
+import { fresh, passedTest, play, reviewed, trained, withChampions } from './states.js';
 
 const rollback = { kind: 'rollback', reason: 'it is wrong', by: 'me' } as const;
 const promote = (version: number) => ({ kind: 'promote', version, reason: '', by: 'me' }) as const;
@@ -42,6 +42,53 @@ describe('rollback', () => {
     const forward = play(three, [rollback, promote(3)]).state;
     expect(forward).toMatchObject({ champion: 3, history: [1, 2] });
     expect(play(forward, [rollback]).state.champion).toBe(2);
+  });
+});
+
+const cancel = { kind: 'cancel-rollout', reason: 'stuck', by: 'me' } as const;
+
+describe('cancelling the rollout in flight', () => {
+  const verified = (rows: number) => ({ kind: 'data-verified', rows, labels: rows, until: 0 }) as const;
+
+  test('ends a first one that hangs, and none begins by itself until more data are there', () => {
+    // More came while it hung: that alone must not start the next one in the same breath.
+    const hanging = play(fresh, [verified(60), verified(75)]).state;
+    expect(hanging.rollout?.phase).toBe('TRAINING');
+    const done = play(hanging, [cancel], 5_000);
+    expect(done.ended).toMatchObject([{ phase: 'CANCELLED', reason: 'stuck (me)', endedAt: 5_000 }]);
+    expect(done.emits.map((emit) => emit.event)).toEqual(['rolloutAdvanced']);
+    expect(done.state.rollout).toBeUndefined();
+    expect(play(done.state, [verified(75)])).toMatchObject({ emits: [] });
+    expect(play(done.state, [verified(76)]).state.rollout).toMatchObject({ trigger: 'FIRST' });
+    const retrain = { kind: 'retrain', requestId: '1', reason: '', by: 'me' } as const;
+    expect(play(done.state, [retrain]).state.rollout).toMatchObject({ trigger: 'PERSON' });
+  });
+
+  test('leaves a late result of its run as a version that nobody serves', () => {
+    const hanging = play(fresh, [verified(60)]).state;
+    const rolloutId = hanging.rollout?.rolloutId ?? '';
+    const late = play(hanging, [cancel, ...trained('late', rolloutId)]);
+    expect(late.state).toMatchObject({ champion: undefined, rollout: undefined, models: [{ version: 1 }] });
+    expect(late.effects).toEqual([]);
+    expect(play(late.state, [promote(1)]).state.champion).toBe(1);
+  });
+
+  test('takes the candidate out of the routes and its test out of the queue; the champion stays', () => {
+    const asked = play(three, [reviewed('next')]).state;
+    const rolloutId = asked.rollout?.rolloutId ?? '';
+    const champion = { digest: three.models.at(-1)?.digest ?? '', value: 3 };
+    const testing = play(asked, trained('next', rolloutId, { value: 1, champion })).state;
+    expect(play(testing, [cancel]).effects).toEqual([{ kind: 'drop-test', rolloutId }]);
+    const shadow = play(testing, [{ kind: 'model-tested', rolloutId, answer: passedTest }]).state;
+    expect(routesOf(shadow)).toHaveLength(2);
+    const done = play(shadow, [cancel]);
+    expect(done.emits.map((emit) => emit.event)).toEqual(['rolloutAdvanced', 'deploymentUpdated']);
+    expect(routesOf(done.state)).toMatchObject([{ version: 3, weight: 1 }]);
+    expect(done.state).toMatchObject({ champion: 3, heldAt: undefined });
+  });
+
+  test('is refused where none is in flight', () => {
+    expect(play(three, [cancel]).refusal).toMatchObject({ code: 'ROLLOUT_NOT_FOUND', field: 'system' });
   });
 });
 

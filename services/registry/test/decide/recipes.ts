@@ -33,6 +33,7 @@ const kinds: Fact['kind'][] = [
   'add-shadow',
   'remove-shadow',
   'retrain',
+  'cancel-rollout',
 ];
 
 export const recipes: fc.Arbitrary<Recipe[]> = fc.array(
@@ -84,6 +85,7 @@ export function factOf({ what, pick, value }: Recipe, state: SystemState, now: n
       return { kind: what, predictions };
     }
     case 'rollback':
+    case 'cancel-rollout':
       return { kind: what, reason: '', by: 'me' };
     case 'promote':
     case 'add-shadow':

@@ -5,7 +5,7 @@ import { type DatabaseForTests, postgresForTests } from '@perennial/testkit';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SystemState } from '../../src/decide/state.js';
-import { promote, resume, rollback } from '../../src/rpc/changes.js';
+import { cancelRollout, promote, resume, retrain, rollback } from '../../src/rpc/changes.js';
 import type { RpcContext } from '../../src/rpc/context.js';
 import { type Db, Store } from '../../src/store.js';
 import { fresh, withChampions } from '../decide/states.js';
@@ -106,4 +106,16 @@ test('a person goes forward again by number or alias, and an unknown one is name
     reference: 'staging',
   });
   await expect(unknown).rejects.toThrow(/"staging".*version 1, 2.*champion/);
+});
+
+test('a rollout is cancelled by hand once, and said to be unknown then', async () => {
+  await twoChampions('cancelled');
+  const context = contextOf('cancelled');
+  const begun = await retrain(context, { $typeName: 'perennial.v1.RetrainRequest', ...request });
+  const cancel = () => cancelRollout(context, { $typeName: 'perennial.v1.CancelRolloutRequest', ...request });
+  expect(await cancel()).toMatchObject({ rolloutId: begun.rolloutId });
+  expect(await told('cancelled')).toEqual(['rollout.requested', 'rollout.advanced']);
+  const state = await new Store(database.db as Db, 'cancelled', settingsOf).peek('weather');
+  expect(state).toMatchObject({ champion: 2, rollout: undefined });
+  await expect(cancel()).rejects.toMatchObject({ code: 'ROLLOUT_NOT_FOUND' });
 });
