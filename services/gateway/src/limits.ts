@@ -33,6 +33,20 @@ export const gatewayLimits = {
   /** A body of tensors; binary rows are small, and one body is held in memory. */
   tensorBodyBytesMax: 64 * MiB,
   controlBodyBytesMax: 4 * MiB,
+  /** A body of the control plane on its way in; predictions have their own deadlines, uploads `uploadTimeoutMs`. */
+  controlBodyTimeoutMs: 60_000,
+  /** All headers of a request: a connection that says nothing is closed after this too. */
+  headersTimeoutMs: 20_000,
+  /** Headers together: a token and a trace are some hundred bytes. */
+  headerBytesMax: 16 * 1024,
+  /** How often connections are looked through for those that are over their time. */
+  connectionsCheckMs: 5_000,
+  /** Longer than the long poll of the watermark: a client's pool must not meet a connection that we just closed. */
+  keepAliveMs: 75_000,
+  /** The rest of a body whose answer is already sent: read for so long, so that the client reads the answer and no reset. */
+  lateBodyMs: 5_000,
+  /** Each is a file descriptor and some 20 KiB; more are closed as they come. */
+  connectionsMax: 4_000,
   /** Long poll of the watermark; proxies in between give up after 60 s. */
   watermarkWaitMsMax: 55_000,
   /** Between two looks whether everything is settled: one costs some ms of every service. */

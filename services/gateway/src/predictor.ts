@@ -36,7 +36,7 @@ export interface Ask {
 }
 
 export interface RowsAsk extends Ask {
-  /** Reads and checks the request's body; what it throws is recorded too. */
+  /** Reads and checks the request's body within the deadline; what it throws is recorded too. */
   readonly rows: () => Promise<JsonObject[]>;
 }
 
@@ -76,8 +76,7 @@ export class Predictor {
 
   /** @throws PlatformError, recorded under its code */
   predictRows(ask: RowsAsk): Promise<PredictedRow[]> {
-    return this.#recorded(ask, async (recording) => {
-      const given = await ask.rows();
+    return this.#recorded(ask, ask.rows, async (recording, given) => {
       const serving = await this.#find(ask, recording);
       const rows = await this.#shape(serving, given, ask.deadlineAt);
       recording.rows(rows);
@@ -116,8 +115,7 @@ export class Predictor {
 
   /** As predictRows for tensors; one version answers the whole request. */
   predictTensors(ask: TensorsAsk): Promise<PredictedTensors> {
-    return this.#recorded(ask, async (recording) => {
-      const { inputs, outputNames, eventTime } = await ask.body();
+    return this.#recorded(ask, ask.body, async (recording, { inputs, outputNames, eventTime }) => {
       const serving = await this.#find(ask, recording);
       const { columns, first } = await this.#columns(serving, inputs, eventTime, ask, recording);
       const { predictionId } = recording.message;
@@ -140,18 +138,26 @@ export class Predictor {
     });
   }
 
-  async #recorded<T>(ask: Ask, work: (recording: Recording) => Promise<T>): Promise<T> {
+  async #recorded<B, T>(
+    ask: Ask,
+    read: () => Promise<B>,
+    work: (recording: Recording, body: B) => Promise<T>,
+  ): Promise<T> {
     const { spool, clock } = this.#options;
-    spool.admit();
+    spool.checkRoom();
     const recording = new Recording({
       predictionId: uuidv7(clock),
       system: ask.system,
       transport: ask.transport,
       receivedAtMs: clock.now(),
     });
+    // Who sends slowly holds no place meanwhile, and keeps nothing from being settled.
+    const [body] = await Promise.allSettled([read()]);
+    spool.admit();
     let isKnown = true;
     try {
-      const answer = await work(recording);
+      if (body.status === 'rejected') throw body.reason;
+      const answer = await work(recording, body.value);
       recording.end('OK');
       return answer;
     } catch (thrown) {

@@ -6,6 +6,7 @@ import { allow, type Caller } from '../decide/access.js';
 import type { EventFeed } from '../effects/event-feed.js';
 import type { Peers } from '../effects/peers.js';
 import { headersOf, problemDocument, sendProblem } from '../http/answer.js';
+import { readBody } from '../http/read-body.js';
 import { gatewayLimits } from '../limits.js';
 import { publishArrivals } from './arrivals.js';
 import { streamEvents } from './event-stream.js';
@@ -35,7 +36,6 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
     for (const controller of open) controller.abort();
   });
   const app = fastify({
-    bodyLimit: gatewayLimits.controlBodyBytesMax,
     routerOptions: { maxParamLength: idLengthMax * 3 },
     return503OnClosing: false,
   });
@@ -63,7 +63,10 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
   };
   // The body's form is the route's business: JSON mostly, and one system.yaml.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser('*', async (_request: FastifyRequest, body: IncomingMessage) => {
+    const deadlineAt = performance.now() + gatewayLimits.controlBodyTimeoutMs;
+    return (await readBody(body, gatewayLimits.controlBodyBytesMax, deadlineAt)).toString('utf8');
+  });
   for (const { method, path, role, answer } of options.routes) {
     app.route({
       method,
@@ -140,17 +143,10 @@ function sendError(reply: FastifyReply, thrown: unknown): FastifyReply {
     .send(body);
 }
 
-/** Fastify's own refusals (a body too large, a broken path) are the caller's. */
+/** Fastify's own refusals, such as a broken path, are the caller's. */
 function platformErrorOf(thrown: unknown) {
   const { statusCode, message } = thrown as { statusCode?: number; message?: string };
   const error = asPlatformError(thrown);
   if (error.code !== 'INTERNAL' || statusCode === undefined || statusCode >= 500) return error;
-  if (statusCode === 413) {
-    return invalid(
-      'BODY_TOO_LARGE',
-      `the body is larger than the ${gatewayLimits.controlBodyBytesMax} bytes that this route takes`,
-      { field: 'body' },
-    );
-  }
   return invalid('REQUEST_INVALID', message ?? 'the request is malformed', { cause: thrown });
 }

@@ -45,6 +45,16 @@ export class PredictionSpool {
    * @throws PlatformError SPOOL_EXHAUSTED
    */
   admit(): void {
+    this.checkRoom();
+    this.#admitted += 1;
+  }
+
+  /**
+   * Takes nothing; says whether a request need be read at all.
+   *
+   * @throws PlatformError SPOOL_EXHAUSTED
+   */
+  checkRoom(): void {
     if (this.#admitted >= gatewayLimits.spooledPredictionsMax) {
       throw new PlatformError(
         'SPOOL_EXHAUSTED',
@@ -54,7 +64,6 @@ export class PredictionSpool {
         { retryAfterMs: 1_000 },
       );
     }
-    this.#admitted += 1;
   }
 
   /** Gives the place back without an event. */

@@ -4,6 +4,7 @@ import { httpStatusOf, problemOf } from '@perennial/service';
 
 /** Statuses that only HTTP knows; everything else follows from fault and retry. */
 const ownStatuses: Readonly<Record<string, number>> = {
+  BODY_TIMEOUT: 408,
   BODY_TOO_LARGE: 413,
   METHOD_NOT_ALLOWED: 405,
   BODY_ENCODING_UNSUPPORTED: 415,
@@ -13,9 +14,10 @@ export function statusOf(error: PlatformError): number {
   return ownStatuses[error.code] ?? httpStatusOf(error);
 }
 
-/** The headers that go with an error: how to authenticate, and when to come back. */
+/** The headers that go with an error: how to authenticate, when to come back, that nobody reads on. */
 export function headersOf(error: PlatformError, status: number): Record<string, string> {
   return {
+    ...(status === 408 && { connection: 'close' }),
     ...(status === 401 && { 'www-authenticate': 'Bearer realm="perennial"' }),
     ...((status === 503 || status === 429) && {
       'retry-after': String(Math.max(1, Math.ceil((error.retryAfterMs ?? 1_000) / 1_000))),

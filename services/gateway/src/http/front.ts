@@ -19,24 +19,39 @@ export interface FrontOptions {
   readonly onError: (error: unknown, path: string) => void;
 }
 
+/** For every connection, before anything is known of who is behind it. */
+const serverLimits = {
+  headersTimeout: gatewayLimits.headersTimeoutMs,
+  requestTimeout: gatewayLimits.uploadTimeoutMs,
+  keepAliveTimeout: gatewayLimits.keepAliveMs,
+  connectionsCheckingInterval: gatewayLimits.connectionsCheckMs,
+  maxHeaderSize: gatewayLimits.headerBytesMax,
+};
+
 const predictPath = /^\/v1\/systems\/([^/]+)\/predict$/;
 
 /** The one HTTP door. Predictions are answered here, without a framework; the rest goes to the control plane. */
 export function frontServer(options: FrontOptions): Server {
-  const server = createServer((request, response) => {
+  const server = createServer(serverLimits, (request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0] as string;
     // A response that is written to after its client went away must not end the process.
     response.on('error', () => {});
+    response.on('finish', () => endLateBody(request));
     void inTrace(request, () => answer(options, path, request, response)).catch((thrown: unknown) => {
       if (asPlatformError(thrown).fault === 'us') options.onError(thrown, path);
       if (path.startsWith('/v2')) sendInferenceError(response, thrown);
       else sendProblem(response, thrown);
     });
   });
-  // Long polls and followers go through here; a client's pool must not meet a connection that we just closed.
-  server.keepAliveTimeout = 75_000;
-  server.requestTimeout = gatewayLimits.uploadTimeoutMs;
+  server.maxConnections = gatewayLimits.connectionsMax;
   return server;
+}
+
+/** An answer that came before the request's end leaves a body that may never end: refused uploads, unknown callers. */
+function endLateBody(request: IncomingMessage): void {
+  if (request.complete) return;
+  const late = setTimeout(() => request.socket.destroy(), gatewayLimits.lateBodyMs);
+  request.once('close', () => clearTimeout(late));
 }
 
 async function answer(

@@ -86,13 +86,14 @@ export class InferenceProtocol {
 
   async #infer({ request, response, model, version }: Call): Promise<void> {
     let ask: ReturnType<typeof readInferenceBody> | undefined;
+    const deadlineAt = deadlineOf(request);
     const answered = await this.#predictor.predictTensors({
       system: model,
       version,
       transport: 'http/v2',
-      deadlineAt: deadlineOf(request),
+      deadlineAt,
       body: async () => {
-        const body = await readBody(request, gatewayLimits.tensorBodyBytesMax);
+        const body = await readBody(request, gatewayLimits.tensorBodyBytesMax, deadlineAt);
         ask = readInferenceBody(body, request.headers[headerLengthName] as string | undefined, model);
         return ask;
       },

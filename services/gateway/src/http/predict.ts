@@ -15,12 +15,13 @@ export async function predict(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const deadlineAt = deadlineOf(request);
   const predicted = await predictor.predictRows({
     system,
     transport: 'http/v1',
-    deadlineAt: deadlineOf(request),
+    deadlineAt,
     rows: async () =>
-      rowsOfBody(parseJson((await readBody(request, limits.httpBodyBytesMax)).toString('utf8'))),
+      rowsOfBody(parseJson((await readBody(request, limits.httpBodyBytesMax, deadlineAt)).toString('utf8'))),
   });
   sendJson(response, JSON.stringify({ predictions: predicted.map(shown) }));
 }

@@ -2,11 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { invalid, type PlatformError } from '@perennial/kernel';
 
 /**
- * The whole body, at most `bytesMax`.
+ * The whole body, at most `bytesMax`, until `deadlineAt` on performance.now().
  *
- * @throws PlatformError BODY_TOO_LARGE before more than that is held, BODY_ENCODING_UNSUPPORTED, BODY_INCOMPLETE
+ * @throws PlatformError BODY_TOO_LARGE before more than that is held, BODY_ENCODING_UNSUPPORTED, BODY_INCOMPLETE,
+ *   BODY_TIMEOUT
  */
-export function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+export function readBody(request: IncomingMessage, bytesMax: number, deadlineAt: number): Promise<Buffer> {
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
     throw invalid(
@@ -19,20 +20,39 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<Bu
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= bytesMax) return chunks.push(chunk);
+    let isRefused = false;
+    const refuse = (error: PlatformError) => {
       // The rest is thrown away, so that the client reads our answer instead of a reset.
+      isRefused = true;
       chunks.length = 0;
-      reject(tooLarge(bytes, bytesMax));
+      clearTimeout(late);
+      reject(error);
+    };
+    const late = setTimeout(() => refuse(tooSlow(bytes)), deadlineAt - performance.now());
+    request.on('data', (chunk: Buffer) => {
+      if (isRefused) return;
+      bytes += chunk.length;
+      if (bytes <= bytesMax) chunks.push(chunk);
+      else refuse(tooLarge(bytes, bytesMax));
     });
-    request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-    request.on('error', (cause) => reject(incomplete(cause)));
+    request.on('end', () => {
+      clearTimeout(late);
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+    });
+    request.on('error', (cause) => refuse(incomplete(cause)));
     // Every request closes; an error is made for those alone that had not ended.
     request.on('close', () => {
-      if (!request.readableEnded) reject(incomplete(undefined));
+      if (!request.readableEnded) refuse(incomplete(undefined));
     });
   });
+}
+
+function tooSlow(bytes: number): PlatformError {
+  return invalid(
+    'BODY_TIMEOUT',
+    `the body did not end within the time of the request, ${bytes} bytes of it came; send it faster or in parts`,
+    { field: 'body' },
+  );
 }
 
 function tooLarge(bytes: number, bytesMax: number): PlatformError {
