@@ -3,7 +3,8 @@ import { unavailable } from '@perennial/kernel';
 import { type GrpcServer, serveGrpc } from '@perennial/service';
 import { dataRoutes } from './control/data.js';
 import { evidenceRoutes } from './control/evidence.js';
-import { operationsRoutes } from './control/operations.js';
+import { operationsRoutes, type ServiceStatus } from './control/operations.js';
+import type { ControlRoute } from './control/route.js';
 import { controlHandler } from './control/server.js';
 import { systemRoutes } from './control/systems.js';
 import { watermarkRoutes } from './control/watermark.js';
@@ -33,19 +34,13 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
     feed: gateway.feed,
     stopping,
     onError,
-    routes: [
-      ...watermarkRoutes(gateway),
-      ...systemRoutes(gateway),
-      ...dataRoutes(gateway.peers),
-      ...evidenceRoutes(gateway.peers),
-      ...operationsRoutes(gateway.peers, () => ({
-        service: frame.name,
-        ready: deployments.isCaughtUp,
-        backlog: gateway.spool.size,
-        dead_letters: 0,
-        detail: gateway.replica.isConnected ? '' : 'inference does not answer',
-      })),
-    ],
+    routes: controlRoutes(gateway, () => ({
+      service: frame.name,
+      ready: deployments.isCaughtUp,
+      backlog: gateway.spool.size,
+      dead_letters: 0,
+      detail: gateway.replica.isConnected ? '' : 'inference does not answer',
+    })),
   });
   const inference = new InferenceProtocol(deployments, predictor);
   const http = frontServer({ callerOf: known, predictor, inference, control, onError });
@@ -61,6 +56,20 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   });
   log.info('doors are open', { http: httpAddress, grpc: grpc.address });
   return { httpAddress, grpcAddress: grpc.address, close: () => close(http, grpc) };
+}
+
+/** All that is answered as JSON under /v1, but predictions. */
+export function controlRoutes(
+  gateway: Pick<Gateway, 'peers' | 'deployments' | 'settlement'>,
+  own: () => ServiceStatus,
+): ControlRoute[] {
+  return [
+    ...watermarkRoutes(gateway),
+    ...systemRoutes(gateway),
+    ...dataRoutes(gateway.peers),
+    ...evidenceRoutes(gateway.peers),
+    ...operationsRoutes(gateway.peers, own),
+  ];
 }
 
 /** @throws PlatformError LISTEN_UNAVAILABLE */

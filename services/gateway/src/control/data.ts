@@ -24,13 +24,13 @@ function sourceRoutes({ ingest, validate }: Peers): ControlRoute[] {
     {
       method: 'GET',
       path: '/v1/sources',
-      role: 'client',
+      role: 'admin',
       answer: async () => jsonOf(ListSourcesResponseSchema, await ingest.listSources({})),
     },
     {
       method: 'GET',
       path: '/v1/sources/:source/schema',
-      role: 'client',
+      role: 'admin',
       answer: async ({ params, query }) => {
         const kind = query['kind'] === 'labels' ? SegmentKind.LABELS : SegmentKind.ROWS;
         return jsonOf(

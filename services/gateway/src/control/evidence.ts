@@ -19,7 +19,7 @@ export function evidenceRoutes({ audit }: Peers): ControlRoute[] {
     {
       method: 'GET',
       path: '/v1/audit/verify',
-      role: 'client',
+      role: 'admin',
       answer: async ({ signal }) =>
         jsonOf(
           VerifyResponseSchema,
@@ -29,13 +29,13 @@ export function evidenceRoutes({ audit }: Peers): ControlRoute[] {
     {
       method: 'GET',
       path: '/v1/audit/checkpoint',
-      role: 'client',
+      role: 'admin',
       answer: async () => jsonOf(GetCheckpointResponseSchema, await audit.getCheckpoint({})),
     },
     {
       method: 'GET',
       path: '/v1/audit/proof/:eventId',
-      role: 'client',
+      role: 'admin',
       answer: async ({ params }) =>
         jsonOf(GetProofResponseSchema, await audit.getProof({ eventId: params['eventId'] ?? '' })),
     },

@@ -80,7 +80,7 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
       },
     });
   }
-  streamRoutes(app, options, contextOf);
+  openStreams(app, options, contextOf);
   await app.ready();
   return (request, response, caller) => {
     callers.set(request, caller);
@@ -88,8 +88,17 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
   };
 }
 
+/** Whose producer the rows may name is `publishArrivals`'s business. */
+const arrivalRoutes = [
+  { method: 'POST', path: '/v1/sources/:source/rows', role: 'client', kind: SegmentKind.ROWS },
+  { method: 'POST', path: '/v1/sources/:source/labels', role: 'client', kind: SegmentKind.LABELS },
+] as const;
+const eventsRoute = { method: 'GET', path: '/v1/events', role: 'admin' } as const;
+
 /** Routes whose bodies or answers are streams. */
-function streamRoutes(
+export const streamRoutes = [...arrivalRoutes, eventsRoute] as const;
+
+function openStreams(
   app: FastifyInstance,
   { peers, feed, onError }: ControlOptions,
   contextOf: (request: FastifyRequest, reply: FastifyReply) => Omit<ControlRequest, 'text'>,
@@ -97,20 +106,19 @@ function streamRoutes(
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-    for (const [path, kind] of [
-      ['rows', SegmentKind.ROWS],
-      ['labels', SegmentKind.LABELS],
-    ] as const) {
-      scope.post(`/v1/sources/:source/${path}`, async (request, reply) => {
-        const answer = await publishArrivals(peers.ingest, kind, contextOf(request, reply), request.raw);
+    for (const { path, role, kind } of arrivalRoutes) {
+      scope.post(path, async (request, reply) => {
+        const context = contextOf(request, reply);
+        allow(context.caller, role);
+        const answer = await publishArrivals(peers.ingest, kind, context, request.raw);
         reply.header('content-type', 'application/json');
         return JSON.stringify(answer);
       });
     }
   });
-  app.get('/v1/events', async (request, reply) => {
+  app.get(eventsRoute.path, async (request, reply) => {
     const context = contextOf(request, reply);
-    allow(context.caller, 'admin');
+    allow(context.caller, eventsRoute.role);
     reply.hijack();
     try {
       await streamEvents({ feed, audit: peers.audit }, context, reply.raw);

@@ -47,7 +47,7 @@ interface Needs {
 
 /** Systems, their models, and everything that is asked of one system. */
 export function systemRoutes(needs: Needs): ControlRoute[] {
-  return [...registryRoutes(needs), ...moveRoutes(needs), ...knowledgeRoutes(needs)];
+  return [...registryRoutes(needs), ...moveRoutes(needs), ...rolloutRoutes(needs), ...knowledgeRoutes(needs)];
 }
 
 function registryRoutes({ peers: { registry } }: Needs): ControlRoute[] {
@@ -97,16 +97,22 @@ function registryRoutes({ peers: { registry } }: Needs): ControlRoute[] {
   ];
 }
 
-/** What changes the deployment answers when this gateway serves the change, so that the next request meets it. */
-function moveRoutes({ peers: { registry }, deployments }: Needs): ControlRoute[] {
-  const asked = (request: ControlRequest) => ({
-    system: request.params['system'] ?? '',
-    ...askedBy(request, 'requested_by'),
-  });
-  const served = async (request: ControlRequest, answer: object, epoch: bigint) => ({
+const asked = (request: ControlRequest) => ({
+  system: request.params['system'] ?? '',
+  ...askedBy(request, 'requested_by'),
+});
+
+/** Adds whether this gateway serves the epoch to an answer, as soon as it does. */
+function servedBy(deployments: Deployments) {
+  return async (request: ControlRequest, answer: object, epoch: bigint) => ({
     ...answer,
     served: await deployments.serves(request.params['system'] ?? '', epoch, gatewayLimits.switchWaitMs),
   });
+}
+
+/** What changes the deployment answers when this gateway serves the change, so that the next request meets it. */
+function moveRoutes({ peers: { registry }, deployments }: Needs): ControlRoute[] {
+  const served = servedBy(deployments);
   return [
     {
       method: 'POST',
@@ -147,6 +153,13 @@ function moveRoutes({ peers: { registry }, deployments }: Needs): ControlRoute[]
         return served(request, jsonOf(RemoveShadowResponseSchema, answer), answer.epoch);
       },
     },
+  ];
+}
+
+/** Rollouts by hand. */
+function rolloutRoutes({ peers: { registry }, deployments }: Needs): ControlRoute[] {
+  const served = servedBy(deployments);
+  return [
     {
       method: 'POST',
       path: '/v1/systems/:system/resume',
@@ -185,7 +198,7 @@ function knowledgeRoutes({ peers: { trainer, featurize, monitor } }: Needs): Con
     ({
       method: 'GET',
       path: `/v1/systems/:system/${path}`,
-      role: 'client',
+      role: 'admin',
       answer: (request) => answer(request.params['system'] ?? '', request),
     }) satisfies ControlRoute;
   return [

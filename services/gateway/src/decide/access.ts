@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { invalid, sha256 } from '@perennial/kernel';
 
+/** A client asks for predictions, sends rows and labels of its own and reads systems and models; the rest is the admin's. */
 export type Role = 'admin' | 'client';
 
 /** One line of the tokens file; the token itself is never kept. */

@@ -1,0 +1,107 @@
+import { type NatsForTests, startNats } from '@perennial/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { streamRoutes } from '../src/control/server.js';
+import { controlRoutes } from '../src/doors.js';
+import type { Gateway } from '../src/gateway.js';
+import { world } from './peers.js';
+import { type RunningGateway, startGateway, tokens } from './platform.js';
+
+/** Who may, at least. Whoever adds a route says it here too. */
+const expected = {
+  client: [
+    'POST /v1/systems/:system/predict',
+    'GET /v2',
+    'GET /v2/models/:system',
+    'GET /v2/models/:system/ready',
+    'POST /v2/models/:system/infer',
+    'GET /v1/systems',
+    'GET /v1/systems/:system',
+    'GET /v1/systems/:system/models',
+    'GET /v1/systems/:system/models/:reference',
+    'POST /v1/sources/:source/rows',
+    'POST /v1/sources/:source/labels',
+  ],
+  admin: [
+    'POST /v1/systems',
+    'GET /v1/systems/:system/watermark',
+    'POST /v1/systems/:system/rollback',
+    'POST /v1/systems/:system/promote',
+    'POST /v1/systems/:system/shadows',
+    'DELETE /v1/systems/:system/shadows',
+    'POST /v1/systems/:system/resume',
+    'POST /v1/systems/:system/retrain',
+    'DELETE /v1/systems/:system/rollout',
+    'GET /v1/systems/:system/runs',
+    'GET /v1/systems/:system/datasets',
+    'GET /v1/systems/:system/quality',
+    'GET /v1/systems/:system/reports',
+    'GET /v1/systems/:system/reviews',
+    'POST /v1/systems/:system/features/export',
+    'GET /v1/sources',
+    'GET /v1/sources/:source/schema',
+    'GET /v1/producers',
+    'POST /v1/producers',
+    'GET /v1/quarantine',
+    'GET /v1/quarantine/:id',
+    'POST /v1/quarantine/repair',
+    'GET /v1/audit/verify',
+    'GET /v1/audit/checkpoint',
+    'GET /v1/audit/proof/:eventId',
+    'GET /v1/audit/events',
+    'GET /v1/why',
+    'GET /v1/lineage',
+    'GET /v1/events',
+    'GET /v1/status',
+    'GET /v1/dead-letters',
+    'POST /v1/dead-letters/:service/:id',
+  ],
+};
+/** What `http/front.ts` answers before the control plane. */
+const isInFront = (route: string) => route.endsWith('/predict') || route.includes(' /v2');
+
+let nats: NatsForTests;
+let gateway: RunningGateway;
+
+beforeAll(async () => {
+  nats = await startNats();
+  gateway = await startGateway(nats, world());
+});
+
+afterAll(async () => {
+  await gateway?.stop();
+  await nats?.stop();
+});
+
+/** The status for a request that gets no further than its body, where it gets so far. */
+async function statusFor(route: string, token: string): Promise<number> {
+  const [method = '', path = ''] = route.split(' ');
+  const body = method === 'GET' ? {} : { body: JSON.stringify({ nobody_knows_this: 1 }) };
+  const response = await gateway.ask(path.replace(':reference', '1').replaceAll(/:\w+/g, 'heat'), {
+    method,
+    token,
+    ...body,
+  });
+  await response.arrayBuffer();
+  return response.status;
+}
+
+test('every route of the gateway has its role here', () => {
+  // Routes are data, and nothing of a gateway is used to make them.
+  const none = { peers: { operations: new Map() }, deployments: {}, settlement: {} } as unknown as Gateway;
+  const own = () => ({ service: 'gateway', ready: true, backlog: 0, dead_letters: 0, detail: '' });
+  const routes = [...controlRoutes(none, own), ...streamRoutes].map(
+    ({ method, path }) => `${method} ${path}`,
+  );
+  const all = [...expected.client, ...expected.admin].filter((route) => !isInFront(route));
+  expect(routes.sort()).toEqual(all.sort());
+});
+
+describe.each(['client', 'admin'] as const)('a route of the role %s', (role) => {
+  test.each(expected[role])('%s', async (route) => {
+    expect(await statusFor(route, '')).toBe(401);
+    const asClient = await statusFor(route, tokens.desk);
+    if (role === 'admin') expect(asClient).toBe(403);
+    else expect([401, 403]).not.toContain(asClient);
+    expect([401, 403]).not.toContain(await statusFor(route, tokens.root));
+  });
+});
