@@ -3,7 +3,7 @@ import type { Arrival, Db, SegmentTable } from './tables.js';
 
 export type Segment = Pick<
   SegmentTable,
-  'source' | 'kind' | 'segment_id' | 'repair_id' | 'digest' | 'rows' | 'event_id'
+  'source' | 'kind' | 'segment_id' | 'repair_id' | 'digest' | 'rows' | 'place'
 > & {
   /** Microseconds since the epoch, UTC. */
   readonly minUs: number;
@@ -107,24 +107,24 @@ export class Store {
     return true;
   }
 
-  /** Segments of a source in the order they were told, as of now; of a span those that touch [fromUs, toUs). */
+  /** Segments of a source in the order they were recorded, as of now; of a span those that touch [fromUs, toUs). */
   async segments(
     source: string,
     { kind, fromUs, toUs }: { kind?: Arrival; fromUs?: number | undefined; toUs?: number | undefined } = {},
-  ): Promise<{ digest: string; kind: Arrival; eventId: string; maxUs: number }[]> {
+  ): Promise<{ digest: string; kind: Arrival; place: string; maxUs: number }[]> {
     let query = this.#db
       .selectFrom('segment')
-      .select(['digest', 'kind', 'event_id', 'event_time_max_us'])
+      .select(['digest', 'kind', 'place', 'event_time_max_us'])
       .where('tenant', '=', this.#tenant)
       .where('source', '=', source);
     if (kind) query = query.where('kind', '=', kind);
     if (fromUs !== undefined) query = query.where('event_time_max_us', '>=', String(fromUs));
     if (toUs !== undefined) query = query.where('event_time_min_us', '<', String(toUs));
-    const rows = await query.orderBy('event_id').orderBy('digest').execute();
+    const rows = await query.orderBy('place').orderBy('digest').execute();
     return rows.map((row) => ({
       digest: row.digest,
       kind: row.kind,
-      eventId: row.event_id,
+      place: row.place,
       maxUs: Number(row.event_time_max_us),
     }));
   }

@@ -26,7 +26,7 @@ export interface SegmentTable {
   rows: number;
   event_time_min_us: BigInteger;
   event_time_max_us: BigInteger;
-  event_id: string;
+  place: string;
 }
 
 interface FeatureViewTable {

@@ -150,7 +150,12 @@ export class House {
   }
 
   /** Writes a segment file and says how it would be told. */
-  async segment(source: string, kind: 'rows' | 'labels', rows: Rows, { repairId = '' } = {}) {
+  async segment(
+    source: string,
+    kind: 'rows' | 'labels',
+    rows: Rows,
+    { repairId = '', recordedEventId = '' } = {},
+  ) {
     const names = [...new Set(rows.flatMap(({ values }) => Object.keys(values)))];
     const typeOf = (name: string) => {
       const known = rows
@@ -182,6 +187,7 @@ export class House {
       eventTimeMax: timestampFromMs(times.reduce((a, b) => Math.max(a, b))),
       schemaVersion: 1,
       repairId,
+      recordedEventId,
     };
   }
 

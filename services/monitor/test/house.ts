@@ -238,6 +238,7 @@ export class House {
     kind: 'rows' | 'labels',
     rows: Record<string, number | string>[],
     id?: string,
+    { recordedEventId = '', repairId = '' } = {},
   ): Promise<void> {
     const names = Object.keys(rows[0] ?? {}).filter((name) => name !== 'day');
     const times = rows.map(({ day }) => start + Number(day) * dayMs);
@@ -269,6 +270,8 @@ export class House {
         rows: rows.length,
         eventTimeMin: timestampFromMs(Math.min(...times)),
         eventTimeMax: timestampFromMs(Math.max(...times)),
+        recordedEventId,
+        repairId,
       },
       id,
     );

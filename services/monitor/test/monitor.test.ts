@@ -8,6 +8,7 @@ import {
   RolloutPhase,
   SegmentKind,
 } from '@perennial/contracts';
+import { uuidv7 } from '@perennial/kernel';
 import type { System } from '@perennial/spec';
 import { waitFor } from '@perennial/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -203,6 +204,44 @@ describe('predictions and labels', () => {
     );
     const { quality } = await outcomeOf(system.name);
     expect(quality[0]).toMatchObject({ rows: 2, value: 3 });
+  });
+
+  // The twin of this test in featurize tells the same story and expects the same labels.
+  test('a repaired label keeps the place of its arrival: above what came before it, below what came after it', async () => {
+    const [before, original, after] = [uuidv7(), uuidv7(), uuidv7()];
+    const expected = [12, 22, 31, 41, 51];
+    const tell = async (system: System) => {
+      const label = async (day: number, temp: number, recordedEventId: string, repairId = '') => {
+        await house.segment(system, 'labels', [{ day, temp }], uuidv7(), { recordedEventId, repairId });
+      };
+      // The correction came while the original was held.
+      await label(1, 12, after);
+      await label(1, 11, original, 'r1');
+      // The original was repaired before its correction came.
+      await label(2, 21, original, 'r2');
+      await label(2, 22, after);
+      // The original corrects an earlier one, whenever that was let through.
+      await label(3, 30, before);
+      await label(3, 31, original, 'r3');
+      await label(4, 41, original, 'r4');
+      await label(4, 40, before, 'r5');
+      // A part of the segment was good at once.
+      await label(5, 51, original);
+    };
+    // Each answer is right, so that no other label would leave the error at nothing.
+    const ask = async (system: System) => {
+      for (const [at, answer] of expected.entries()) await house.ask(system, { day: at + 1, answer });
+    };
+    const asked = await house.apply(yaml('repaired'));
+    await ask(asked);
+    await house.settled();
+    await tell(asked);
+    expect((await outcomeOf(asked.name)).quality[0]).toMatchObject({ answer: 'served', rows: 5, value: 0 });
+    const told = await house.apply(yaml('repaired-first'));
+    await tell(told);
+    await house.settled();
+    await ask(told);
+    expect((await outcomeOf(told.name)).quality[0]).toMatchObject({ answer: 'served', rows: 5, value: 0 });
   });
 
   test('a failed request is counted and raises one alert; its row is none', async () => {

@@ -11,6 +11,8 @@ export interface Entry {
   readonly kind: Kind;
   readonly producer: string;
   readonly segmentId: string;
+  /** Of the event that brought the rows; empty for those held before it was kept. */
+  readonly recordedEventId: string;
   readonly digest: string;
   readonly rows: number;
   readonly eventTimeMin: number;
@@ -75,6 +77,7 @@ export async function saveEntry(
       kind: entry.kind,
       producer: entry.producer,
       segment_id: entry.segmentId,
+      recorded_event_id: entry.recordedEventId,
       digest: entry.digest,
       rows: entry.rows,
       event_time_min: new Date(entry.eventTimeMin),
@@ -256,6 +259,7 @@ interface EntryRow {
   kind: Kind;
   producer: string;
   segment_id: string;
+  recorded_event_id: string;
   digest: string;
   rows: number;
   event_time_min: Date;
@@ -272,6 +276,7 @@ function asEntry(row: EntryRow): Entry {
     kind: row.kind,
     producer: row.producer,
     segmentId: row.segment_id,
+    recordedEventId: row.recorded_event_id,
     digest: row.digest,
     rows: row.rows,
     eventTimeMin: row.event_time_min.getTime(),

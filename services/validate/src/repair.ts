@@ -109,7 +109,7 @@ async function tellRepaired(
     repair: { repairId: string; column: string; expression: string; repairedBy: string };
   },
 ): Promise<void> {
-  const { source, producer, quarantineId } = entry;
+  const { source, producer, quarantineId, recordedEventId } = entry;
   const { repairId, column, expression, repairedBy } = repair;
   // Rows that passed at first were told under the recorded segment's id; these are a segment of their own.
   const segmentId = uuidv5('repaired', quarantineId, repairId);
@@ -133,5 +133,6 @@ async function tellRepaired(
     eventTimeMax: timestampFromMs(good.eventTimeMax),
     schemaVersion: version,
     repairId,
+    recordedEventId,
   });
 }

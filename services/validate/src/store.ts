@@ -65,6 +65,7 @@ export interface Tables {
     kind: Kind;
     producer: string;
     segment_id: string;
+    recorded_event_id: string;
     digest: string;
     rows: number;
     event_time_min: Date;

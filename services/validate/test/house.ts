@@ -34,6 +34,8 @@ export interface House {
   settled(): Promise<void>;
   /** Everything of one kind that was told, in order. */
   told<E extends EventKind>(event: E): MessageShape<E['schema']>[];
+  /** Their ids. */
+  idsOf(event: EventKind): string[];
   rowsOf(digest: string): Promise<Record<string, unknown>[]>;
   stop(): Promise<void>;
 }
@@ -60,7 +62,7 @@ export async function openHouse(): Promise<House> {
   const tables = await openTables({});
   const client = createClient(ValidateService, service.grpcAddress);
   const operations = createClient(OperationsService, service.grpcAddress);
-  const heard: { kind: string; body: unknown }[] = [];
+  const heard: { kind: string; id: string; body: unknown }[] = [];
   const listening = new AbortController();
   follow(bus, {
     stream: 'DATA',
@@ -69,7 +71,7 @@ export async function openHouse(): Promise<House> {
     signal: listening.signal,
     onMessage: (message) => {
       const event = decodeEvent(message);
-      if (event) heard.push({ kind: event.type, body: event.body });
+      if (event) heard.push({ kind: event.type, id: event.id, body: event.body });
     },
   });
   const recorded = new Map<string, MessageInitShape<(typeof events.segmentRecorded)['schema']>>();
@@ -144,6 +146,7 @@ export async function openHouse(): Promise<House> {
       heard
         .filter(({ kind }) => kind === eventType(event))
         .map(({ body }) => body as MessageShape<E['schema']>),
+    idsOf: (event) => heard.filter(({ kind }) => kind === eventType(event)).map(({ id }) => id),
     rowsOf: async (digest) =>
       tables.rows(
         `select * from read_parquet(${quoteText(await artifacts.localFile(digest as Digest))}) order by _p_event_time`,

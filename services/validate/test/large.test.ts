@@ -49,6 +49,13 @@ test('January and February of the real flights pass, in segments of a hundred th
   expect(house.told(events.segmentVerified).reduce((sum, one) => sum + one.rows, 0)).toBe(sent);
 }, 300_000);
 
+/** What was recorded in the event that a verified segment names. */
+function recordedOf(verified: { recordedEventId: string } | undefined) {
+  return house.told(events.segmentRecorded)[
+    house.idsOf(events.segmentRecorded).indexOf(verified?.recordedEventId ?? '')
+  ];
+}
+
 /** Hourly temperatures about 12 that swing with the day; `offset` counts hours. */
 const hourly = (rows: number, offset: number, celsius: string, extra = '') => `
   select 'h-' || (i + ${offset}) as _p_row_id, timestamp '2020-01-01' + to_hours((i + ${offset})::bigint) as _p_event_time,
@@ -78,6 +85,7 @@ test('a large segment in another unit is held whole, repaired by one expression,
   await house.settled();
   const back = house.told(events.segmentVerified).filter((one) => one.repairId === answer.repairId);
   expect(back.map((one) => one.rows)).toEqual([1_996]);
+  expect(recordedOf(back[0])).toMatchObject({ source: 'station', producer: 'second' });
   const temps = (await house.rowsOf(back[0]?.digest ?? '')).map((row) => Number(row['temp']));
   expect(Math.max(...temps)).toBeLessThan(21);
   const { entries } = await house.client.listQuarantine({ source: 'station' });
@@ -89,6 +97,9 @@ test('a large segment in another unit is held whole, repaired by one expression,
   const rest = await house.client.repairQuarantine({ ...repair, expression: 'temp * 0 + 12' });
   expect(rest).toMatchObject({ entries: 1, rowsRepaired: 4, rowsStillHeld: 0 });
   expect((await house.client.listQuarantine({ source: 'station' })).entries).toEqual([]);
+  await house.settled();
+  const all = house.told(events.segmentVerified).filter((one) => one.source === 'station');
+  expect(all.map((one) => recordedOf(one)?.producer)).toEqual(['first', 'second', 'second']);
 });
 
 test('bad rows of a large segment are held one by one, each with its reason, and the others go on', async () => {

@@ -50,7 +50,7 @@ async function fill(means: FillMeans, lease: Lease): Promise<void> {
     artifacts,
     segments.map(({ digest }) => digest),
   );
-  const files = paths.map((path, index) => ({ path, eventId: segments[index]?.eventId ?? '' }));
+  const files = paths.map((path, index) => ({ path, place: segments[index]?.place ?? '' }));
   const values = await readValues(tables, series, { files, fromUs });
   await transact(async (tx) => {
     // What came meanwhile has moved the bound; nobody moves it while the source is locked.

@@ -3,10 +3,10 @@ import { byKeyOf, type NeededSeries } from '../decide/series.js';
 import { columnsOfFiles, type FileColumns, placedSql, seriesSql } from '../sql/segment-sql.js';
 import type { KeptValue } from '../window-store.js';
 
-/** A segment as a local file, and the event that told it. */
+/** A segment as a local file, and where it stands among the others. */
 export interface SegmentFile {
   readonly path: string;
-  readonly eventId: string;
+  readonly place: string;
 }
 
 /**
@@ -28,7 +28,7 @@ export async function readValues(
     byKey: byKeyOf(series.by, Object.fromEntries(series.by.map((name, index) => [name, row[`g${index}`]]))),
     eventUs: Number(row['us']),
     rowKey: String(row['row_key']),
-    position: `${files[Number(row['file'])]?.eventId}/${String(row['line']).padStart(9, '0')}`,
+    position: `${files[Number(row['file'])]?.place}/${String(row['line']).padStart(9, '0')}`,
     number: row['num'] === null ? null : Number(row['num']),
     text: typeof row['val'] === 'string' ? row['val'] : null,
   }));

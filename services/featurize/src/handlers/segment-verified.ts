@@ -2,6 +2,7 @@ import type { ArtifactStore } from '@perennial/artifacts';
 import { handler, type ReceivedEvent } from '@perennial/bus';
 import { events, SegmentKind, type SegmentVerified } from '@perennial/contracts';
 import type { Tables } from '@perennial/tables';
+import { placeOf } from '../decide/place.js';
 import { type NeededSeries, widest } from '../decide/series.js';
 import { readValues } from '../effects/read-values.js';
 import { localFile } from '../effects/segment-files.js';
@@ -21,7 +22,7 @@ export interface SegmentMeans {
 }
 
 interface Read {
-  readonly file: { path: string; eventId: string };
+  readonly file: { path: string; place: string };
   readonly columns: FileColumns;
   /** Values by series, with the need that they were read for. */
   readonly values: ReadonlyMap<string, { need: NeededSeries; values: readonly KeptValue[] }>;
@@ -59,7 +60,7 @@ async function read(means: SegmentMeans, segment: Segment): Promise<Read | undef
   const { db, tenant, tables, artifacts } = means;
   const needed = await new WindowStore(db, tenant).seriesOfSource(segment.source, segment.kind);
   if (needed.length === 0) return undefined;
-  const file = { path: await localFile(artifacts, segment.digest), eventId: segment.event_id };
+  const file = { path: await localFile(artifacts, segment.digest), place: segment.place };
   const columns = await columnsOfFiles(tables, [file.path]);
   const values = new Map<string, { need: NeededSeries; values: KeptValue[] }>();
   for (const series of needed) {
@@ -88,7 +89,7 @@ async function valuesOf(
     if (horizonUs === known.need.horizonUs && lastCount === known.need.lastCount) return known.values;
   }
   const path = prepared?.file.path ?? (await localFile(means.artifacts, segment.digest));
-  const file = { path, eventId: segment.event_id };
+  const file = { path, place: segment.place };
   return readValues(means.tables, series, { files: [file], fromUs: fromUs(means, series, segment) });
 }
 
@@ -105,7 +106,7 @@ function segmentOf({ id, body }: ReceivedEvent<SegmentVerified>): Segment {
     repair_id: body.repairId,
     digest: body.digest,
     rows: body.rows,
-    event_id: id,
+    place: placeOf({ recordedEventId: body.recordedEventId, eventId: id }),
     minUs: microseconds(body.eventTimeMin),
     maxUs: microseconds(body.eventTimeMax),
   };

@@ -2,6 +2,7 @@ import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { handler } from '@perennial/bus';
 import { events, SegmentKind } from '@perennial/contracts';
 import { type Context, storesOf } from '../context.js';
+import { rankOf } from '../decide/rank.js';
 import { joinSegment, truthKindOf } from '../join-labels.js';
 import type { TruthSegment } from '../store/rows.js';
 import { watchChampion } from '../watch-champion.js';
@@ -18,8 +19,7 @@ export function segmentVerified(context: Context) {
       const stores = storesOf(context, tx);
       const segment: TruthSegment = {
         kind: body.kind === SegmentKind.LABELS ? 'labels' : 'rows',
-        // Ids of events sort by time. What comes back from quarantine was sent earlier than what is there already.
-        rank: `${body.repairId ? 0 : 1}:${event.id}`,
+        rank: rankOf({ recordedEventId: body.recordedEventId, eventId: event.id }),
         digest: body.digest,
         from: timestampMs(body.eventTimeMin),
         to: timestampMs(body.eventTimeMax),

@@ -1,5 +1,5 @@
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
-import { type Emitter, handler } from '@perennial/bus';
+import { type Emitter, handler, type ReceivedEvent } from '@perennial/bus';
 import { events, type SegmentRecorded } from '@perennial/contracts';
 import { type Clock, uuidv5 } from '@perennial/kernel';
 import type { Tables } from '@perennial/tables';
@@ -44,8 +44,8 @@ export function segmentRecorded(means: HandlerMeans) {
       const counts = { good: verified.good?.rows ?? 0, held: verified.held?.rows ?? 0 };
       const { segmentId } = body;
       await saveJudged(db, origin, { segmentId, producer, ...counts, schemaVersion: version, now });
-      await tellGood(emit, body, verified, version);
-      await hold(db, emit, { body, origin, verified, now });
+      await tellGood(emit, event, verified, version);
+      await hold(db, emit, { event, origin, verified, now });
     },
   });
 }
@@ -62,7 +62,7 @@ function toVerify(body: SegmentRecorded, smallRows: SegmentToVerify['smallRows']
 
 async function tellGood(
   emit: Emitter,
-  body: SegmentRecorded,
+  { id, body }: ReceivedEvent<SegmentRecorded>,
   { good }: Verified,
   version: number,
 ): Promise<void> {
@@ -78,13 +78,19 @@ async function tellGood(
     eventTimeMax: timestampFromMs(good.eventTimeMax),
     schemaVersion: version,
     repairId: '',
+    recordedEventId: id,
   });
 }
 
 async function hold(
   db: Store,
   emit: Emitter,
-  { body, origin, verified, now }: { body: SegmentRecorded; origin: Origin; verified: Verified; now: number },
+  {
+    event: { id, body },
+    origin,
+    verified,
+    now,
+  }: { event: ReceivedEvent<SegmentRecorded>; origin: Origin; verified: Verified; now: number },
 ): Promise<void> {
   const { held } = verified;
   if (!held) return;
@@ -96,6 +102,7 @@ async function hold(
     kind: origin.kind,
     producer: body.producer,
     segmentId: body.segmentId,
+    recordedEventId: id,
     status: 'held',
     repairId: undefined,
   };
