@@ -1,6 +1,6 @@
 import type { ArtifactStore } from '@perennial/artifacts';
 import type { Digest } from '@perennial/kernel';
-import type { Frame, Parts } from '@perennial/service';
+import { type Frame, makeWorkFolder, type Parts } from '@perennial/service';
 import { openTables } from '@perennial/tables';
 import type { settings } from './config.js';
 import { caughtUpWith } from './effects/caught-up.js';
@@ -22,15 +22,17 @@ const msUs = 1_000;
 export async function build(frame: Frame<typeof settings>, artifacts: ArtifactStore): Promise<Parts> {
   const { tenant, clock, log, settings: set } = frame;
   const db = frame.database.db as Db;
+  const work = await makeWorkFolder(frame.name);
   const tables = await openTables({
     threads: set.tablesThreads,
     memoryLimitBytes: set.tablesMemoryBytes,
+    tempDir: work.path,
   });
   // Segments are small and many: they do not wait for a training set.
   const segmentTables = await tables.lane();
   const systems = new Systems();
   const onlineSlackUs = set.onlineSlackMs * msUs;
-  const shared = { tenant, db, artifacts, onlineSlackUs };
+  const shared = { tenant, db, artifacts, onlineSlackUs, workFolder: work.path };
   const loop = new WorkLoop({
     db,
     tenant,
@@ -67,13 +69,14 @@ export async function build(frame: Frame<typeof settings>, artifacts: ArtifactSt
       rolloutRequested(woken),
     ],
     getArtifact: (digest) => artifacts.get(digest as Digest),
-    services: [featureService({ tenant, db, systems, tables: segmentTables, artifacts })],
+    services: [featureService({ ...shared, systems, tables: segmentTables })],
     progress: () => progressOf(db, tenant),
     start: () => loop.start(),
     stop: async () => {
       await loop.stop();
       await segmentTables.close();
       await tables.close();
+      await work.remove();
     },
   };
 }

@@ -14,7 +14,10 @@ export interface Lease {
   readonly id: string;
   /** Whoever leases it after us gets another one. */
   readonly epoch: number;
+  /** Failures before. */
   readonly attempt: number;
+  /** Beginnings that no waiting has taken back, this one with them. */
+  readonly begun: number;
 }
 
 /** How long a process may be silent before another takes its work: short, since it says so every third of it. */
@@ -32,18 +35,18 @@ export class Leases {
     this.#tenant = tenant;
   }
 
-  /** Takes the work that is due longest and leased by nobody. */
+  /** Takes the work that is due longest and leased by nobody, and counts that it is begun. */
   async lease(kind: WorkKind, now: number): Promise<Lease | undefined> {
     const { id, isDue } = kinds[kind];
     const [table, column] = [sql.table(kind), sql.ref(id)];
-    const { rows } = await sql<{ id: string; epoch: number; attempt: number }>`
-      update ${table} set epoch = epoch + 1, leased_until = ${new Date(now + leaseMs)}
+    const { rows } = await sql<Omit<Lease, 'kind'>>`
+      update ${table} set epoch = epoch + 1, begun = begun + 1, leased_until = ${new Date(now + leaseMs)}
       where tenant = ${this.#tenant} and ${column} in (
         select ${column} from ${table}
         where tenant = ${this.#tenant} and ${isDue} and next_at <= ${new Date(now)}
           and (leased_until is null or leased_until < ${new Date(now)})
         order by next_at limit 1 for update skip locked
-      ) returning ${column} as id, epoch, attempt`.execute(this.#db);
+      ) returning ${column} as id, epoch, attempt, begun`.execute(this.#db);
     const [row] = rows;
     return row && { kind, ...row };
   }
@@ -67,15 +70,18 @@ export class Leases {
     return rows.length === 1;
   }
 
-  /** Gives the work back until `nextAt`; changes nothing where the lease is no longer ours. */
+  /**
+   * Gives the work back until `nextAt`; changes nothing where the lease is no longer ours. Waiting is neither a failure
+   * nor a beginning.
+   */
   async postpone(
-    { kind, id, epoch, attempt }: Lease,
+    { kind, id, epoch, attempt, begun }: Lease,
     nextAt: number,
     { isFailure = true } = {},
   ): Promise<void> {
     await sql`
       update ${sql.table(kind)} set leased_until = null, next_at = ${new Date(nextAt)},
-        attempt = ${isFailure ? attempt + 1 : attempt}
+        attempt = ${isFailure ? attempt + 1 : attempt}, begun = ${isFailure ? begun : begun - 1}
       where tenant = ${this.#tenant} and ${sql.ref(kinds[kind].id)} = ${id} and epoch = ${epoch}`.execute(
       this.#db,
     );

@@ -42,6 +42,7 @@ interface FeatureViewTable {
 interface Leased {
   epoch: Generated<number>;
   attempt: Generated<number>;
+  begun: Generated<number>;
   next_at: Time;
   leased_until: ColumnType<Date | null, Date | null, Date | null>;
 }

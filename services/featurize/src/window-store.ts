@@ -87,6 +87,7 @@ export class WindowStore {
           next_at: now,
           // Whoever is filling it fills too little.
           epoch: sql`series.epoch + 1`,
+          begun: 0,
           leased_until: null,
         }),
       )

@@ -3,7 +3,7 @@ import { unavailable } from '@perennial/kernel';
 import { type DatabaseForTests, postgresForTests, waitFor } from '@perennial/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DatasetStore } from '../src/dataset-store.js';
-import { WorkLoop } from '../src/effects/work-loop.js';
+import { beginningsMax, WorkLoop } from '../src/effects/work-loop.js';
 import { Leases, leaseMs } from '../src/leases.js';
 import type { Db } from '../src/tables.js';
 
@@ -85,6 +85,40 @@ describe('leased work', () => {
     expect(await new Leases(db, 'default').count('dataset')).toBe(0);
   });
 
+  it('that kills its process each time is begun a bounded number of times, then given up without another try', async () => {
+    const leases = new Leases(db, 'default');
+    await want('killed', 0);
+    // Nobody who was killed says anything; the lease runs out.
+    for (let time = 1; time <= beginningsMax; time++) {
+      expect(await leases.lease('dataset', time * 2 * leaseMs)).toMatchObject({ begun: time, attempt: 0 });
+    }
+    const seen: string[] = [];
+    const loop = new WorkLoop({
+      db,
+      tenant: 'default',
+      clock: { now: () => Date.now() },
+      pollMs: 10,
+      warn: () => {},
+      workers: [
+        {
+          kind: 'dataset',
+          work: async ({ id }) => {
+            seen.push(`began ${id}`);
+            return 'done';
+          },
+          giveUp: async ({ id }, error) => {
+            seen.push(`gave up ${id}: ${error.code}, ${error.message}`);
+            await new DatasetStore(db, 'default').refused(id, error.message);
+          },
+        },
+      ],
+    });
+    loop.start();
+    await waitFor('the end', async () => (await leases.count('dataset')) === 0);
+    await loop.stop();
+    expect(seen).toEqual([expect.stringMatching(/^gave up killed: WORK_ENDLESS, begun 10 times/)]);
+  });
+
   it('waits for whoever is away, as often as it takes, and gives nothing up for it', async () => {
     await want('three', 0);
     const away = [
@@ -105,7 +139,7 @@ describe('leased work', () => {
           kind: 'dataset',
           work: async ({ id, attempt }) => {
             tries += 1;
-            if (tries <= 8) throw away[tries % 2];
+            if (tries <= 12) throw away[tries % 2];
             await new DatasetStore(db, 'default').refused(id, 'enough');
             outcomes.push(`done after ${attempt} failures`);
             return 'done';

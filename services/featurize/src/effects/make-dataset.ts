@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ArtifactStore } from '@perennial/artifacts';
 import { canonicalJson, parseEventTime } from '@perennial/kernel';
@@ -20,6 +19,8 @@ export interface SegmentDigests {
 export interface MakeMeans {
   readonly tables: Tables;
   readonly artifacts: ArtifactStore;
+  /** Folder for files on their way. */
+  readonly workFolder: string;
   readonly trainingRowsMin: number;
 }
 
@@ -85,7 +86,7 @@ export async function exportFeatures(
 
 /** Gives a connection of its own, with the table `made`, to `work`. */
 async function withFeatures<T>(
-  { tables, artifacts }: Omit<MakeMeans, 'trainingRowsMin'>,
+  { tables, artifacts, workFolder }: Omit<MakeMeans, 'trainingRowsMin'>,
   system: System,
   segments: SegmentDigests,
   work: (made: { tables: Tables; folder: string; rows: number; absent: readonly string[] }) => Promise<T>,
@@ -95,7 +96,7 @@ async function withFeatures<T>(
     labels: await localFiles(artifacts, segments.labels),
   };
   const lane = await tables.lane();
-  const folder = await mkdtemp(path.join(tmpdir(), 'perennial-features-'));
+  const folder = await mkdtemp(path.join(workFolder, 'features-'));
   try {
     return await work({ tables: lane, folder, ...(await buildFeatureTable(lane, system, paths)) });
   } finally {

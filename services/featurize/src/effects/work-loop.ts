@@ -1,5 +1,5 @@
 import { isTransient } from '@perennial/db';
-import { asPlatformError, type Clock, type PlatformError } from '@perennial/kernel';
+import { asPlatformError, type Clock, PlatformError } from '@perennial/kernel';
 import { type Lease, Leases, leaseMs, type WorkKind } from '../leases.js';
 import type { Db } from '../tables.js';
 
@@ -23,6 +23,8 @@ export interface WorkLoopOptions {
 
 /** Tries of work that fails for no reason that we can name; an absent dependency is waited for without end. */
 const failuresMax = 6;
+/** Times that work is begun at all: what takes its process down each time must end too. */
+export const beginningsMax = 10;
 const retryMsMin = 250;
 const retryMsMax = 15_000;
 /** Between two tries of work whose dependency is away. */
@@ -77,13 +79,26 @@ export class WorkLoop {
     try {
       lease = await this.#leases.lease(worker.kind, clock.now());
       if (!lease) return false;
-      await this.#held(worker, lease);
+      if (lease.begun > beginningsMax) await this.#endless(worker, lease);
+      else await this.#held(worker, lease);
       return true;
     } catch (thrown) {
       // The database is away: the lease runs out, and whoever comes next takes the work up again.
       warn(asPlatformError(thrown), lease);
       return false;
     }
+  }
+
+  /** Whoever began it so often was killed at it. */
+  async #endless(worker: Worker, lease: Lease): Promise<void> {
+    const error = new PlatformError(
+      'WORK_ENDLESS',
+      'us',
+      'never',
+      `begun ${beginningsMax} times without coming to an end: it may take more memory than there is`,
+    );
+    this.#options.warn(error, lease);
+    await worker.giveUp(lease, error);
   }
 
   async #held(worker: Worker, lease: Lease): Promise<void> {

@@ -19,6 +19,8 @@ export interface OnlineMeans {
   readonly systems: Systems;
   readonly tables: Tables;
   readonly artifacts: ArtifactStore;
+  /** Folder for files on their way. */
+  readonly workFolder: string;
 }
 
 const msUs = 1_000;
