@@ -1,64 +1,8 @@
 import type { Digest } from '@perennial/kernel';
-import { type ColumnType, type Kysely, sql, type Transaction } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { Kind, Tables } from './tables.js';
 
-export type Kind = 'rows' | 'labels';
-
-type Count = ColumnType<string, number, number>;
-
-export interface Tables {
-  source: {
-    tenant: string;
-    source: string;
-    time_column: string;
-    key_columns: ColumnType<string[], string, string>;
-    system: string;
-  };
-  producer: {
-    tenant: string;
-    source: string;
-    producer: string;
-    public_key: string;
-    rows: Count;
-    last_event_time: Date | null;
-    last_received_at: Date | null;
-  };
-  segment: {
-    segment_id: string;
-    tenant: string;
-    source: string;
-    kind: Kind;
-    producer: string;
-    digest: string;
-    rows: number;
-    bytes: Count;
-    event_time_min: Date;
-    event_time_max: Date;
-    stream_sequence_first: Count;
-    stream_sequence_last: Count;
-    recorded_at: Date;
-  };
-  taken_row: { tenant: string; source: string; kind: Kind; row_id: string; segment_id: string };
-  taken_file: {
-    tenant: string;
-    source: string;
-    kind: Kind;
-    digest: string;
-    rows: number;
-    refused: number;
-    first_refusal: string;
-    taken_at: Date;
-  };
-  waiting_message: {
-    tenant: string;
-    source: string;
-    kind: Kind;
-    message_id: string;
-    producer: string;
-    stream_sequence: Count;
-    body: Uint8Array;
-    received_at: Date;
-  };
-}
+export type { Kind } from './tables.js';
 
 export type Store = Kysely<Tables> | Transaction<Tables>;
 
