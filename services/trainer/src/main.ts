@@ -3,7 +3,6 @@ import type { Digest } from '@perennial/kernel';
 import { runService } from '@perennial/service';
 import { settings } from './config.js';
 import { attempt } from './effects/attempt.js';
-import { removeOldRunFolders } from './effects/run-folders.js';
 import { startWorker } from './effects/worker.js';
 import { datasetMaterialized } from './handlers/dataset-materialized.js';
 import { systemApplied } from './handlers/system-applied.js';
@@ -31,8 +30,7 @@ await runService({
       handlers: [systemApplied(tenant), datasetMaterialized(tenant, clock)],
       services: [trainerService(store)],
       progress: async () => ({ work: [{ kind: 'training runs', count: await store.inWork() }] }),
-      start: async () => {
-        await removeOldRunFolders();
+      start: () => {
         worker = startWorker(
           {
             log,

@@ -1,8 +1,8 @@
-import { sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { HeldReason } from './decide/findings.js';
 import type { RowVerdict } from './decide/judge-segment.js';
 import type { Value } from './decide/value.js';
-import type { Kind, Origin, Store } from './store.js';
+import type { Kind, Origin, Store, Tables } from './store.js';
 
 /** Rows of one segment that are held. Times are ms since the epoch. */
 export interface Entry {
@@ -253,23 +253,7 @@ export async function saveRepair(
     .execute();
 }
 
-interface EntryRow {
-  quarantine_id: string;
-  source: string;
-  kind: Kind;
-  producer: string;
-  segment_id: string;
-  recorded_event_id: string;
-  digest: string;
-  rows: number;
-  event_time_min: Date;
-  event_time_max: Date;
-  findings: HeldReason[];
-  status: 'held' | 'repaired';
-  repair_id: string | null;
-}
-
-function asEntry(row: EntryRow): Entry {
+function asEntry(row: Selectable<Tables['quarantine']>): Entry {
   return {
     quarantineId: row.quarantine_id,
     source: row.source,

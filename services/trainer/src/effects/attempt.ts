@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { ArtifactStore } from '@perennial/artifacts';
 import type { DatasetMaterialized } from '@perennial/contracts';
 import { canonicalJson, type Digest, invalid, isDigest } from '@perennial/kernel';
+import { makeWorkFolder } from '@perennial/service';
 import { type System, systemFromJson } from '@perennial/spec';
 import type { Settings } from '../config.js';
 import { readDatasetManifest } from '../decide/dataset-manifest.js';
@@ -9,7 +10,6 @@ import { modelFileName, type TrainingRequest } from '../decide/exchange.js';
 import { modelManifest } from '../decide/model-manifest.js';
 import type { Trained } from '../decide/told.js';
 import { datasetOf, type LeasedRun } from '../store.js';
-import { makeRunFolder } from './run-folders.js';
 import { trainInProcess } from './training-process.js';
 
 const MiB = 1024 * 1024;
@@ -30,7 +30,7 @@ export async function attempt(
   const dataset = datasetOf(run);
   const system = systemFromJson(run.spec.spec_json);
   const { metric } = system.gate;
-  const { folder, remove } = await makeRunFolder();
+  const { path: folder, remove } = await makeWorkFolder('training');
   try {
     const request = await requestOf(dataset, system, artifacts, settings);
     const result = await trainInProcess(request, {
