@@ -300,16 +300,20 @@ export async function countWaiting(db: Store, tenant: string, source: string, mo
   return Number(rows[0]?.n ?? 0);
 }
 
-/** Messages whose source is known by now, in the order they came. */
-export async function takeableMessages(db: Store, tenant: string, most: number): Promise<WaitingMessage[]> {
-  const rows = await db
+function takeable(db: Store, tenant: string) {
+  return db
     .selectFrom('waiting_message')
     .innerJoin('source', (join) =>
       join
         .onRef('source.tenant', '=', 'waiting_message.tenant')
         .onRef('source.source', '=', 'waiting_message.source'),
     )
-    .where('waiting_message.tenant', '=', tenant)
+    .where('waiting_message.tenant', '=', tenant);
+}
+
+/** Messages whose source is known by now, in the order they came. */
+export async function takeableMessages(db: Store, tenant: string, most: number): Promise<WaitingMessage[]> {
+  const rows = await takeable(db, tenant)
     .orderBy('stream_sequence')
     .limit(most)
     .selectAll('waiting_message')
@@ -325,14 +329,7 @@ export async function takeableMessages(db: Store, tenant: string, most: number):
 }
 
 export async function countTakeable(db: Store, tenant: string): Promise<number> {
-  const row = await db
-    .selectFrom('waiting_message')
-    .innerJoin('source', (join) =>
-      join
-        .onRef('source.tenant', '=', 'waiting_message.tenant')
-        .onRef('source.source', '=', 'waiting_message.source'),
-    )
-    .where('waiting_message.tenant', '=', tenant)
+  const row = await takeable(db, tenant)
     .select(({ fn }) => fn.countAll<string>().as('n'))
     .executeTakeFirst();
   return Number(row?.n ?? 0);
