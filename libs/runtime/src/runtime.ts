@@ -79,6 +79,14 @@ export class Runtime {
     this.#pins = new Set(digests);
   }
 
+  /** Gives a model's memory back; false where it is not loaded, or has work in hand. */
+  async unload(digest: Digest): Promise<boolean> {
+    const model = this.#models.get(digest);
+    if (!model || model.inHand > 0) return false;
+    await this.#unload(model);
+    return true;
+  }
+
   models(): ModelStatistics[] {
     return [...this.#models.values()].map((model) => model.statistics(this.#pins.has(model.digest)));
   }

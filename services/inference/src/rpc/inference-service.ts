@@ -2,7 +2,7 @@ import type { ArtifactStore } from '@perennial/artifacts';
 import type { Log } from '@perennial/bus';
 import { InferenceService } from '@perennial/contracts';
 import { rpc } from '@perennial/service';
-import type { Models } from '../models.js';
+import { digestIn, type Models } from '../models.js';
 import { serve } from './serve.js';
 import { testModel } from './test-model.js';
 
@@ -23,6 +23,9 @@ export function inferenceService(context: RpcContext) {
       const { memoryBytes } = await models.load(digest, { model, version });
       return { memoryBytes, loadMs: performance.now() - startedAt };
     },
+    unloadModel: async ({ digest }) => ({
+      unloaded: await models.runtime.unload(digestIn('digest', digest)),
+    }),
     testModel: async (request) => {
       const tested = await testModel(context, request);
       const { model, version, digest } = request;

@@ -8,13 +8,15 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { ModelInferRequest, ModelInferResponse } from "../../inference/grpc_service_pb.js";
 import { file_inference_grpc_service } from "../../inference/grpc_service_pb.js";
+import type { FeatureInput } from "./model_events_pb.js";
+import { file_perennial_v1_model_events } from "./model_events_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file perennial/v1/inference_service.proto.
  */
 export const file_perennial_v1_inference_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRwZXJlbm5pYWwvdjEvaW5mZXJlbmNlX3NlcnZpY2UucHJvdG8SDHBlcmVubmlhbC52MSJzCgxTZXJ2ZVJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSDgoGZGlnZXN0GAIgASgJEi0KB3JlcXVlc3QYAyABKAsyHC5pbmZlcmVuY2UuTW9kZWxJbmZlclJlcXVlc3QSEgoKdGltZW91dF9tcxgEIAEoDSKwAQoNU2VydmVSZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoBBIxCghyZXNwb25zZRgCIAEoCzIdLmluZmVyZW5jZS5Nb2RlbEluZmVyUmVzcG9uc2VIABIpCgVlcnJvchgDIAEoCzIYLnBlcmVubmlhbC52MS5TZXJ2ZUVycm9ySAASEAoIcXVldWVfdXMYBCABKA0SEgoKY29tcHV0ZV91cxgFIAEoDUIJCgdvdXRjb21lIisKClNlcnZlRXJyb3ISDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIkIKEExvYWRNb2RlbFJlcXVlc3QSDQoFbW9kZWwYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIOCgZkaWdlc3QYAyABKAkiOgoRTG9hZE1vZGVsUmVzcG9uc2USFAoMbWVtb3J5X2J5dGVzGAEgASgBEg8KB2xvYWRfbXMYAiABKAEiWwoQVGVzdE1vZGVsUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg4KBmRpZ2VzdBgDIAEoCRIXCg9tYW5pZmVzdF9kaWdlc3QYBCABKAkikgEKEVRlc3RNb2RlbFJlc3BvbnNlEg4KBnBhc3NlZBgBIAEoCBIOCgZyZWFzb24YAiABKAkSFwoPZ29sZGVuX3JlcXVlc3RzGAMgASgNEhYKDmxhdGVuY3lfcDUwX21zGAQgASgBEhYKDmxhdGVuY3lfcDk5X21zGAUgASgBEhQKDG1lbW9yeV9ieXRlcxgGIAEoASITChFHZXRSZXBsaWNhUmVxdWVzdCJ9ChJHZXRSZXBsaWNhUmVzcG9uc2USDAoEcG9vbBgBIAEoCRIpCgZtb2RlbHMYAiADKAsyGS5wZXJlbm5pYWwudjEuTG9hZGVkTW9kZWwSGwoTbWVtb3J5X2J1ZGdldF9ieXRlcxgDIAEoARIRCglpbl9mbGlnaHQYBCABKA0ihAEKC0xvYWRlZE1vZGVsEg0KBW1vZGVsGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SDgoGZGlnZXN0GAMgASgJEhQKDG1lbW9yeV9ieXRlcxgEIAEoARIQCghyZXF1ZXN0cxgFIAEoBBIMCgRyb3dzGAYgASgEEg8KB2JhdGNoZXMYByABKAQyxQIKEEluZmVyZW5jZVNlcnZpY2USRAoFU2VydmUSGi5wZXJlbm5pYWwudjEuU2VydmVSZXF1ZXN0GhsucGVyZW5uaWFsLnYxLlNlcnZlUmVzcG9uc2UoATABEkwKCUxvYWRNb2RlbBIeLnBlcmVubmlhbC52MS5Mb2FkTW9kZWxSZXF1ZXN0Gh8ucGVyZW5uaWFsLnYxLkxvYWRNb2RlbFJlc3BvbnNlEkwKCVRlc3RNb2RlbBIeLnBlcmVubmlhbC52MS5UZXN0TW9kZWxSZXF1ZXN0Gh8ucGVyZW5uaWFsLnYxLlRlc3RNb2RlbFJlc3BvbnNlEk8KCkdldFJlcGxpY2ESHy5wZXJlbm5pYWwudjEuR2V0UmVwbGljYVJlcXVlc3QaIC5wZXJlbm5pYWwudjEuR2V0UmVwbGljYVJlc3BvbnNlYgZwcm90bzM", [file_inference_grpc_service]);
+  fileDesc("CiRwZXJlbm5pYWwvdjEvaW5mZXJlbmNlX3NlcnZpY2UucHJvdG8SDHBlcmVubmlhbC52MSLGAQoMU2VydmVSZXF1ZXN0EhAKCHNlcXVlbmNlGAEgASgEEg4KBmRpZ2VzdBgCIAEoCRItCgdyZXF1ZXN0GAMgASgLMhwuaW5mZXJlbmNlLk1vZGVsSW5mZXJSZXF1ZXN0EhIKCnRpbWVvdXRfbXMYBCABKA0SEAoIcHJpb3JpdHkYBSABKA0SDQoFc2hhcmUYBiABKAkSEQoJc2lnbmF0dXJlGAcgASgJEg0KBWFsb25lGAggASgIEg4KBmNhbmNlbBgJIAEoCCKBAgoNU2VydmVSZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoBBIxCghyZXNwb25zZRgCIAEoCzIdLmluZmVyZW5jZS5Nb2RlbEluZmVyUmVzcG9uc2VIABIpCgVlcnJvchgDIAEoCzIYLnBlcmVubmlhbC52MS5TZXJ2ZUVycm9ySAASEAoIcXVldWVfdXMYBCABKA0SEgoKY29tcHV0ZV91cxgFIAEoDRIQCghiYXRjaF9pZBgGIAEoCRISCgpiYXRjaF9yb3dzGAcgASgNEhQKDHJvd3Nfd2FpdGluZxgIIAEoDRITCgt1dGlsaXNhdGlvbhgJIAEoAkIJCgdvdXRjb21lIisKClNlcnZlRXJyb3ISDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIpYBChBMb2FkTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SDgoGZGlnZXN0GAMgASgJEhEKCXNpZ25hdHVyZRgEIAEoCRIOCgZwaW5uZWQYBSABKAgSFgoOcXVldWVfcm93c19tYXgYBiABKA0SFwoPcHJlZmVycmVkX2JhdGNoGAcgAygNIssBChFMb2FkTW9kZWxSZXNwb25zZRIUCgxtZW1vcnlfYnl0ZXMYASABKAESDwoHbG9hZF9tcxgCIAEoARIOCgZkZXZpY2UYAyABKAkSJgoFY29zdHMYBCADKAsyFy5wZXJlbm5pYWwudjEuQmF0Y2hDb3N0EioKBmlucHV0cxgFIAMoCzIaLnBlcmVubmlhbC52MS5GZWF0dXJlSW5wdXQSKwoHb3V0cHV0cxgGIAMoCzIaLnBlcmVubmlhbC52MS5GZWF0dXJlSW5wdXQiLwoJQmF0Y2hDb3N0EgwKBHJvd3MYASABKA0SFAoMbWljcm9zZWNvbmRzGAIgASgBIiQKElVubG9hZE1vZGVsUmVxdWVzdBIOCgZkaWdlc3QYASABKAkiJwoTVW5sb2FkTW9kZWxSZXNwb25zZRIQCgh1bmxvYWRlZBgBIAEoCCJbChBUZXN0TW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SDgoGZGlnZXN0GAMgASgJEhcKD21hbmlmZXN0X2RpZ2VzdBgEIAEoCSKSAQoRVGVzdE1vZGVsUmVzcG9uc2USDgoGcGFzc2VkGAEgASgIEg4KBnJlYXNvbhgCIAEoCRIXCg9nb2xkZW5fcmVxdWVzdHMYAyABKA0SFgoObGF0ZW5jeV9wNTBfbXMYBCABKAESFgoObGF0ZW5jeV9wOTlfbXMYBSABKAESFAoMbWVtb3J5X2J5dGVzGAYgASgBIhMKEUdldFJlcGxpY2FSZXF1ZXN0IvEBChJHZXRSZXBsaWNhUmVzcG9uc2USDAoEcG9vbBgBIAEoCRIpCgZtb2RlbHMYAiADKAsyGS5wZXJlbm5pYWwudjEuTG9hZGVkTW9kZWwSGwoTbWVtb3J5X2J1ZGdldF9ieXRlcxgDIAEoARIRCglpbl9mbGlnaHQYBCABKA0SEgoKcmVwbGljYV9pZBgFIAEoCRIQCghjYXBhY2l0eRgGIAEoDRIPCgdkZXZpY2VzGAcgAygJEhQKDHJvd3Nfd2FpdGluZxgIIAEoDRITCgt1dGlsaXNhdGlvbhgJIAEoAhIQCghkcmFpbmluZxgKIAEoCCLIAQoQUmVwbGljYUFubm91bmNlZBISCgpyZXBsaWNhX2lkGAEgASgJEgwKBHBvb2wYAiABKAkSDwoHYWRkcmVzcxgDIAEoCRIPCgdkZXZpY2VzGAQgAygJEhAKCGNhcGFjaXR5GAUgASgNEhEKCWluX2ZsaWdodBgGIAEoDRIUCgxyb3dzX3dhaXRpbmcYByABKA0SEwoLdXRpbGlzYXRpb24YCCABKAISEAoIZHJhaW5pbmcYCSABKAgSDgoGbW9kZWxzGAogAygJItICCgtMb2FkZWRNb2RlbBINCgVtb2RlbBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg4KBmRpZ2VzdBgDIAEoCRIUCgxtZW1vcnlfYnl0ZXMYBCABKAESEAoIcmVxdWVzdHMYBSABKAQSDAoEcm93cxgGIAEoBBIPCgdiYXRjaGVzGAcgASgEEhAKCGZhaWx1cmVzGAggASgEEhAKCHF1ZXVlX25zGAkgASgEEhIKCmNvbXB1dGVfbnMYCiABKAQSGQoRbGFzdF9pbmZlcmVuY2VfbXMYCyABKAQSMQoLYmF0Y2hfc2l6ZXMYDCADKAsyHC5wZXJlbm5pYWwudjEuQmF0Y2hTaXplQ291bnQSDgoGcGlubmVkGA0gASgIEiYKBWNvc3RzGA4gAygLMhcucGVyZW5uaWFsLnYxLkJhdGNoQ29zdBIOCgZkZXZpY2UYDyABKAkiQQoOQmF0Y2hTaXplQ291bnQSDAoEcm93cxgBIAEoDRINCgVjb3VudBgCIAEoBBISCgpjb21wdXRlX25zGAMgASgEMpkDChBJbmZlcmVuY2VTZXJ2aWNlEkQKBVNlcnZlEhoucGVyZW5uaWFsLnYxLlNlcnZlUmVxdWVzdBobLnBlcmVubmlhbC52MS5TZXJ2ZVJlc3BvbnNlKAEwARJMCglMb2FkTW9kZWwSHi5wZXJlbm5pYWwudjEuTG9hZE1vZGVsUmVxdWVzdBofLnBlcmVubmlhbC52MS5Mb2FkTW9kZWxSZXNwb25zZRJMCglUZXN0TW9kZWwSHi5wZXJlbm5pYWwudjEuVGVzdE1vZGVsUmVxdWVzdBofLnBlcmVubmlhbC52MS5UZXN0TW9kZWxSZXNwb25zZRJSCgtVbmxvYWRNb2RlbBIgLnBlcmVubmlhbC52MS5VbmxvYWRNb2RlbFJlcXVlc3QaIS5wZXJlbm5pYWwudjEuVW5sb2FkTW9kZWxSZXNwb25zZRJPCgpHZXRSZXBsaWNhEh8ucGVyZW5uaWFsLnYxLkdldFJlcGxpY2FSZXF1ZXN0GiAucGVyZW5uaWFsLnYxLkdldFJlcGxpY2FSZXNwb25zZWIGcHJvdG8z", [file_inference_grpc_service, file_perennial_v1_model_events]);
 
 /**
  * One request of a stream.
@@ -43,6 +45,41 @@ export type ServeRequest = Message<"perennial.v1.ServeRequest"> & {
    * @generated from field: uint32 timeout_ms = 4;
    */
   timeoutMs: number;
+
+  /**
+   * 1 is the most urgent; 0 means the default, which is in the middle.
+   *
+   * @generated from field: uint32 priority = 5;
+   */
+  priority: number;
+
+  /**
+   * Whose share of the replica it takes: requests of different shares take turns.
+   *
+   * @generated from field: string share = 6;
+   */
+  share: string;
+
+  /**
+   * Verified in the process that runs the model.
+   *
+   * @generated from field: string signature = 7;
+   */
+  signature: string;
+
+  /**
+   * Runs in a batch of its own.
+   *
+   * @generated from field: bool alone = 8;
+   */
+  alone: boolean;
+
+  /**
+   * Nobody waits for the request with this sequence any more; the rest of the message is empty.
+   *
+   * @generated from field: bool cancel = 9;
+   */
+  cancel: boolean;
 };
 
 /**
@@ -91,6 +128,30 @@ export type ServeResponse = Message<"perennial.v1.ServeResponse"> & {
    * @generated from field: uint32 compute_us = 5;
    */
   computeUs: number;
+
+  /**
+   * @generated from field: string batch_id = 6;
+   */
+  batchId: string;
+
+  /**
+   * @generated from field: uint32 batch_rows = 7;
+   */
+  batchRows: number;
+
+  /**
+   * The replica's load, with every answer.
+   *
+   * @generated from field: uint32 rows_waiting = 8;
+   */
+  rowsWaiting: number;
+
+  /**
+   * Busy share of its executors, 0 to 1.
+   *
+   * @generated from field: float utilisation = 9;
+   */
+  utilisation: number;
 };
 
 /**
@@ -144,6 +205,28 @@ export type LoadModelRequest = Message<"perennial.v1.LoadModelRequest"> & {
    * @generated from field: string digest = 3;
    */
   digest: string;
+
+  /**
+   * @generated from field: string signature = 4;
+   */
+  signature: string;
+
+  /**
+   * Stays loaded whatever else is asked for.
+   *
+   * @generated from field: bool pinned = 5;
+   */
+  pinned: boolean;
+
+  /**
+   * @generated from field: uint32 queue_rows_max = 6;
+   */
+  queueRowsMax: number;
+
+  /**
+   * @generated from field: repeated uint32 preferred_batch = 7;
+   */
+  preferredBatch: number[];
 };
 
 /**
@@ -168,6 +251,28 @@ export type LoadModelResponse = Message<"perennial.v1.LoadModelResponse"> & {
    * @generated from field: double load_ms = 2;
    */
   loadMs: number;
+
+  /**
+   * "cpu", or the provider that runs it and why another one does not.
+   *
+   * @generated from field: string device = 3;
+   */
+  device: string;
+
+  /**
+   * @generated from field: repeated perennial.v1.BatchCost costs = 4;
+   */
+  costs: BatchCost[];
+
+  /**
+   * @generated from field: repeated perennial.v1.FeatureInput inputs = 5;
+   */
+  inputs: FeatureInput[];
+
+  /**
+   * @generated from field: repeated perennial.v1.FeatureInput outputs = 6;
+   */
+  outputs: FeatureInput[];
 };
 
 /**
@@ -176,6 +281,68 @@ export type LoadModelResponse = Message<"perennial.v1.LoadModelResponse"> & {
  */
 export const LoadModelResponseSchema: GenMessage<LoadModelResponse> = /*@__PURE__*/
   messageDesc(file_perennial_v1_inference_service, 4);
+
+/**
+ * What a run of so many rows takes, measured at load.
+ *
+ * @generated from message perennial.v1.BatchCost
+ */
+export type BatchCost = Message<"perennial.v1.BatchCost"> & {
+  /**
+   * @generated from field: uint32 rows = 1;
+   */
+  rows: number;
+
+  /**
+   * @generated from field: double microseconds = 2;
+   */
+  microseconds: number;
+};
+
+/**
+ * Describes the message perennial.v1.BatchCost.
+ * Use `create(BatchCostSchema)` to create a new message.
+ */
+export const BatchCostSchema: GenMessage<BatchCost> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_inference_service, 5);
+
+/**
+ * Which model.
+ *
+ * @generated from message perennial.v1.UnloadModelRequest
+ */
+export type UnloadModelRequest = Message<"perennial.v1.UnloadModelRequest"> & {
+  /**
+   * @generated from field: string digest = 1;
+   */
+  digest: string;
+};
+
+/**
+ * Describes the message perennial.v1.UnloadModelRequest.
+ * Use `create(UnloadModelRequestSchema)` to create a new message.
+ */
+export const UnloadModelRequestSchema: GenMessage<UnloadModelRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_inference_service, 6);
+
+/**
+ * Whether it was loaded.
+ *
+ * @generated from message perennial.v1.UnloadModelResponse
+ */
+export type UnloadModelResponse = Message<"perennial.v1.UnloadModelResponse"> & {
+  /**
+   * @generated from field: bool unloaded = 1;
+   */
+  unloaded: boolean;
+};
+
+/**
+ * Describes the message perennial.v1.UnloadModelResponse.
+ * Use `create(UnloadModelResponseSchema)` to create a new message.
+ */
+export const UnloadModelResponseSchema: GenMessage<UnloadModelResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_inference_service, 7);
 
 /**
  * Which model, and what it must answer.
@@ -209,7 +376,7 @@ export type TestModelRequest = Message<"perennial.v1.TestModelRequest"> & {
  * Use `create(TestModelRequestSchema)` to create a new message.
  */
 export const TestModelRequestSchema: GenMessage<TestModelRequest> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_inference_service, 5);
+  messageDesc(file_perennial_v1_inference_service, 8);
 
 /**
  * What came of it.
@@ -253,7 +420,7 @@ export type TestModelResponse = Message<"perennial.v1.TestModelResponse"> & {
  * Use `create(TestModelResponseSchema)` to create a new message.
  */
 export const TestModelResponseSchema: GenMessage<TestModelResponse> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_inference_service, 6);
+  messageDesc(file_perennial_v1_inference_service, 9);
 
 /**
  * Asks a replica.
@@ -268,7 +435,7 @@ export type GetReplicaRequest = Message<"perennial.v1.GetReplicaRequest"> & {
  * Use `create(GetReplicaRequestSchema)` to create a new message.
  */
 export const GetReplicaRequestSchema: GenMessage<GetReplicaRequest> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_inference_service, 7);
+  messageDesc(file_perennial_v1_inference_service, 10);
 
 /**
  * The replica.
@@ -295,6 +462,38 @@ export type GetReplicaResponse = Message<"perennial.v1.GetReplicaResponse"> & {
    * @generated from field: uint32 in_flight = 4;
    */
   inFlight: number;
+
+  /**
+   * @generated from field: string replica_id = 5;
+   */
+  replicaId: string;
+
+  /**
+   * Requests that may be in hand at once before new ones are refused.
+   *
+   * @generated from field: uint32 capacity = 6;
+   */
+  capacity: number;
+
+  /**
+   * @generated from field: repeated string devices = 7;
+   */
+  devices: string[];
+
+  /**
+   * @generated from field: uint32 rows_waiting = 8;
+   */
+  rowsWaiting: number;
+
+  /**
+   * @generated from field: float utilisation = 9;
+   */
+  utilisation: number;
+
+  /**
+   * @generated from field: bool draining = 10;
+   */
+  draining: boolean;
 };
 
 /**
@@ -302,7 +501,75 @@ export type GetReplicaResponse = Message<"perennial.v1.GetReplicaResponse"> & {
  * Use `create(GetReplicaResponseSchema)` to create a new message.
  */
 export const GetReplicaResponseSchema: GenMessage<GetReplicaResponse> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_inference_service, 8);
+  messageDesc(file_perennial_v1_inference_service, 11);
+
+/**
+ * Told on the bus by every replica, once a second and when something changes.
+ *
+ * @generated from message perennial.v1.ReplicaAnnounced
+ */
+export type ReplicaAnnounced = Message<"perennial.v1.ReplicaAnnounced"> & {
+  /**
+   * @generated from field: string replica_id = 1;
+   */
+  replicaId: string;
+
+  /**
+   * @generated from field: string pool = 2;
+   */
+  pool: string;
+
+  /**
+   * host:port of its gRPC.
+   *
+   * @generated from field: string address = 3;
+   */
+  address: string;
+
+  /**
+   * @generated from field: repeated string devices = 4;
+   */
+  devices: string[];
+
+  /**
+   * @generated from field: uint32 capacity = 5;
+   */
+  capacity: number;
+
+  /**
+   * @generated from field: uint32 in_flight = 6;
+   */
+  inFlight: number;
+
+  /**
+   * @generated from field: uint32 rows_waiting = 7;
+   */
+  rowsWaiting: number;
+
+  /**
+   * @generated from field: float utilisation = 8;
+   */
+  utilisation: number;
+
+  /**
+   * @generated from field: bool draining = 9;
+   */
+  draining: boolean;
+
+  /**
+   * Digests that are loaded.
+   *
+   * @generated from field: repeated string models = 10;
+   */
+  models: string[];
+};
+
+/**
+ * Describes the message perennial.v1.ReplicaAnnounced.
+ * Use `create(ReplicaAnnouncedSchema)` to create a new message.
+ */
+export const ReplicaAnnouncedSchema: GenMessage<ReplicaAnnounced> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_inference_service, 12);
 
 /**
  * A loaded model.
@@ -344,6 +611,50 @@ export type LoadedModel = Message<"perennial.v1.LoadedModel"> & {
    * @generated from field: uint64 batches = 7;
    */
   batches: bigint;
+
+  /**
+   * @generated from field: uint64 failures = 8;
+   */
+  failures: bigint;
+
+  /**
+   * Sums over all requests, in nanoseconds.
+   *
+   * @generated from field: uint64 queue_ns = 9;
+   */
+  queueNs: bigint;
+
+  /**
+   * @generated from field: uint64 compute_ns = 10;
+   */
+  computeNs: bigint;
+
+  /**
+   * Unix time of the last request, in milliseconds; 0 where there was none.
+   *
+   * @generated from field: uint64 last_inference_ms = 11;
+   */
+  lastInferenceMs: bigint;
+
+  /**
+   * @generated from field: repeated perennial.v1.BatchSizeCount batch_sizes = 12;
+   */
+  batchSizes: BatchSizeCount[];
+
+  /**
+   * @generated from field: bool pinned = 13;
+   */
+  pinned: boolean;
+
+  /**
+   * @generated from field: repeated perennial.v1.BatchCost costs = 14;
+   */
+  costs: BatchCost[];
+
+  /**
+   * @generated from field: string device = 15;
+   */
+  device: string;
 };
 
 /**
@@ -351,7 +662,36 @@ export type LoadedModel = Message<"perennial.v1.LoadedModel"> & {
  * Use `create(LoadedModelSchema)` to create a new message.
  */
 export const LoadedModelSchema: GenMessage<LoadedModel> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_inference_service, 9);
+  messageDesc(file_perennial_v1_inference_service, 13);
+
+/**
+ * Runs of one size.
+ *
+ * @generated from message perennial.v1.BatchSizeCount
+ */
+export type BatchSizeCount = Message<"perennial.v1.BatchSizeCount"> & {
+  /**
+   * @generated from field: uint32 rows = 1;
+   */
+  rows: number;
+
+  /**
+   * @generated from field: uint64 count = 2;
+   */
+  count: bigint;
+
+  /**
+   * @generated from field: uint64 compute_ns = 3;
+   */
+  computeNs: bigint;
+};
+
+/**
+ * Describes the message perennial.v1.BatchSizeCount.
+ * Use `create(BatchSizeCountSchema)` to create a new message.
+ */
+export const BatchSizeCountSchema: GenMessage<BatchSizeCount> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_inference_service, 14);
 
 /**
  * A replica: models by digest, loaded within a budget, run in batches.
@@ -388,6 +728,16 @@ export const InferenceService: GenService<{
     methodKind: "unary";
     input: typeof TestModelRequestSchema;
     output: typeof TestModelResponseSchema;
+  },
+  /**
+   * Gives a model's memory back; it is loaded again when asked for.
+   *
+   * @generated from rpc perennial.v1.InferenceService.UnloadModel
+   */
+  unloadModel: {
+    methodKind: "unary";
+    input: typeof UnloadModelRequestSchema;
+    output: typeof UnloadModelResponseSchema;
   },
   /**
    * What is loaded and what it costs.

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file perennial/v1/model_events.proto.
  */
 export const file_perennial_v1_model_events: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wZXJlbm5pYWwvdjEvbW9kZWxfZXZlbnRzLnByb3RvEgxwZXJlbm5pYWwudjEibAoNU3lzdGVtQXBwbGllZBIOCgZzeXN0ZW0YASABKAkSDwoHdmVyc2lvbhgCIAEoDRITCgtzcGVjX2RpZ2VzdBgDIAEoCRIRCglzcGVjX2pzb24YBCABKAkSEgoKYXBwbGllZF9ieRgFIAEoCSLDAQoQUm9sbG91dFJlcXVlc3RlZBISCgpyb2xsb3V0X2lkGAEgASgJEg4KBnN5c3RlbRgCIAEoCRIWCg5zeXN0ZW1fdmVyc2lvbhgDIAEoDRItCgd0cmlnZ2VyGAQgASgOMhwucGVyZW5uaWFsLnYxLlJvbGxvdXRUcmlnZ2VyEhEKCXJldmlld19pZBgFIAEoCRIxCghjaGFtcGlvbhgGIAEoCzIfLnBlcmVubmlhbC52MS5DaGFtcGlvblJlZmVyZW5jZSKuAQoPUm9sbG91dEFkdmFuY2VkEhIKCnJvbGxvdXRfaWQYASABKAkSDgoGc3lzdGVtGAIgASgJEigKBGZyb20YAyABKA4yGi5wZXJlbm5pYWwudjEuUm9sbG91dFBoYXNlEiYKAnRvGAQgASgOMhoucGVyZW5uaWFsLnYxLlJvbGxvdXRQaGFzZRIOCgZyZWFzb24YBSABKAkSFQoNbW9kZWxfdmVyc2lvbhgGIAEoDSK5AQoPTW9kZWxSZWdpc3RlcmVkEg4KBnN5c3RlbRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg4KBmRpZ2VzdBgDIAEoCRINCgVieXRlcxgEIAEoBBIXCg9tYW5pZmVzdF9kaWdlc3QYBSABKAkSDgoGcnVuX2lkGAYgASgJEhIKCmRhdGFzZXRfaWQYByABKAkSEgoKcm9sbG91dF9pZBgIIAEoCRIVCg1ldmFsdWF0aW9uX2lkGAkgASgJIqkBCgtNb2RlbFRlc3RlZBIOCgZzeXN0ZW0YASABKAkSDwoHdmVyc2lvbhgCIAEoDRISCgpyb2xsb3V0X2lkGAMgASgJEg4KBnBhc3NlZBgEIAEoCBIOCgZyZWFzb24YBSABKAkSFwoPZ29sZGVuX3JlcXVlc3RzGAYgASgNEhYKDmxhdGVuY3lfcDk5X21zGAcgASgBEhQKDG1lbW9yeV9ieXRlcxgIIAEoASLCAQoNTW9kZWxQcm9tb3RlZBIOCgZzeXN0ZW0YASABKAkSDQoFYWxpYXMYAiABKAkSDwoHdmVyc2lvbhgDIAEoDRIYChBwcmV2aW91c192ZXJzaW9uGAQgASgNEg4KBnJlYXNvbhgFIAEoCRISCgpyb2xsb3V0X2lkGAYgASgJEhAKCG1vdmVkX2J5GAcgASgJEhgKEGV2YWx1YXRpb25fdmFsdWUYCCABKAESFwoPbWFuaWZlc3RfZGlnZXN0GAkgASgJInEKBVJvdXRlEiUKBHJvbGUYASABKA4yFy5wZXJlbm5pYWwudjEuUm91dGVSb2xlEg8KB3ZlcnNpb24YAiABKA0SDgoGZGlnZXN0GAMgASgJEg4KBndlaWdodBgEIAEoARIQCghzdGFuZGluZxgFIAEoCCLyAQoRRGVwbG95bWVudFVwZGF0ZWQSEgoKZGVwbG95bWVudBgBIAEoCRIOCgZzeXN0ZW0YAiABKAkSDQoFZXBvY2gYAyABKAQSIwoGcm91dGVzGAQgAygLMhMucGVyZW5uaWFsLnYxLlJvdXRlEgwKBHBvb2wYBSABKAkSDAoEaGVsZBgGIAEoCBIWCg5zeXN0ZW1fdmVyc2lvbhgHIAEoDRISCgpyb2xsb3V0X2lkGAggASgJEioKBmlucHV0cxgJIAMoCzIaLnBlcmVubmlhbC52MS5GZWF0dXJlSW5wdXQSEQoJc3BlY19qc29uGAogASgJIi4KDEZlYXR1cmVJbnB1dBIMCgRuYW1lGAEgASgJEhAKCGRhdGF0eXBlGAIgASgJIs0BCg9SZXZpZXdDb25jbHVkZWQSEQoJcmV2aWV3X2lkGAEgASgJEg4KBnN5c3RlbRgCIAEoCRIsCgd2ZXJkaWN0GAMgASgOMhsucGVyZW5uaWFsLnYxLlJldmlld1ZlcmRpY3QSEAoIZXZpZGVuY2UYBCADKAkSEQoJcmVwb3J0X2lkGAUgASgJEhUKDW1vZGVsX3ZlcnNpb24YBiABKA0SLQoJZGF0YV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCqEAQoOUm9sbG91dFRyaWdnZXISHwobUk9MTE9VVF9UUklHR0VSX1VOU1BFQ0lGSUVEEAASGQoVUk9MTE9VVF9UUklHR0VSX0ZJUlNUEAESGgoWUk9MTE9VVF9UUklHR0VSX1JFVklFVxACEhoKFlJPTExPVVRfVFJJR0dFUl9QRVJTT04QAyqHAgoMUm9sbG91dFBoYXNlEh0KGVJPTExPVVRfUEhBU0VfVU5TUEVDSUZJRUQQABIaChZST0xMT1VUX1BIQVNFX1RSQUlOSU5HEAESGQoVUk9MTE9VVF9QSEFTRV9URVNUSU5HEAISGAoUUk9MTE9VVF9QSEFTRV9TSEFET1cQAxIYChRST0xMT1VUX1BIQVNFX0NBTkFSWRAEEhoKFlJPTExPVVRfUEhBU0VfUFJPTU9URUQQBRIaChZST0xMT1VUX1BIQVNFX1JFSkVDVEVEEAYSGAoUUk9MTE9VVF9QSEFTRV9GQUlMRUQQBxIbChdST0xMT1VUX1BIQVNFX0NBTkNFTExFRBAIKm4KCVJvdXRlUm9sZRIaChZST1VURV9ST0xFX1VOU1BFQ0lGSUVEEAASFwoTUk9VVEVfUk9MRV9DSEFNUElPThABEhUKEVJPVVRFX1JPTEVfQ0FOQVJZEAISFQoRUk9VVEVfUk9MRV9TSEFET1cQAyqPAQoNUmV2aWV3VmVyZGljdBIeChpSRVZJRVdfVkVSRElDVF9VTlNQRUNJRklFRBAAEiAKHFJFVklFV19WRVJESUNUX1dPUkxEX0NIQU5HRUQQARIeChpSRVZJRVdfVkVSRElDVF9EQVRBX0JST0tFThACEhwKGFJFVklFV19WRVJESUNUX05PX0NIQU5HRRADYgZwcm90bzM", [file_google_protobuf_timestamp, file_perennial_v1_data_events]);
+  fileDesc("Ch9wZXJlbm5pYWwvdjEvbW9kZWxfZXZlbnRzLnByb3RvEgxwZXJlbm5pYWwudjEibAoNU3lzdGVtQXBwbGllZBIOCgZzeXN0ZW0YASABKAkSDwoHdmVyc2lvbhgCIAEoDRITCgtzcGVjX2RpZ2VzdBgDIAEoCRIRCglzcGVjX2pzb24YBCABKAkSEgoKYXBwbGllZF9ieRgFIAEoCSLDAQoQUm9sbG91dFJlcXVlc3RlZBISCgpyb2xsb3V0X2lkGAEgASgJEg4KBnN5c3RlbRgCIAEoCRIWCg5zeXN0ZW1fdmVyc2lvbhgDIAEoDRItCgd0cmlnZ2VyGAQgASgOMhwucGVyZW5uaWFsLnYxLlJvbGxvdXRUcmlnZ2VyEhEKCXJldmlld19pZBgFIAEoCRIxCghjaGFtcGlvbhgGIAEoCzIfLnBlcmVubmlhbC52MS5DaGFtcGlvblJlZmVyZW5jZSKuAQoPUm9sbG91dEFkdmFuY2VkEhIKCnJvbGxvdXRfaWQYASABKAkSDgoGc3lzdGVtGAIgASgJEigKBGZyb20YAyABKA4yGi5wZXJlbm5pYWwudjEuUm9sbG91dFBoYXNlEiYKAnRvGAQgASgOMhoucGVyZW5uaWFsLnYxLlJvbGxvdXRQaGFzZRIOCgZyZWFzb24YBSABKAkSFQoNbW9kZWxfdmVyc2lvbhgGIAEoDSK5AQoPTW9kZWxSZWdpc3RlcmVkEg4KBnN5c3RlbRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg4KBmRpZ2VzdBgDIAEoCRINCgVieXRlcxgEIAEoBBIXCg9tYW5pZmVzdF9kaWdlc3QYBSABKAkSDgoGcnVuX2lkGAYgASgJEhIKCmRhdGFzZXRfaWQYByABKAkSEgoKcm9sbG91dF9pZBgIIAEoCRIVCg1ldmFsdWF0aW9uX2lkGAkgASgJIqkBCgtNb2RlbFRlc3RlZBIOCgZzeXN0ZW0YASABKAkSDwoHdmVyc2lvbhgCIAEoDRISCgpyb2xsb3V0X2lkGAMgASgJEg4KBnBhc3NlZBgEIAEoCBIOCgZyZWFzb24YBSABKAkSFwoPZ29sZGVuX3JlcXVlc3RzGAYgASgNEhYKDmxhdGVuY3lfcDk5X21zGAcgASgBEhQKDG1lbW9yeV9ieXRlcxgIIAEoASLCAQoNTW9kZWxQcm9tb3RlZBIOCgZzeXN0ZW0YASABKAkSDQoFYWxpYXMYAiABKAkSDwoHdmVyc2lvbhgDIAEoDRIYChBwcmV2aW91c192ZXJzaW9uGAQgASgNEg4KBnJlYXNvbhgFIAEoCRISCgpyb2xsb3V0X2lkGAYgASgJEhAKCG1vdmVkX2J5GAcgASgJEhgKEGV2YWx1YXRpb25fdmFsdWUYCCABKAESFwoPbWFuaWZlc3RfZGlnZXN0GAkgASgJIoQBCgVSb3V0ZRIlCgRyb2xlGAEgASgOMhcucGVyZW5uaWFsLnYxLlJvdXRlUm9sZRIPCgd2ZXJzaW9uGAIgASgNEg4KBmRpZ2VzdBgDIAEoCRIOCgZ3ZWlnaHQYBCABKAESEAoIc3RhbmRpbmcYBSABKAgSEQoJc2lnbmF0dXJlGAYgASgJIpwDChFEZXBsb3ltZW50VXBkYXRlZBISCgpkZXBsb3ltZW50GAEgASgJEg4KBnN5c3RlbRgCIAEoCRINCgVlcG9jaBgDIAEoBBIjCgZyb3V0ZXMYBCADKAsyEy5wZXJlbm5pYWwudjEuUm91dGUSDAoEcG9vbBgFIAEoCRIMCgRoZWxkGAYgASgIEhYKDnN5c3RlbV92ZXJzaW9uGAcgASgNEhIKCnJvbGxvdXRfaWQYCCABKAkSKgoGaW5wdXRzGAkgAygLMhoucGVyZW5uaWFsLnYxLkZlYXR1cmVJbnB1dBIRCglzcGVjX2pzb24YCiABKAkSKwoHb3V0cHV0cxgLIAMoCzIaLnBlcmVubmlhbC52MS5GZWF0dXJlSW5wdXQSKgoFc2VydmUYDCABKAsyGy5wZXJlbm5pYWwudjEuU2VydmVTZXR0aW5ncxImCgVydWxlcxgNIAMoCzIXLnBlcmVubmlhbC52MS5Sb3V0ZVJ1bGUSJwoFZ3JhcGgYDiABKAsyGC5wZXJlbm5pYWwudjEuTW9kZWxHcmFwaCLsAgoNU2VydmVTZXR0aW5ncxImCgVwbGFjZRgBIAEoDjIXLnBlcmVubmlhbC52MS5QbGFjZW1lbnQSKwoHY2FwdHVyZRgCIAEoDjIaLnBlcmVubmlhbC52MS5DYXB0dXJlTGV2ZWwSFQoNY2FwdHVyZV9zaGFyZRgDIAEoARIVCg1jYWNoZV9zZWNvbmRzGAQgASgNEhUKDWNhY2hlX2VudHJpZXMYBSABKA0SEQoJc3RpY2t5X2J5GAYgASgJEg0KBWhlZGdlGAcgASgIEhMKC2RlYWRsaW5lX21zGAggASgNEhIKCnJvd19ieV9yb3cYCSABKAgSFwoPcHJlZmVycmVkX2JhdGNoGAogAygNEg8KB2NsYXNzZXMYCyADKAkSJAoGYmFuZGl0GAwgASgLMhQucGVyZW5uaWFsLnYxLkJhbmRpdBIOCgZwaW5uZWQYDSABKAgSFgoOcXVldWVfcm93c19tYXgYDiABKA0iOQoGQmFuZGl0Eg4KBnJld2FyZBgBIAEoCRIQCghtaW5pbWl6ZRgCIAEoCBINCgVmbG9vchgDIAEoASJcCglSb3V0ZVJ1bGUSDgoGaGVhZGVyGAEgASgJEg4KBmVxdWFscxgCIAEoCRIOCgZ0ZW5hbnQYAyABKAkSDgoGY2FsbGVyGAQgASgJEg8KB3ZlcnNpb24YBSABKA0iNAoKTW9kZWxHcmFwaBImCgVzdGVwcxgBIAMoCzIXLnBlcmVubmlhbC52MS5HcmFwaFN0ZXAipgEKCUdyYXBoU3RlcBIMCgRuYW1lGAEgASgJEg0KBW1vZGVsGAIgASgJEhEKCXRyYW5zZm9ybRgDIAEoCRIpCgZpbnB1dHMYBCADKAsyGS5wZXJlbm5pYWwudjEuR3JhcGhUZW5zb3ISKgoHb3V0cHV0cxgFIAMoCzIZLnBlcmVubmlhbC52MS5HcmFwaFRlbnNvchISCgpwYXJhbWV0ZXJzGAYgAygBIisKC0dyYXBoVGVuc29yEgwKBG5hbWUYASABKAkSDgoGdGVuc29yGAIgASgJIj0KDEZlYXR1cmVJbnB1dBIMCgRuYW1lGAEgASgJEhAKCGRhdGF0eXBlGAIgASgJEg0KBXNoYXBlGAMgAygDIs0BCg9SZXZpZXdDb25jbHVkZWQSEQoJcmV2aWV3X2lkGAEgASgJEg4KBnN5c3RlbRgCIAEoCRIsCgd2ZXJkaWN0GAMgASgOMhsucGVyZW5uaWFsLnYxLlJldmlld1ZlcmRpY3QSEAoIZXZpZGVuY2UYBCADKAkSEQoJcmVwb3J0X2lkGAUgASgJEhUKDW1vZGVsX3ZlcnNpb24YBiABKA0SLQoJZGF0YV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCqEAQoOUm9sbG91dFRyaWdnZXISHwobUk9MTE9VVF9UUklHR0VSX1VOU1BFQ0lGSUVEEAASGQoVUk9MTE9VVF9UUklHR0VSX0ZJUlNUEAESGgoWUk9MTE9VVF9UUklHR0VSX1JFVklFVxACEhoKFlJPTExPVVRfVFJJR0dFUl9QRVJTT04QAyqHAgoMUm9sbG91dFBoYXNlEh0KGVJPTExPVVRfUEhBU0VfVU5TUEVDSUZJRUQQABIaChZST0xMT1VUX1BIQVNFX1RSQUlOSU5HEAESGQoVUk9MTE9VVF9QSEFTRV9URVNUSU5HEAISGAoUUk9MTE9VVF9QSEFTRV9TSEFET1cQAxIYChRST0xMT1VUX1BIQVNFX0NBTkFSWRAEEhoKFlJPTExPVVRfUEhBU0VfUFJPTU9URUQQBRIaChZST0xMT1VUX1BIQVNFX1JFSkVDVEVEEAYSGAoUUk9MTE9VVF9QSEFTRV9GQUlMRUQQBxIbChdST0xMT1VUX1BIQVNFX0NBTkNFTExFRBAIKoYBCglSb3V0ZVJvbGUSGgoWUk9VVEVfUk9MRV9VTlNQRUNJRklFRBAAEhcKE1JPVVRFX1JPTEVfQ0hBTVBJT04QARIVChFST1VURV9ST0xFX0NBTkFSWRACEhUKEVJPVVRFX1JPTEVfU0hBRE9XEAMSFgoSUk9VVEVfUk9MRV9WQVJJQU5UEAQqTgoJUGxhY2VtZW50EhkKFVBMQUNFTUVOVF9VTlNQRUNJRklFRBAAEhIKDlBMQUNFTUVOVF9QT09MEAESEgoOUExBQ0VNRU5UX0VER0UQAip5CgxDYXB0dXJlTGV2ZWwSHQoZQ0FQVFVSRV9MRVZFTF9VTlNQRUNJRklFRBAAEhYKEkNBUFRVUkVfTEVWRUxfTk9ORRABEhoKFkNBUFRVUkVfTEVWRUxfTUVUQURBVEEQAhIWChJDQVBUVVJFX0xFVkVMX0ZVTEwQAyqPAQoNUmV2aWV3VmVyZGljdBIeChpSRVZJRVdfVkVSRElDVF9VTlNQRUNJRklFRBAAEiAKHFJFVklFV19WRVJESUNUX1dPUkxEX0NIQU5HRUQQARIeChpSRVZJRVdfVkVSRElDVF9EQVRBX0JST0tFThACEhwKGFJFVklFV19WRVJESUNUX05PX0NIQU5HRRADYgZwcm90bzM", [file_google_protobuf_timestamp, file_perennial_v1_data_events]);
 
 /**
  * A system.yaml was made so.
@@ -357,6 +357,13 @@ export type Route = Message<"perennial.v1.Route"> & {
    * @generated from field: bool standing = 5;
    */
   standing: boolean;
+
+  /**
+   * Of name, version and digest, by the registry's key (libs/kernel signs and verifies); empty where it has none.
+   *
+   * @generated from field: string signature = 6;
+   */
+  signature: string;
 };
 
 /**
@@ -422,9 +429,37 @@ export type DeploymentUpdated = Message<"perennial.v1.DeploymentUpdated"> & {
   inputs: FeatureInput[];
 
   /**
+   * Empty for a model that was brought by itself and belongs to no system.
+   *
    * @generated from field: string spec_json = 10;
    */
   specJson: string;
+
+  /**
+   * Empty: the one output of our own trainers, "prediction", FP64.
+   *
+   * @generated from field: repeated perennial.v1.FeatureInput outputs = 11;
+   */
+  outputs: FeatureInput[];
+
+  /**
+   * @generated from field: perennial.v1.ServeSettings serve = 12;
+   */
+  serve?: ServeSettings | undefined;
+
+  /**
+   * The first that fits decides; where none does, weights do.
+   *
+   * @generated from field: repeated perennial.v1.RouteRule rules = 13;
+   */
+  rules: RouteRule[];
+
+  /**
+   * Set where several models answer together.
+   *
+   * @generated from field: perennial.v1.ModelGraph graph = 14;
+   */
+  graph?: ModelGraph | undefined;
 };
 
 /**
@@ -433,6 +468,271 @@ export type DeploymentUpdated = Message<"perennial.v1.DeploymentUpdated"> & {
  */
 export const DeploymentUpdatedSchema: GenMessage<DeploymentUpdated> = /*@__PURE__*/
   messageDesc(file_perennial_v1_model_events, 7);
+
+/**
+ * How a deployment is served. Zero and empty mean the default.
+ *
+ * @generated from message perennial.v1.ServeSettings
+ */
+export type ServeSettings = Message<"perennial.v1.ServeSettings"> & {
+  /**
+   * @generated from field: perennial.v1.Placement place = 1;
+   */
+  place: Placement;
+
+  /**
+   * @generated from field: perennial.v1.CaptureLevel capture = 2;
+   */
+  capture: CaptureLevel;
+
+  /**
+   * Share of requests that are captured, above 0 to 1; 0 means all. The others are counted.
+   *
+   * @generated from field: double capture_share = 3;
+   */
+  captureShare: number;
+
+  /**
+   * For models that are declared pure: how long an answer may be given again; 0 means no cache.
+   *
+   * @generated from field: uint32 cache_seconds = 4;
+   */
+  cacheSeconds: number;
+
+  /**
+   * @generated from field: uint32 cache_entries = 5;
+   */
+  cacheEntries: number;
+
+  /**
+   * Header or row column whose value keeps to one version; empty: entity key and event time.
+   *
+   * @generated from field: string sticky_by = 6;
+   */
+  stickyBy: string;
+
+  /**
+   * Asked again of another replica where the first is slower than its 95th percentile.
+   *
+   * @generated from field: bool hedge = 7;
+   */
+  hedge: boolean;
+
+  /**
+   * @generated from field: uint32 deadline_ms = 8;
+   */
+  deadlineMs: number;
+
+  /**
+   * Never batched with other requests, so that each can be replayed bit for bit.
+   *
+   * @generated from field: bool row_by_row = 9;
+   */
+  rowByRow: boolean;
+
+  /**
+   * @generated from field: repeated uint32 preferred_batch = 10;
+   */
+  preferredBatch: number[];
+
+  /**
+   * Texts of the classes by their number, for decoded answers.
+   *
+   * @generated from field: repeated string classes = 11;
+   */
+  classes: string[];
+
+  /**
+   * @generated from field: perennial.v1.Bandit bandit = 12;
+   */
+  bandit?: Bandit | undefined;
+
+  /**
+   * Never paged out of the memory budget.
+   *
+   * @generated from field: bool pinned = 13;
+   */
+  pinned: boolean;
+
+  /**
+   * @generated from field: uint32 queue_rows_max = 14;
+   */
+  queueRowsMax: number;
+};
+
+/**
+ * Describes the message perennial.v1.ServeSettings.
+ * Use `create(ServeSettingsSchema)` to create a new message.
+ */
+export const ServeSettingsSchema: GenMessage<ServeSettings> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_model_events, 8);
+
+/**
+ * Variants' weights follow a reward that arrives later.
+ *
+ * @generated from message perennial.v1.Bandit
+ */
+export type Bandit = Message<"perennial.v1.Bandit"> & {
+  /**
+   * Column of the labels; more is better unless `minimize`.
+   *
+   * @generated from field: string reward = 1;
+   */
+  reward: string;
+
+  /**
+   * @generated from field: bool minimize = 2;
+   */
+  minimize: boolean;
+
+  /**
+   * Share of requests that every variant keeps.
+   *
+   * @generated from field: double floor = 3;
+   */
+  floor: number;
+};
+
+/**
+ * Describes the message perennial.v1.Bandit.
+ * Use `create(BanditSchema)` to create a new message.
+ */
+export const BanditSchema: GenMessage<Bandit> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_model_events, 9);
+
+/**
+ * Sends requests of some clients to one version.
+ *
+ * @generated from message perennial.v1.RouteRule
+ */
+export type RouteRule = Message<"perennial.v1.RouteRule"> & {
+  /**
+   * All that is set must match. Names are compared without case.
+   *
+   * @generated from field: string header = 1;
+   */
+  header: string;
+
+  /**
+   * @generated from field: string equals = 2;
+   */
+  equals: string;
+
+  /**
+   * @generated from field: string tenant = 3;
+   */
+  tenant: string;
+
+  /**
+   * Name of an API key.
+   *
+   * @generated from field: string caller = 4;
+   */
+  caller: string;
+
+  /**
+   * @generated from field: uint32 version = 5;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message perennial.v1.RouteRule.
+ * Use `create(RouteRuleSchema)` to create a new message.
+ */
+export const RouteRuleSchema: GenMessage<RouteRule> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_model_events, 10);
+
+/**
+ * Models and small transforms that answer together: no cycles, every input made before it is used.
+ *
+ * @generated from message perennial.v1.ModelGraph
+ */
+export type ModelGraph = Message<"perennial.v1.ModelGraph"> & {
+  /**
+   * @generated from field: repeated perennial.v1.GraphStep steps = 1;
+   */
+  steps: GraphStep[];
+};
+
+/**
+ * Describes the message perennial.v1.ModelGraph.
+ * Use `create(ModelGraphSchema)` to create a new message.
+ */
+export const ModelGraphSchema: GenMessage<ModelGraph> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_model_events, 11);
+
+/**
+ * One step of a graph.
+ *
+ * @generated from message perennial.v1.GraphStep
+ */
+export type GraphStep = Message<"perennial.v1.GraphStep"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * A deployment of the same tenant; empty where the step is a transform.
+   *
+   * @generated from field: string model = 2;
+   */
+  model: string;
+
+  /**
+   * mean, sum, max, concat, softmax, argmax, scale, select
+   *
+   * @generated from field: string transform = 3;
+   */
+  transform: string;
+
+  /**
+   * @generated from field: repeated perennial.v1.GraphTensor inputs = 4;
+   */
+  inputs: GraphTensor[];
+
+  /**
+   * @generated from field: repeated perennial.v1.GraphTensor outputs = 5;
+   */
+  outputs: GraphTensor[];
+
+  /**
+   * @generated from field: repeated double parameters = 6;
+   */
+  parameters: number[];
+};
+
+/**
+ * Describes the message perennial.v1.GraphStep.
+ * Use `create(GraphStepSchema)` to create a new message.
+ */
+export const GraphStepSchema: GenMessage<GraphStep> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_model_events, 12);
+
+/**
+ * A step's own name of a tensor, and the graph's.
+ *
+ * @generated from message perennial.v1.GraphTensor
+ */
+export type GraphTensor = Message<"perennial.v1.GraphTensor"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string tensor = 2;
+   */
+  tensor: string;
+};
+
+/**
+ * Describes the message perennial.v1.GraphTensor.
+ * Use `create(GraphTensorSchema)` to create a new message.
+ */
+export const GraphTensorSchema: GenMessage<GraphTensor> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_model_events, 13);
 
 /**
  * One named input of a model.
@@ -446,11 +746,18 @@ export type FeatureInput = Message<"perennial.v1.FeatureInput"> & {
   name: string;
 
   /**
-   * Open Inference datatype: FP64 or BYTES.
+   * Open Inference datatype; the platform's own models have FP64 or BYTES.
    *
    * @generated from field: string datatype = 2;
    */
   datatype: string;
+
+  /**
+   * -1 where any size fits; empty: [-1, 1].
+   *
+   * @generated from field: repeated int64 shape = 3;
+   */
+  shape: bigint[];
 };
 
 /**
@@ -458,7 +765,7 @@ export type FeatureInput = Message<"perennial.v1.FeatureInput"> & {
  * Use `create(FeatureInputSchema)` to create a new message.
  */
 export const FeatureInputSchema: GenMessage<FeatureInput> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_model_events, 8);
+  messageDesc(file_perennial_v1_model_events, 14);
 
 /**
  * The data behind a decay was reviewed.
@@ -509,7 +816,7 @@ export type ReviewConcluded = Message<"perennial.v1.ReviewConcluded"> & {
  * Use `create(ReviewConcludedSchema)` to create a new message.
  */
 export const ReviewConcludedSchema: GenMessage<ReviewConcluded> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_model_events, 9);
+  messageDesc(file_perennial_v1_model_events, 15);
 
 /**
  * Why a rollout began.
@@ -627,6 +934,13 @@ export enum RouteRole {
    * @generated from enum value: ROUTE_ROLE_SHADOW = 3;
    */
   SHADOW = 3,
+
+  /**
+   * One of several that share the requests by their weights, as a person declared.
+   *
+   * @generated from enum value: ROUTE_ROLE_VARIANT = 4;
+   */
+  VARIANT = 4,
 }
 
 /**
@@ -634,6 +948,77 @@ export enum RouteRole {
  */
 export const RouteRoleSchema: GenEnum<RouteRole> = /*@__PURE__*/
   enumDesc(file_perennial_v1_model_events, 2);
+
+/**
+ * Where a model runs.
+ *
+ * @generated from enum perennial.v1.Placement
+ */
+export enum Placement {
+  /**
+   * By measured cost: small CPU models ride in the gateway.
+   *
+   * @generated from enum value: PLACEMENT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: PLACEMENT_POOL = 1;
+   */
+  POOL = 1,
+
+  /**
+   * @generated from enum value: PLACEMENT_EDGE = 2;
+   */
+  EDGE = 2,
+}
+
+/**
+ * Describes the enum perennial.v1.Placement.
+ */
+export const PlacementSchema: GenEnum<Placement> = /*@__PURE__*/
+  enumDesc(file_perennial_v1_model_events, 3);
+
+/**
+ * What is kept of a request.
+ *
+ * @generated from enum perennial.v1.CaptureLevel
+ */
+export enum CaptureLevel {
+  /**
+   * Full.
+   *
+   * @generated from enum value: CAPTURE_LEVEL_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Counted only.
+   *
+   * @generated from enum value: CAPTURE_LEVEL_NONE = 1;
+   */
+  NONE = 1,
+
+  /**
+   * Who, when, which version, how long; no values.
+   *
+   * @generated from enum value: CAPTURE_LEVEL_METADATA = 2;
+   */
+  METADATA = 2,
+
+  /**
+   * And the rows with features and answers.
+   *
+   * @generated from enum value: CAPTURE_LEVEL_FULL = 3;
+   */
+  FULL = 3,
+}
+
+/**
+ * Describes the enum perennial.v1.CaptureLevel.
+ */
+export const CaptureLevelSchema: GenEnum<CaptureLevel> = /*@__PURE__*/
+  enumDesc(file_perennial_v1_model_events, 4);
 
 /**
  * What a review found.
@@ -666,5 +1051,5 @@ export enum ReviewVerdict {
  * Describes the enum perennial.v1.ReviewVerdict.
  */
 export const ReviewVerdictSchema: GenEnum<ReviewVerdict> = /*@__PURE__*/
-  enumDesc(file_perennial_v1_model_events, 3);
+  enumDesc(file_perennial_v1_model_events, 5);
 

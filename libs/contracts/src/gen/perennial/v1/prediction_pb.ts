@@ -8,7 +8,7 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { RouteRole } from "./model_events_pb.js";
+import type { CaptureLevel, RouteRole } from "./model_events_pb.js";
 import { file_perennial_v1_model_events } from "./model_events_pb.js";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file perennial/v1/prediction.proto.
  */
 export const file_perennial_v1_prediction: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wZXJlbm5pYWwvdjEvcHJlZGljdGlvbi5wcm90bxIMcGVyZW5uaWFsLnYxIv0BCgpQcmVkaWN0aW9uEhUKDXByZWRpY3Rpb25faWQYASABKAkSDgoGc3lzdGVtGAIgASgJEhIKCmRlcGxveW1lbnQYAyABKAkSDQoFZXBvY2gYBCABKAQSLwoLcmVjZWl2ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXRyYW5zcG9ydBgGIAEoCRIOCgZzdGF0dXMYByABKAkSEQoJcm93X2NvdW50GAggASgNEikKBHJvd3MYCSADKAsyGy5wZXJlbm5pYWwudjEuUHJlZGljdGlvblJvdxITCgtkdXJhdGlvbl9tcxgKIAEoASLJAQoNUHJlZGljdGlvblJvdxIuCgpldmVudF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCgNrZXkYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EikKCGZlYXR1cmVzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIQCghwcm92aWRlZBgEIAMoCRIlCgdhbnN3ZXJzGAUgAygLMhQucGVyZW5uaWFsLnYxLkFuc3dlciJuCgZBbnN3ZXISJQoEcm9sZRgBIAEoDjIXLnBlcmVubmlhbC52MS5Sb3V0ZVJvbGUSDwoHdmVyc2lvbhgCIAEoDRINCgV2YWx1ZRgDIAEoARIOCgZzZXJ2ZWQYBCABKAgSDQoFZXJyb3IYBSABKAliBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_perennial_v1_model_events]);
+  fileDesc("Ch1wZXJlbm5pYWwvdjEvcHJlZGljdGlvbi5wcm90bxIMcGVyZW5uaWFsLnYxIr0DCgpQcmVkaWN0aW9uEhUKDXByZWRpY3Rpb25faWQYASABKAkSDgoGc3lzdGVtGAIgASgJEhIKCmRlcGxveW1lbnQYAyABKAkSDQoFZXBvY2gYBCABKAQSLwoLcmVjZWl2ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXRyYW5zcG9ydBgGIAEoCRIOCgZzdGF0dXMYByABKAkSEQoJcm93X2NvdW50GAggASgNEikKBHJvd3MYCSADKAsyGy5wZXJlbm5pYWwudjEuUHJlZGljdGlvblJvdxITCgtkdXJhdGlvbl9tcxgKIAEoARIOCgZjYWxsZXIYCyABKAkSKwoHY2FwdHVyZRgMIAEoDjIaLnBlcmVubmlhbC52MS5DYXB0dXJlTGV2ZWwSFAoMbm90X2NhcHR1cmVkGA0gASgEEg8KB3JlcGxpY2EYDiABKAkSEAoIYmF0Y2hfaWQYDyABKAkSEgoKYmF0Y2hfcm93cxgQIAEoDRIOCgZjYWNoZWQYESABKAgSEAoIcXVldWVfdXMYEiABKA0SEgoKY29tcHV0ZV91cxgTIAEoDSJACg9QcmVkaWN0aW9uQmF0Y2gSLQoLcHJlZGljdGlvbnMYASADKAsyGC5wZXJlbm5pYWwudjEuUHJlZGljdGlvbiLJAQoNUHJlZGljdGlvblJvdxIuCgpldmVudF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCgNrZXkYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EikKCGZlYXR1cmVzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIQCghwcm92aWRlZBgEIAMoCRIlCgdhbnN3ZXJzGAUgAygLMhQucGVyZW5uaWFsLnYxLkFuc3dlciKCAQoGQW5zd2VyEiUKBHJvbGUYASABKA4yFy5wZXJlbm5pYWwudjEuUm91dGVSb2xlEg8KB3ZlcnNpb24YAiABKA0SDQoFdmFsdWUYAyABKAESDgoGc2VydmVkGAQgASgIEg0KBWVycm9yGAUgASgJEhIKCnByb3BlbnNpdHkYBiABKAFiBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_perennial_v1_model_events]);
 
 /**
  * Exactly one for every request, whatever its status.
@@ -81,6 +81,59 @@ export type Prediction = Message<"perennial.v1.Prediction"> & {
    * @generated from field: double duration_ms = 10;
    */
   durationMs: number;
+
+  /**
+   * Name of the API key or token that asked.
+   *
+   * @generated from field: string caller = 11;
+   */
+  caller: string;
+
+  /**
+   * @generated from field: perennial.v1.CaptureLevel capture = 12;
+   */
+  capture: CaptureLevel;
+
+  /**
+   * Requests of this deployment that were answered and only counted since the event before this one.
+   *
+   * @generated from field: uint64 not_captured = 13;
+   */
+  notCaptured: bigint;
+
+  /**
+   * Where it ran: a replica's id, or "edge"; empty where it did not run.
+   *
+   * @generated from field: string replica = 14;
+   */
+  replica: string;
+
+  /**
+   * Requests that shared a run have the same batch id; the order in it and the rows make it repeatable.
+   *
+   * @generated from field: string batch_id = 15;
+   */
+  batchId: string;
+
+  /**
+   * @generated from field: uint32 batch_rows = 16;
+   */
+  batchRows: number;
+
+  /**
+   * @generated from field: bool cached = 17;
+   */
+  cached: boolean;
+
+  /**
+   * @generated from field: uint32 queue_us = 18;
+   */
+  queueUs: number;
+
+  /**
+   * @generated from field: uint32 compute_us = 19;
+   */
+  computeUs: number;
 };
 
 /**
@@ -89,6 +142,25 @@ export type Prediction = Message<"perennial.v1.Prediction"> & {
  */
 export const PredictionSchema: GenMessage<Prediction> = /*@__PURE__*/
   messageDesc(file_perennial_v1_prediction, 0);
+
+/**
+ * What one message of the bus carries: as many as came meanwhile.
+ *
+ * @generated from message perennial.v1.PredictionBatch
+ */
+export type PredictionBatch = Message<"perennial.v1.PredictionBatch"> & {
+  /**
+   * @generated from field: repeated perennial.v1.Prediction predictions = 1;
+   */
+  predictions: Prediction[];
+};
+
+/**
+ * Describes the message perennial.v1.PredictionBatch.
+ * Use `create(PredictionBatchSchema)` to create a new message.
+ */
+export const PredictionBatchSchema: GenMessage<PredictionBatch> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_prediction, 1);
 
 /**
  * One row of a request with its answers.
@@ -133,7 +205,7 @@ export type PredictionRow = Message<"perennial.v1.PredictionRow"> & {
  * Use `create(PredictionRowSchema)` to create a new message.
  */
 export const PredictionRowSchema: GenMessage<PredictionRow> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_prediction, 1);
+  messageDesc(file_perennial_v1_prediction, 2);
 
 /**
  * What one model version said.
@@ -167,6 +239,13 @@ export type Answer = Message<"perennial.v1.Answer"> & {
    * @generated from field: string error = 5;
    */
   error: string;
+
+  /**
+   * How likely this version was to be chosen, for estimates from logged answers; 0 where it was not drawn.
+   *
+   * @generated from field: double propensity = 6;
+   */
+  propensity: number;
 };
 
 /**
@@ -174,5 +253,5 @@ export type Answer = Message<"perennial.v1.Answer"> & {
  * Use `create(AnswerSchema)` to create a new message.
  */
 export const AnswerSchema: GenMessage<Answer> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_prediction, 2);
+  messageDesc(file_perennial_v1_prediction, 3);
 
