@@ -250,7 +250,7 @@ export class Predictor {
     { deployment }: Serving,
     row: { eventTimeMs: number | undefined; key: JsonObject; predictionId: string },
   ): Route {
-    const choice = choose(deployment, routingKey(row));
+    const choice = choose(deployment, { key: routingKey(row) });
     if (!choice) {
       throw new PlatformError(
         'SYSTEM_NOT_SERVING',
@@ -264,7 +264,7 @@ export class Predictor {
 
   /** Asks the shadows about the rows that are recorded; more answers would be thrown away. */
   #mirror(recording: Recording, serving: Serving, columns: readonly Tensor[], ask: Ask): void {
-    const shadows = choose(serving.deployment, '')?.shadows ?? [];
+    const shadows = choose(serving.deployment, { key: '' })?.shadows ?? [];
     const kept = recording.message.rows.length;
     for (const shadow of shadows) {
       const part = columns.map((column) => sliceRows(column, 0, kept));

@@ -1,26 +1,143 @@
-import { type DeploymentUpdated, type Route, RouteRole } from '@perennial/contracts';
+import { type DeploymentUpdated, type Route, RouteRole, type RouteRule } from '@perennial/contracts';
 import { sha256 } from '@perennial/kernel';
+
+/** Buckets that the hashes of keys fall into; variants own buckets. As in the registry, which deals them out. */
+export const routeBuckets = 10_000;
 
 /** Who answers a row, and who is asked beside. */
 export interface Choice {
   readonly served: Route;
   readonly shadows: readonly Route[];
+  /** How likely the served route was to be drawn; 0 where a rule named it. */
+  readonly propensity: number;
+}
+
+/** What a choice depends on. Absent means that no rule about it fits. */
+export interface Asked {
+  /** What `routingKey` says. */
+  readonly key: string;
+  /** What `stickyValue` says; it takes the key's place. */
+  readonly sticky?: string | undefined;
+  readonly headers?: ((name: string) => string | undefined) | undefined;
+  readonly tenant?: string | undefined;
+  /** Name of the API key. */
+  readonly caller?: string | undefined;
 }
 
 /**
- * Chooses who answers. The same key always gets the same answer under the same routes: a row goes to the canary where
- * the hash of its key, salted with the canary's version, falls below its weight; so that raising a weight only adds
- * rows, and each canary tries other rows. Undefined where no champion serves.
+ * Chooses who answers; the same key always gets the same answer under the same routes. The first rule that fits
+ * decides. Else variants share the keys by their buckets. Else a row goes to the canary where the hash of its key,
+ * salted with the canary's version, falls below its weight; so that raising a weight only adds rows, and each canary
+ * tries other rows. Undefined where nothing serves.
  */
-export function choose(deployment: DeploymentUpdated, key: string): Choice | undefined {
-  const shadows = deployment.routes.filter(({ role }) => role === RouteRole.SHADOW);
-  const champion = deployment.routes.find(({ role }) => role === RouteRole.CHAMPION);
-  const canaries = deployment.routes.filter(({ role }) => role === RouteRole.CANARY);
-  for (const canary of canaries) {
-    if (share(`${deployment.deployment}/${canary.version}/${key}`) < canary.weight)
-      return { served: canary, shadows };
+export function choose(deployment: DeploymentUpdated, asked: Asked): Choice | undefined {
+  const { routes } = deployment;
+  const shadows = routes.filter(({ role }) => role === RouteRole.SHADOW);
+  const ruled = routeByRule(deployment, asked);
+  if (ruled) return { served: ruled, shadows: shadows.filter((one) => one !== ruled), propensity: 0 };
+  const drawn = drawnVariant(deployment, asked) ?? drawnCanary(deployment, asked);
+  return drawn && { ...drawn, shadows };
+}
+
+type Drawn = Pick<Choice, 'served' | 'propensity'>;
+
+function routeByRule({ rules, routes }: DeploymentUpdated, asked: Asked): Route | undefined {
+  for (const rule of rules) {
+    const route = fits(rule, asked) ? routes.find(({ version }) => version === rule.version) : undefined;
+    if (route) return route;
   }
-  return champion && { served: champion, shadows };
+  return undefined;
+}
+
+/** All that is set must match; a rule that sets nothing fits nobody. */
+function fits({ header, equals, tenant, caller }: RouteRule, asked: Asked): boolean {
+  if (header === '' && tenant === '' && caller === '') return false;
+  return (
+    (header === '' || asked.headers?.(header.toLowerCase()) === equals) &&
+    (tenant === '' || asked.tenant === tenant) &&
+    (caller === '' || asked.caller === caller)
+  );
+}
+
+function drawnVariant(deployment: DeploymentUpdated, { key, sticky }: Asked): Drawn | undefined {
+  const table = variantsOf(deployment);
+  if (!table) return undefined;
+  const bucket = Math.floor(share(`${deployment.deployment}/${sticky ?? key}`) * routeBuckets);
+  const at = table.ownerOf[bucket] ?? 0;
+  const served = table.variants[at];
+  return served && { served, propensity: (table.counts[at] ?? 0) / routeBuckets };
+}
+
+function drawnCanary({ deployment, routes }: DeploymentUpdated, { key, sticky }: Asked): Drawn | undefined {
+  const champion = routes.find(({ role }) => role === RouteRole.CHAMPION);
+  let left = 1;
+  for (const canary of routes) {
+    if (canary.role !== RouteRole.CANARY) continue;
+    const weight = Math.min(1, canary.weight);
+    if (share(`${deployment}/${canary.version}/${sticky ?? key}`) < weight) {
+      return { served: canary, propensity: left * weight };
+    }
+    left *= 1 - weight;
+  }
+  return champion && { served: champion, propensity: left };
+}
+
+interface VariantTable {
+  readonly variants: readonly Route[];
+  /** Index of the variant that owns a bucket. */
+  readonly ownerOf: Uint16Array;
+  readonly counts: readonly number[];
+}
+
+/** A deployment is told whole and never changed, so that its table is made once. */
+const tables = new WeakMap<DeploymentUpdated, VariantTable | null>();
+
+function variantsOf(deployment: DeploymentUpdated): VariantTable | undefined {
+  const known = tables.get(deployment);
+  if (known !== undefined) return known ?? undefined;
+  const variants = deployment.routes.filter(({ role }) => role === RouteRole.VARIANT);
+  const table = variants.length > 0 ? tableOf(variants) : null;
+  tables.set(deployment, table);
+  return table ?? undefined;
+}
+
+/** Buckets as the registry dealt them out; by the weights, in the order of the routes, where it named none. */
+function tableOf(variants: readonly Route[]): VariantTable {
+  const ownerOf = new Uint16Array(routeBuckets);
+  if (variants.some(({ buckets }) => buckets.length > 0)) {
+    variants.forEach(({ buckets }, at) => {
+      for (let pair = 0; pair + 1 < buckets.length; pair += 2) {
+        const first = buckets[pair] ?? 0;
+        ownerOf.fill(at, first, first + (buckets[pair + 1] ?? 0));
+      }
+    });
+  } else {
+    const total = variants.reduce((sum, { weight }) => sum + Math.max(0, weight), 0) || 1;
+    let before = 0;
+    variants.forEach(({ weight }, at) => {
+      const from = Math.round((before / total) * routeBuckets);
+      before += Math.max(0, weight);
+      ownerOf.fill(at, from, Math.round((before / total) * routeBuckets));
+    });
+  }
+  const counts = variants.map(() => 0);
+  for (const owner of ownerOf) counts[owner] = (counts[owner] ?? 0) + 1;
+  return { variants, ownerOf, counts };
+}
+
+/**
+ * The value that keeps a client to one version: of the header, or else the row's column, that the deployment names.
+ * Undefined where it names none, or the request has none.
+ */
+export function stickyValue(
+  deployment: DeploymentUpdated,
+  headers: ((name: string) => string | undefined) | undefined,
+  row: Readonly<Record<string, unknown>>,
+): string | undefined {
+  const name = deployment.serve?.stickyBy ?? '';
+  if (name === '') return undefined;
+  const value = headers?.(name.toLowerCase()) ?? row[name];
+  return value === undefined || value === null ? undefined : String(value);
 }
 
 /** The route of one version, asked for by its number, or undefined where it is not served. */
