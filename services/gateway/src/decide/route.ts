@@ -26,7 +26,7 @@ export interface Asked {
 
 /**
  * Chooses who answers; the same key always gets the same answer under the same routes. The first rule that fits
- * decides. Else variants share the keys by their buckets. Else a row goes to the canary where the hash of its key,
+ * decides. Else variants, a champion among them, share the keys by their buckets. Else a row goes to the canary where the hash of its key,
  * salted with the canary's version, falls below its weight; so that raising a weight only adds rows, and each canary
  * tries other rows. Undefined where nothing serves.
  */
@@ -95,8 +95,12 @@ const tables = new WeakMap<DeploymentUpdated, VariantTable | null>();
 function variantsOf(deployment: DeploymentUpdated): VariantTable | undefined {
   const known = tables.get(deployment);
   if (known !== undefined) return known ?? undefined;
-  const variants = deployment.routes.filter(({ role }) => role === RouteRole.VARIANT);
-  const table = variants.length > 0 ? tableOf(variants) : null;
+  const { routes } = deployment;
+  const isShared = routes.some(({ role }) => role === RouteRole.VARIANT);
+  // A champion is one of them, with a share of its own.
+  const table = isShared
+    ? tableOf(routes.filter(({ role }) => role === RouteRole.VARIANT || role === RouteRole.CHAMPION))
+    : null;
   tables.set(deployment, table);
   return table ?? undefined;
 }

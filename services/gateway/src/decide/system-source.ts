@@ -8,8 +8,12 @@ export interface SystemSource {
   readonly key: readonly string[];
 }
 
+/** A model that was brought by itself has no rows of a source: no time, no key. */
+const noSource: SystemSource = { name: '', time: '', key: [] };
+
 /** Reads it from the canonical JSON that events carry; libs/spec checked it when the system was applied. */
 export function systemSource(specJson: string): SystemSource {
+  if (specJson === '') return noSource;
   const { source } = JSON.parse(specJson) as { source: { name: string; time: string; key?: string[] } };
   return { name: source.name, time: source.time, key: source.key ?? [] };
 }
@@ -20,7 +24,7 @@ export function placeOfRow(
   row: JsonObject,
   field: string,
 ): { eventTimeMs: number | undefined; key: JsonObject } {
-  const time = row[source.time];
+  const time = source.time === '' ? undefined : row[source.time];
   const key: JsonObject = {};
   for (const name of source.key) key[name] = row[name] ?? null;
   return {

@@ -85,7 +85,7 @@ test('a variant has the buckets that the registry dealt out, and its propensity 
   const served = create(DeploymentUpdatedSchema, {
     deployment: 'price',
     routes: [
-      { role: RouteRole.VARIANT, version: 1, weight: 0.7, buckets: [0, 6_000, 9_000, 1_000] },
+      { role: RouteRole.CHAMPION, version: 1, weight: 0.7, buckets: [0, 6_000, 9_000, 1_000] },
       { role: RouteRole.VARIANT, version: 2, weight: 0.3, buckets: [6_000, 3_000] },
     ],
   });
