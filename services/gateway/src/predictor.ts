@@ -2,68 +2,32 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import type { Prediction, Route } from '@perennial/contracts';
 import { asPlatformError, type Clock, invalid, limits, PlatformError, uuidv7 } from '@perennial/kernel';
 import { checkInputs, rowsOf, sliceRows, type Tensor } from '@perennial/runtime';
+import type { Ask, PredictedRow, PredictedTensors, RowsAsk, TensorsAsk } from './ask.js';
 import { columnsOf, rowsOfColumns, specsOf, valuesOf } from './columns.js';
 import { choose, routeOfVersion, routingKey } from './decide/route.js';
 import { absentInputs } from './decide/shape-rows.js';
 import { placeOfRow } from './decide/system-source.js';
 import type { Deployments, Serving } from './deployments.js';
-import type { JointInference } from './effects/joint-inference.js';
 import type { PredictionSpool } from './effects/prediction-spool.js';
+import type { Inference, Inferred } from './inference.js';
 import { gatewayLimits } from './limits.js';
 import { versionNotFound } from './model-metadata.js';
 import { Recording, type ShapedRow } from './recording.js';
 import { pickOutputs } from './tensor-body.js';
+
+export type * from './ask.js';
 
 /** The features that the platform keeps, in the order of the rows. */
 export type OnlineFeatures = (system: string, rows: JsonObject[], deadlineAt: number) => Promise<ShapedRow[]>;
 
 export interface PredictorOptions {
   readonly deployments: Deployments;
-  readonly inference: JointInference;
+  readonly inference: Inference;
   readonly spool: PredictionSpool;
   readonly features: OnlineFeatures;
   readonly clock: Clock;
   /** Told of every recorded request when the client has its answer. */
   readonly onAnswered: (prediction: Prediction) => void;
-}
-
-export interface Ask {
-  readonly system: string;
-  /** For example "http/v1". */
-  readonly transport: string;
-  /** On performance.now(). */
-  readonly deadlineAt: number;
-}
-
-export interface RowsAsk extends Ask {
-  /** Reads and checks the request's body within the deadline; what it throws is recorded too. */
-  readonly rows: () => Promise<JsonObject[]>;
-}
-
-export interface TensorsAsk extends Ask {
-  readonly version: string;
-  readonly body: () => Promise<TensorsBody>;
-}
-
-export interface TensorsBody {
-  readonly inputs: readonly Tensor[];
-  /** Empty: all outputs. */
-  readonly outputNames: readonly string[];
-  readonly eventTime: string | undefined;
-}
-
-export interface PredictedRow {
-  readonly predictionId: string;
-  readonly prediction: number;
-  readonly version: number;
-  readonly features: JsonObject;
-  readonly provided: readonly string[];
-}
-
-export interface PredictedTensors {
-  readonly predictionId: string;
-  readonly version: number;
-  readonly outputs: readonly Tensor[];
 }
 
 /** Answers predictions, whatever they came over. Every admitted request of a known system ends in one event. */
@@ -94,7 +58,7 @@ export class Predictor {
       await Promise.all(
         [...groupBy(choices)].map(async ([route, members]) => {
           const columns = members.length === rows.length ? all : columnsAt(members);
-          const values = valuesOf(await this.#run(serving, route, columns, ask.deadlineAt));
+          const values = valuesOf((await this.#run(serving, route, columns, ask)).outputs);
           members.forEach((at, position) => {
             const { features, provided } = rows[at] as ShapedRow;
             const prediction = values[position] ?? Number.NaN;
@@ -128,13 +92,13 @@ export class Predictor {
         throw versionNotFound(ask.system, ask.version, served);
       }
       if (ask.version === '') this.#mirror(recording, serving, columns, ask);
-      const all = await this.#run(serving, route, columns, ask.deadlineAt);
-      const outputs = pickOutputs(all, outputNames, ask.system);
-      const values = valuesOf(all);
+      const routed = await this.#run(serving, route, columns, ask);
+      const outputs = pickOutputs(routed.outputs, outputNames, ask.system);
+      const values = valuesOf(routed.outputs);
       recording.message.rows.forEach((_, at) => {
         recording.answer(at, route, { value: values[at] ?? Number.NaN, served: true });
       });
-      return { predictionId, version: route.version, outputs };
+      return { predictionId, version: route.version, outputs, routed };
     });
   }
 
@@ -268,19 +232,19 @@ export class Predictor {
     const kept = recording.message.rows.length;
     for (const shadow of shadows) {
       const part = columns.map((column) => sliceRows(column, 0, kept));
-      const values = this.#run(serving, shadow, part, ask.deadlineAt).then(valuesOf);
+      const values = this.#run(serving, shadow, part, ask).then(({ outputs }) => valuesOf(outputs));
       recording.beside(shadow, values);
     }
   }
 
-  #run(
-    { deployment }: Serving,
-    { digest, version }: Route,
-    columns: readonly Tensor[],
-    deadlineAt: number,
-  ): Promise<Tensor[]> {
-    const model = { digest, modelName: deployment.system, modelVersion: String(version) };
-    return this.#options.inference.infer(model, columns, deadlineAt);
+  #run({ deployment }: Serving, route: Route, columns: readonly Tensor[], ask: Ask): Promise<Inferred> {
+    const { system, pool, serve } = deployment;
+    return this.#options.inference.infer({ name: system, route, pool, serve }, columns, {
+      deadlineAt: ask.deadlineAt,
+      ...(ask.priority && { priority: ask.priority }),
+      ...(ask.caller && { share: ask.caller.name }),
+      ...(ask.signal && { signal: ask.signal }),
+    });
   }
 }
 

@@ -1,14 +1,24 @@
 import { PlatformError } from '@perennial/kernel';
 import { joinRows, outputsOf, requestOf, rowsOf, shapeKey, splitRows, type Tensor } from '@perennial/runtime';
+import type { Inference, InferOptions, Inferred, ModelAsked } from '../inference.js';
 import { gatewayLimits } from '../limits.js';
 import { Gather, type Outcome, withinDeadline } from './gather.js';
 import { type Replica, tooLate } from './replica.js';
 
 /** Whose model is asked; the name and version only for error texts. */
-export interface ModelAsked {
+interface Head {
   readonly digest: string;
   readonly modelName: string;
   readonly modelVersion: string;
+}
+
+function headOf({ name, route }: ModelAsked): Head {
+  return { digest: route.digest, modelName: name, modelVersion: String(route.version) };
+}
+
+/** The present stream tells nothing about how it ran. */
+function inferred(outputs: Tensor[]): Inferred {
+  return { outputs, replica: 'inference', queueUs: 0, computeUs: 0, batchId: '', batchRows: 0 };
 }
 
 interface Ask {
@@ -22,7 +32,7 @@ interface Ask {
  * Small requests to one model that come at the same time travel to the replica as one. What fails together is asked
  * again one by one, so that a request harms nobody but itself.
  */
-export class JointInference {
+export class JointInference implements Inference {
   readonly #replica: Replica;
   readonly #gathers = new Map<string, Gather<Ask, Tensor[]>>();
 
@@ -31,7 +41,15 @@ export class JointInference {
   }
 
   /** @throws PlatformError as Replica.infer */
-  async infer(model: ModelAsked, columns: readonly Tensor[], deadlineAt: number): Promise<Tensor[]> {
+  async infer(
+    model: ModelAsked,
+    columns: readonly Tensor[],
+    { deadlineAt }: InferOptions,
+  ): Promise<Inferred> {
+    return inferred(await this.#infer(headOf(model), columns, deadlineAt));
+  }
+
+  async #infer(model: Head, columns: readonly Tensor[], deadlineAt: number): Promise<Tensor[]> {
     const ask = { columns, rows: rowsOf(columns), deadlineAt };
     if (ask.rows > gatewayLimits.jointRequestRowsMax) return this.#run(model, ask);
     const key = `${model.digest} ${model.modelName} ${model.modelVersion} ${shapeKey(columns)}`;
@@ -47,7 +65,7 @@ export class JointInference {
     }
   }
 
-  #gatherOf(model: ModelAsked): Gather<Ask, Tensor[]> {
+  #gatherOf(model: Head): Gather<Ask, Tensor[]> {
     return new Gather({
       sizeOf: ({ rows }) => rows,
       sizeMax: gatewayLimits.jointRowsMax,
@@ -69,7 +87,7 @@ export class JointInference {
     });
   }
 
-  async #together(model: ModelAsked, asks: readonly Ask[]): Promise<Outcome<Tensor[]>[]> {
+  async #together(model: Head, asks: readonly Ask[]): Promise<Outcome<Tensor[]>[]> {
     const deadlineAt = Math.max(...asks.map((ask) => ask.deadlineAt));
     const columns = joinRows(asks.map((ask) => ask.columns));
     // Lost once, it is not sent again whole: one of them may be what brings the replica down.
@@ -82,7 +100,7 @@ export class JointInference {
     return parts.map((answer) => ({ answer }));
   }
 
-  async #alone(model: ModelAsked, ask: Ask): Promise<Outcome<Tensor[]>> {
+  async #alone(model: Head, ask: Ask): Promise<Outcome<Tensor[]>> {
     try {
       return { answer: await this.#run(model, ask) };
     } catch (error) {
@@ -90,7 +108,7 @@ export class JointInference {
     }
   }
 
-  async #run(model: ModelAsked, { columns, deadlineAt }: Ask): Promise<Tensor[]> {
+  async #run(model: Head, { columns, deadlineAt }: Ask): Promise<Tensor[]> {
     return outputsOf(await this.#replica.infer(model.digest, requestOf(columns, model), deadlineAt));
   }
 }

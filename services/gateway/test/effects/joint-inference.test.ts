@@ -1,4 +1,4 @@
-import type { ServeRequest } from '@perennial/contracts';
+import type { Route, ServeRequest } from '@perennial/contracts';
 import { inputsOf, responseOf, type Tensor } from '@perennial/runtime';
 import { afterEach, expect, test } from 'vitest';
 import { JointInference } from '../../src/effects/joint-inference.js';
@@ -6,7 +6,7 @@ import { Replica, type ReplicaCalls } from '../../src/effects/replica.js';
 
 const poison = 13;
 const refused = 7;
-const model = { digest: 'd', modelName: 'heat', modelVersion: '1' };
+const model = { name: 'heat', route: { digest: 'd', version: 1 } as Route, pool: '', serve: undefined };
 
 let replica: Replica;
 afterEach(() => replica?.close());
@@ -23,7 +23,11 @@ function doubling(): { joint: JointInference; rows: number[] } {
         const values = [...(input.data as Float64Array)];
         rows.push(values.length);
         if (values.includes(poison)) throw new Error('the replica went down');
-        const response = responseOf([column(values.map((value) => value * 2))], { ...model, id: '' });
+        const response = responseOf([column(values.map((value) => value * 2))], {
+          modelName: 'heat',
+          modelVersion: '1',
+          id: '',
+        });
         const error = { code: 'MODEL_RUN_FAILED', message: 'not this one' };
         yield {
           sequence,
@@ -44,8 +48,8 @@ function column(values: readonly number[]): Tensor {
 
 const ask = (joint: JointInference, ...values: number[]) =>
   joint
-    .infer(model, [column(values)], performance.now() + 20_000)
-    .then(([output]) => [...(output?.data ?? [])]);
+    .infer(model, [column(values)], { deadlineAt: performance.now() + 20_000 })
+    .then(({ outputs: [output] }) => [...(output?.data ?? [])]);
 
 test('requests that come together travel as one, and each gets its own rows', async () => {
   const { joint, rows } = doubling();
