@@ -38,7 +38,12 @@ export interface MonitorTables {
     event_time_min: Date;
     event_time_max: Date;
   };
-  seen_prediction: ByTenant & { prediction_id: string; received_at: Date };
+  seen_prediction: ByTenant & {
+    prediction_id: string;
+    received_at: Date;
+    system: string;
+    places: Json<unknown>;
+  };
   prediction_count: ByTenant & {
     system: string;
     predictions: BigInteger;

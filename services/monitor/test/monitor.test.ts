@@ -398,6 +398,23 @@ describe('reviews', () => {
     expect(await next(19)).toBe(2);
   });
 
+  test('a prediction says by its id which rows it was about, and an unknown one says nothing', async () => {
+    const system = await house.apply(yaml('places'));
+    const id = uuidv7();
+    await house.ask(system, { day: 3, answer: 1, id, key: { station: 'north' } });
+    await house.ask(system, { day: 4, answer: 1, id: uuidv7(), status: 'FEATURE_INVALID' });
+    await house.settled();
+    const { predictions } = await house.client.findPredictions({ predictionIds: [id, uuidv7()] });
+    expect(predictions.map((one) => [one.predictionId, one.system])).toEqual([[id, 'places']]);
+    expect(predictions[0]?.rows.map(({ eventTime, key }) => [dayOf(eventTime), key])).toEqual([
+      [3, { station: 'north' }],
+    ]);
+    const predictionIds = Array.from({ length: 1_001 }, () => id);
+    await expect(house.client.findPredictions({ predictionIds })).rejects.toMatchObject({
+      code: 'PREDICTION_IDS_TOO_MANY',
+    });
+  });
+
   test('an unknown system is said to be unknown', async () => {
     await expect(house.client.listReviews({ system: 'nobody' })).rejects.toMatchObject({
       code: 'SYSTEM_NOT_FOUND',

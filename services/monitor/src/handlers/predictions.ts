@@ -8,6 +8,7 @@ import { type Context, type Stores, storesOf } from '../context.js';
 import { isAnswered, keptRows } from '../decide/prediction-rows.js';
 import { joinKnownLabels } from '../join-labels.js';
 import { monitorLimits } from '../limits.js';
+import type { Place } from '../store/rows.js';
 import { raise, watchChampion } from '../watch-champion.js';
 
 /** Under load the predictions of this long share a transaction; a lone one is taken in at once. */
@@ -76,9 +77,17 @@ async function freshOf(stores: Stores, asked: readonly Prediction[]): Promise<Pr
     [...byId.values()].map((prediction) => ({
       predictionId: prediction.predictionId,
       receivedAt: receivedAt(prediction),
+      system: prediction.system,
+      places: placesOf(prediction),
     })),
   );
   return [...byId.values()].filter(({ predictionId }) => ids.has(predictionId));
+}
+
+/** Where its rows lie; nothing where nobody got an answer that a label could be about. */
+function placesOf(prediction: Prediction): Place[] {
+  if (!isAnswered(prediction)) return [];
+  return prediction.rows.map(({ eventTime, key }) => [eventTime ? timestampMs(eventTime) : null, key ?? {}]);
 }
 
 /** One alert for each epoch and kind of failure: a burst is one thing to look at. */

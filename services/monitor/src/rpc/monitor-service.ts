@@ -1,14 +1,15 @@
 import { create, fromJson, type JsonValue } from '@bufbuild/protobuf';
-import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { timestampFromDate, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
   DriftReportRecordedSchema,
+  FindPredictionsResponseSchema,
   GetQualityResponseSchema,
   ListReportsResponseSchema,
   ListReviewsResponseSchema,
   MonitorService,
   ReviewConcludedSchema,
 } from '@perennial/contracts';
-import { notFound } from '@perennial/kernel';
+import { invalid, notFound } from '@perennial/kernel';
 import { rpc } from '@perennial/service';
 import type { System } from '@perennial/spec';
 import { type Context, storesOf } from '../context.js';
@@ -18,7 +19,7 @@ import type { Db } from '../tables.js';
 
 /** How served models do. */
 export function monitorService(context: Context, db: Db) {
-  const { facts, watches } = storesOf(context, db);
+  const { facts, rows: kept, watches } = storesOf(context, db);
   const system = async (name: string): Promise<System> => {
     const known = await facts.system(name);
     if (known) return known;
@@ -51,6 +52,26 @@ export function monitorService(context: Context, db: Db) {
         reviews: reviews.map(({ body, concludedAt }) => ({
           review: fromJson(ReviewConcludedSchema, body as JsonValue),
           concludedAt: timestampFromDate(concludedAt),
+        })),
+      });
+    },
+    findPredictions: async ({ predictionIds }) => {
+      if (predictionIds.length > monitorLimits.predictionsFoundMax) {
+        throw invalid(
+          'PREDICTION_IDS_TOO_MANY',
+          `prediction_ids: ${predictionIds.length} are too many, ask for at most ${monitorLimits.predictionsFoundMax}`,
+          { field: 'prediction_ids' },
+        );
+      }
+      const found = await kept.placesOf(predictionIds);
+      return create(FindPredictionsResponseSchema, {
+        predictions: found.map(({ predictionId, system, places }) => ({
+          predictionId,
+          system,
+          rows: places.map(([eventTime, key]) => ({
+            key,
+            ...(eventTime !== null && { eventTime: timestampFromMs(eventTime) }),
+          })),
         })),
       });
     },

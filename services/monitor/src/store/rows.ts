@@ -1,3 +1,4 @@
+import type { JsonObject } from '@bufbuild/protobuf';
 import { sql } from 'kysely';
 import type { LabelledRow } from '../decide/model.js';
 import type { KeptRow } from '../decide/prediction-rows.js';
@@ -18,6 +19,18 @@ export interface TruthSegment {
 export interface Asked {
   readonly predictionId: string;
   readonly receivedAt: number;
+  readonly system: string;
+  readonly places: readonly Place[];
+}
+
+/** Where a row lies, for its label: its event time in ms, or null where it had none, and its key. */
+export type Place = readonly [eventTime: number | null, key: JsonObject];
+
+export interface KnownPrediction {
+  readonly predictionId: string;
+  readonly system: string;
+  /** By ordinal. */
+  readonly places: readonly Place[];
 }
 
 const dayMs = 86_400_000;
@@ -35,12 +48,28 @@ export class Rows {
   /** Remembers the ids and gives those that are new. */
   async addSeen(asked: readonly Asked[]): Promise<Set<string>> {
     const { rows } = await sql<{ prediction_id: string }>`
-      insert into seen_prediction (tenant, prediction_id, received_at)
-      select ${this.#tenant}, id, to_timestamp(at / 1000.0)
-      from jsonb_to_recordset(${JSON.stringify(asked.map(({ predictionId, receivedAt }) => ({ id: predictionId, at: receivedAt })))}::jsonb)
-        as asked (id text, at double precision)
+      insert into seen_prediction (tenant, prediction_id, received_at, system, places)
+      select ${this.#tenant}, "predictionId", to_timestamp("receivedAt" / 1000.0), system, places
+      from jsonb_to_recordset(${JSON.stringify(asked)}::jsonb)
+        as asked ("predictionId" text, "receivedAt" double precision, system text, places jsonb)
       on conflict do nothing returning prediction_id`.execute(this.#db);
     return new Set(rows.map((row) => row.prediction_id));
+  }
+
+  /** What the predictions of the last days were about; unknown ids are absent. */
+  async placesOf(predictionIds: readonly string[]): Promise<KnownPrediction[]> {
+    if (predictionIds.length === 0) return [];
+    const rows = await this.#db
+      .selectFrom('seen_prediction')
+      .select(['prediction_id', 'system', 'places'])
+      .where('tenant', '=', this.#tenant)
+      .where('prediction_id', 'in', predictionIds)
+      .execute();
+    return rows.map(({ prediction_id: predictionId, system, places }) => ({
+      predictionId,
+      system,
+      places: places as Place[],
+    }));
   }
 
   /** Forgets ids that were received so many days before the newest. */

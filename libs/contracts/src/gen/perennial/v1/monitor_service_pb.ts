@@ -7,18 +7,18 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { ReviewConcluded } from "./model_events_pb.js";
 import { file_perennial_v1_model_events } from "./model_events_pb.js";
 import type { DriftReportRecorded } from "./monitor_events_pb.js";
 import { file_perennial_v1_monitor_events } from "./monitor_events_pb.js";
-import type { Message } from "@bufbuild/protobuf";
+import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file perennial/v1/monitor_service.proto.
  */
 export const file_perennial_v1_monitor_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJwZXJlbm5pYWwvdjEvbW9uaXRvcl9zZXJ2aWNlLnByb3RvEgxwZXJlbm5pYWwudjEiIwoRR2V0UXVhbGl0eVJlcXVlc3QSDgoGc3lzdGVtGAEgASgJIoABChJHZXRRdWFsaXR5UmVzcG9uc2USDgoGbWV0cmljGAEgASgJEiMKBHJvd3MYAiADKAsyFS5wZXJlbm5pYWwudjEuUXVhbGl0eRITCgtwcmVkaWN0aW9ucxgDIAEoBBIOCgZmYWlsZWQYBCABKAQSEAoIbGFiZWxsZWQYBSABKAQiRQoHUXVhbGl0eRINCgVtb250aBgBIAEoCRIOCgZhbnN3ZXIYAiABKAkSDAoEcm93cxgDIAEoDRINCgV2YWx1ZRgEIAEoASIzChJMaXN0UmVwb3J0c1JlcXVlc3QSDgoGc3lzdGVtGAEgASgJEg0KBWxpbWl0GAIgASgNIkkKE0xpc3RSZXBvcnRzUmVzcG9uc2USMgoHcmVwb3J0cxgBIAMoCzIhLnBlcmVubmlhbC52MS5EcmlmdFJlcG9ydFJlY29yZGVkIiQKEkxpc3RSZXZpZXdzUmVxdWVzdBIOCgZzeXN0ZW0YASABKAkiPAoTTGlzdFJldmlld3NSZXNwb25zZRIlCgdyZXZpZXdzGAEgAygLMhQucGVyZW5uaWFsLnYxLlJldmlldyJpCgZSZXZpZXcSLQoGcmV2aWV3GAEgASgLMh0ucGVyZW5uaWFsLnYxLlJldmlld0NvbmNsdWRlZBIwCgxjb25jbHVkZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMokCCg5Nb25pdG9yU2VydmljZRJPCgpHZXRRdWFsaXR5Eh8ucGVyZW5uaWFsLnYxLkdldFF1YWxpdHlSZXF1ZXN0GiAucGVyZW5uaWFsLnYxLkdldFF1YWxpdHlSZXNwb25zZRJSCgtMaXN0UmVwb3J0cxIgLnBlcmVubmlhbC52MS5MaXN0UmVwb3J0c1JlcXVlc3QaIS5wZXJlbm5pYWwudjEuTGlzdFJlcG9ydHNSZXNwb25zZRJSCgtMaXN0UmV2aWV3cxIgLnBlcmVubmlhbC52MS5MaXN0UmV2aWV3c1JlcXVlc3QaIS5wZXJlbm5pYWwudjEuTGlzdFJldmlld3NSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_perennial_v1_model_events, file_perennial_v1_monitor_events]);
+  fileDesc("CiJwZXJlbm5pYWwvdjEvbW9uaXRvcl9zZXJ2aWNlLnByb3RvEgxwZXJlbm5pYWwudjEiIwoRR2V0UXVhbGl0eVJlcXVlc3QSDgoGc3lzdGVtGAEgASgJIoABChJHZXRRdWFsaXR5UmVzcG9uc2USDgoGbWV0cmljGAEgASgJEiMKBHJvd3MYAiADKAsyFS5wZXJlbm5pYWwudjEuUXVhbGl0eRITCgtwcmVkaWN0aW9ucxgDIAEoBBIOCgZmYWlsZWQYBCABKAQSEAoIbGFiZWxsZWQYBSABKAQiRQoHUXVhbGl0eRINCgVtb250aBgBIAEoCRIOCgZhbnN3ZXIYAiABKAkSDAoEcm93cxgDIAEoDRINCgV2YWx1ZRgEIAEoASIzChJMaXN0UmVwb3J0c1JlcXVlc3QSDgoGc3lzdGVtGAEgASgJEg0KBWxpbWl0GAIgASgNIkkKE0xpc3RSZXBvcnRzUmVzcG9uc2USMgoHcmVwb3J0cxgBIAMoCzIhLnBlcmVubmlhbC52MS5EcmlmdFJlcG9ydFJlY29yZGVkIiQKEkxpc3RSZXZpZXdzUmVxdWVzdBIOCgZzeXN0ZW0YASABKAkiPAoTTGlzdFJldmlld3NSZXNwb25zZRIlCgdyZXZpZXdzGAEgAygLMhQucGVyZW5uaWFsLnYxLlJldmlldyJpCgZSZXZpZXcSLQoGcmV2aWV3GAEgASgLMh0ucGVyZW5uaWFsLnYxLlJldmlld0NvbmNsdWRlZBIwCgxjb25jbHVkZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjAKFkZpbmRQcmVkaWN0aW9uc1JlcXVlc3QSFgoOcHJlZGljdGlvbl9pZHMYASADKAkiTgoXRmluZFByZWRpY3Rpb25zUmVzcG9uc2USMwoLcHJlZGljdGlvbnMYASADKAsyHi5wZXJlbm5pYWwudjEuUHJlZGljdGlvblBsYWNlcyJmChBQcmVkaWN0aW9uUGxhY2VzEhUKDXByZWRpY3Rpb25faWQYASABKAkSDgoGc3lzdGVtGAIgASgJEisKBHJvd3MYAyADKAsyHS5wZXJlbm5pYWwudjEuUHJlZGljdGlvblBsYWNlImcKD1ByZWRpY3Rpb25QbGFjZRIuCgpldmVudF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCgNrZXkYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0MukCCg5Nb25pdG9yU2VydmljZRJPCgpHZXRRdWFsaXR5Eh8ucGVyZW5uaWFsLnYxLkdldFF1YWxpdHlSZXF1ZXN0GiAucGVyZW5uaWFsLnYxLkdldFF1YWxpdHlSZXNwb25zZRJSCgtMaXN0UmVwb3J0cxIgLnBlcmVubmlhbC52MS5MaXN0UmVwb3J0c1JlcXVlc3QaIS5wZXJlbm5pYWwudjEuTGlzdFJlcG9ydHNSZXNwb25zZRJSCgtMaXN0UmV2aWV3cxIgLnBlcmVubmlhbC52MS5MaXN0UmV2aWV3c1JlcXVlc3QaIS5wZXJlbm5pYWwudjEuTGlzdFJldmlld3NSZXNwb25zZRJeCg9GaW5kUHJlZGljdGlvbnMSJC5wZXJlbm5pYWwudjEuRmluZFByZWRpY3Rpb25zUmVxdWVzdBolLnBlcmVubmlhbC52MS5GaW5kUHJlZGljdGlvbnNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_perennial_v1_model_events, file_perennial_v1_monitor_events]);
 
 /**
  * Of which system.
@@ -222,6 +222,101 @@ export const ReviewSchema: GenMessage<Review> = /*@__PURE__*/
   messageDesc(file_perennial_v1_monitor_service, 7);
 
 /**
+ * At most 1,000.
+ *
+ * @generated from message perennial.v1.FindPredictionsRequest
+ */
+export type FindPredictionsRequest = Message<"perennial.v1.FindPredictionsRequest"> & {
+  /**
+   * @generated from field: repeated string prediction_ids = 1;
+   */
+  predictionIds: string[];
+};
+
+/**
+ * Describes the message perennial.v1.FindPredictionsRequest.
+ * Use `create(FindPredictionsRequestSchema)` to create a new message.
+ */
+export const FindPredictionsRequestSchema: GenMessage<FindPredictionsRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_monitor_service, 8);
+
+/**
+ * Those that are known; the others are absent.
+ *
+ * @generated from message perennial.v1.FindPredictionsResponse
+ */
+export type FindPredictionsResponse = Message<"perennial.v1.FindPredictionsResponse"> & {
+  /**
+   * @generated from field: repeated perennial.v1.PredictionPlaces predictions = 1;
+   */
+  predictions: PredictionPlaces[];
+};
+
+/**
+ * Describes the message perennial.v1.FindPredictionsResponse.
+ * Use `create(FindPredictionsResponseSchema)` to create a new message.
+ */
+export const FindPredictionsResponseSchema: GenMessage<FindPredictionsResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_monitor_service, 9);
+
+/**
+ * What one prediction was about.
+ *
+ * @generated from message perennial.v1.PredictionPlaces
+ */
+export type PredictionPlaces = Message<"perennial.v1.PredictionPlaces"> & {
+  /**
+   * @generated from field: string prediction_id = 1;
+   */
+  predictionId: string;
+
+  /**
+   * @generated from field: string system = 2;
+   */
+  system: string;
+
+  /**
+   * By ordinal. Of a large request the first rows alone are kept.
+   *
+   * @generated from field: repeated perennial.v1.PredictionPlace rows = 3;
+   */
+  rows: PredictionPlace[];
+};
+
+/**
+ * Describes the message perennial.v1.PredictionPlaces.
+ * Use `create(PredictionPlacesSchema)` to create a new message.
+ */
+export const PredictionPlacesSchema: GenMessage<PredictionPlaces> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_monitor_service, 10);
+
+/**
+ * Where a label of this row belongs.
+ *
+ * @generated from message perennial.v1.PredictionPlace
+ */
+export type PredictionPlace = Message<"perennial.v1.PredictionPlace"> & {
+  /**
+   * Absent where the row had none: no label can meet it.
+   *
+   * @generated from field: google.protobuf.Timestamp event_time = 1;
+   */
+  eventTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Struct key = 2;
+   */
+  key?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message perennial.v1.PredictionPlace.
+ * Use `create(PredictionPlaceSchema)` to create a new message.
+ */
+export const PredictionPlaceSchema: GenMessage<PredictionPlace> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_monitor_service, 11);
+
+/**
  * Quality, reports and reviews.
  *
  * @generated from service perennial.v1.MonitorService
@@ -256,6 +351,16 @@ export const MonitorService: GenService<{
     methodKind: "unary";
     input: typeof ListReviewsRequestSchema;
     output: typeof ListReviewsResponseSchema;
+  },
+  /**
+   * Which rows predictions were about, by their ids, so that a label can name a prediction alone.
+   *
+   * @generated from rpc perennial.v1.MonitorService.FindPredictions
+   */
+  findPredictions: {
+    methodKind: "unary";
+    input: typeof FindPredictionsRequestSchema;
+    output: typeof FindPredictionsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_perennial_v1_monitor_service, 0);
