@@ -101,6 +101,16 @@ export const predictionFilter = 'obs.*.prediction.*';
 export const predictionRoot = 'obs.>';
 export const commandRoot = 'cmd.>';
 
+/** `replica.<tenant>.<pool>.<id>`: a replica of inference says that it is there. No stream keeps this. */
+export function replicaSubject(tenant: string, pool: string, replicaId: string): string {
+  return `replica.${checked('tenant', tenant)}.${checked('pool', pool)}.${checked('replica id', replicaId)}`;
+}
+
+/** All replicas of a tenant, in every pool. */
+export function replicaFilter(tenant: string): string {
+  return `replica.${checked('tenant', tenant)}.>`;
+}
+
 /** Advisories of JetStream that name a message nobody could handle. */
 export const advisoryFilters = [
   '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>',

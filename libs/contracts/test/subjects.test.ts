@@ -12,6 +12,7 @@ import {
   parseArrivalSubject,
   parseEventSubject,
   predictionSubject,
+  replicaSubject,
 } from '../src/mod.js';
 
 const name = fc.stringMatching(/^[a-z0-9][a-z0-9_-]{0,20}$/);
@@ -22,6 +23,7 @@ test('a name from outside can never widen a subject: it is one harmless token, o
       const build = () => [
         arrivalSubject({ arrival: 'rows', tenant: 'default', source: text, producer: 'desk' }),
         predictionSubject('default', text),
+        replicaSubject('default', 'cpu', text),
         eventSubject(events.segmentRecorded, text, 'id'),
         eventSubject(events.segmentRecorded, 'default', text),
         ...arrivalsOfProducer('default', text),

@@ -37,6 +37,13 @@ export interface Frame<S extends Record<string, z.ZodType>> {
    * @throws PlatformError PEER_UNKNOWN
    */
   client<D extends DescService>(service: D, peer: string): Client<D>;
+  /**
+   * A service at an address that was learnt while running; whoever asks closes it. `peer` names it in errors. Connects
+   * when it is first used.
+   */
+  dial<D extends DescService>(service: D, address: string, peer: string): Client<D> & { close(): void };
+  /** Where this service listens, as host:port; there from `start` on. */
+  readonly grpcAddress: string;
 }
 
 export interface Progress {

@@ -14,6 +14,7 @@ import type { z } from 'zod';
 import type { CommonSettings, Settings } from './config.js';
 import { watchBus, watchDatabase } from './connection-state.js';
 import type { Frame, Parts, ServiceOptions } from './frame.js';
+import { createClient } from './grpc/client.js';
 import { healthService } from './grpc/health.js';
 import { type GrpcServer, serveGrpc } from './grpc/server.js';
 import { operationsService } from './operations.js';
@@ -155,6 +156,7 @@ export class Service<S extends Record<string, z.ZodType>> {
     const { tenant, peers } = common;
     const bus = () => opened(this.#bus, `${name} was started without a bus`);
     const database = () => opened(this.#database, `${name} has no migrations, and so no database`);
+    const grpcAddress = () => opened(this.#grpc, `${name} does not listen yet`).address;
     return {
       name,
       tenant,
@@ -171,6 +173,10 @@ export class Service<S extends Record<string, z.ZodType>> {
         return database();
       },
       client: (service, peer) => this.#peers.client(service, peer),
+      dial: (service, address, peer) => createClient(service, address, { peer }),
+      get grpcAddress() {
+        return grpcAddress();
+      },
       transact: async (work) => {
         const { putArtifact } = this.#parts;
         const result = await transact(database().db, (tx) =>

@@ -2,6 +2,7 @@ import { artifactSettings, openArtifacts } from '@perennial/artifacts';
 import { decodeEvent, follow } from '@perennial/bus';
 import { type DeploymentUpdated, eventFilter, events } from '@perennial/contracts';
 import type { Frame, Parts } from '@perennial/service';
+import { announce, defaultReplicaId, reachableAddress } from './announce.js';
 import type { settings } from './config.js';
 import { DeployedModels } from './deployed-models.js';
 import { Models } from './models.js';
@@ -12,9 +13,10 @@ const MiB = 1024 * 1024;
 
 /** Puts the service together; `env` is where the artifact store is named. */
 export async function build(
-  { settings: set, log, bus, meter, stopping }: Frame<typeof settings>,
+  frame: Frame<typeof settings>,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Parts> {
+  const { settings: set, log, bus, meter, stopping, tenant } = frame;
   const artifacts = await openArtifacts(artifactSettings(env));
   const models = new Models({
     artifacts,
@@ -26,11 +28,26 @@ export async function build(
   runtimeGauges(meter, models.runtime);
   const deployed = new DeployedModels({ models, log, stopping });
   let isCaughtUp = false;
+  let announcing: { stop(): void } | undefined;
   return {
     services: [inferenceService({ models, artifacts, log, pool: set.pool, testRuns: set.testRuns })],
     progress: () => ({ work: [{ kind: 'model-loads', count: models.loading }] }),
     ready: () => isCaughtUp,
-    start: () =>
+    start: () => {
+      const address = set.advertise ?? reachableAddress(frame.grpcAddress);
+      announcing = announce({
+        bus,
+        log,
+        tenant,
+        pool: set.pool,
+        replicaId: set.replicaId ?? defaultReplicaId(address),
+        address,
+        stopping,
+        standing: () => ({
+          inFlight: models.runtime.inFlight,
+          models: models.runtime.models().map(({ digest }) => digest),
+        }),
+      });
       follow(bus, {
         stream: events.deploymentUpdated.stream,
         filter: eventFilter(events.deploymentUpdated),
@@ -44,7 +61,11 @@ export async function build(
           isCaughtUp = true;
         },
         onError: (error) => log.warn('following the deployments was interrupted', { error }),
-      }),
-    stop: () => models.runtime.close(),
+      });
+    },
+    stop: async () => {
+      announcing?.stop();
+      await models.runtime.close();
+    },
   };
 }

@@ -3,6 +3,16 @@ import { z } from '@perennial/service';
 /** Settings of this service; each is `PERENNIAL_<UPPER_SNAKE>` in the environment. */
 export const settings = {
   pool: z.enum(['cpu', 'gpu']).default('cpu').describe('The pool that this replica belongs to.'),
+  replicaId: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'must be 1 to 64 of a-z, 0-9, "-" and "_"')
+    .optional()
+    .describe('The name of this replica, told to gateways; made of host and port where left out.'),
+  advertise: z
+    .string()
+    .regex(/^.+:\d+$/, 'must be host:port')
+    .optional()
+    .describe('Where gateways reach this replica, as host:port; where it listens if left out.'),
   executors: z.coerce
     .number()
     .int()
