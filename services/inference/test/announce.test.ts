@@ -1,12 +1,13 @@
 import { fromJsonString } from '@bufbuild/protobuf';
 import { type Bus, connectBus } from '@perennial/bus';
 import {
+  isName,
   type ReplicaAnnounced,
   ReplicaAnnouncedSchema,
   replicaFilter,
   replicaSubject,
 } from '@perennial/contracts';
-import { isName, systemClock } from '@perennial/kernel';
+import { systemClock } from '@perennial/kernel';
 import { type NatsForTests, startNats, waitFor } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { announce, defaultReplicaId, reachableAddress } from '../src/announce.js';
