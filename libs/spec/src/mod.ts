@@ -5,4 +5,11 @@ export { expressionToSql } from './expression/sql.js';
 export { canonicalSystem, systemDigest, systemFromJson } from './system/canonical.js';
 export { type Change, diffSystems } from './system/diff.js';
 export { parseSystem } from './system/parse-system.js';
+export {
+  canonicalServing,
+  type ModelServing,
+  parseModelServing,
+  servingFromJson,
+} from './system/read-serving.js';
+export type { Serving } from './system/serving.js';
 export type { Feature, System, WindowFeature } from './system/system.js';

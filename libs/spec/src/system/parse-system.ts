@@ -2,6 +2,7 @@ import { parseEventTime } from '@perennial/kernel';
 import { parseExpression } from '../expression/parse.js';
 import { SpecFile } from './problems.js';
 import { readFeatures } from './read-features.js';
+import { readServing, servingFields } from './read-serving.js';
 import { Reader } from './reader.js';
 import {
   decayAnswers,
@@ -63,6 +64,7 @@ export function parseSystem(yaml: string): System {
     risk: { class: at.risk.optionalFields(['class'])?.class.choice(riskClasses, 'minimal') },
   };
   checkSlices(at.gate, draft.gate, draft.features);
+  checkReward(at.serve, draft.serve, label);
   file.refuse();
   // Nothing was refused, so that every part is there: the schema is asked once more, for our own sake.
   return systemSchema.parse(draft);
@@ -197,8 +199,15 @@ function checkSlices(
   }
 }
 
+/** Nothing but its label is joined to a system's predictions. */
+function checkReward(at: Reader, serve: System['serve'] | undefined, label: Label | undefined): void {
+  const reward = serve?.bandit?.reward;
+  if (!label || reward === undefined || reward === label.name || reward === label.column) return;
+  at.file.report([...at.path, 'bandit', 'reward'], `"${reward}" is not the label; write "${label.name}"`);
+}
+
 function readServe(at: Reader): System['serve'] | undefined {
-  const fields = at.optionalFields(['pool', 'rollout']);
+  const fields = at.optionalFields(['pool', 'rollout', ...servingFields]);
   const rollout = fields?.rollout.optionalFields(['shadow', 'canary', 'step']);
   const pool = fields?.pool.choice(pools, 'cpu');
   if (!rollout || !pool) return undefined;
@@ -210,7 +219,8 @@ function readServe(at: Reader): System['serve'] | undefined {
   const shadowPredictions = rollout.shadow.counted('prediction', { byDefault: 10 });
   const stepPredictions = rollout.step.counted('prediction', { byDefault: 10 });
   if (shadowPredictions === undefined || stepPredictions === undefined) return undefined;
-  return { pool, rollout: { shadowPredictions, canaryShares: shares, stepPredictions } };
+  const rolloutRead = { shadowPredictions, canaryShares: shares, stepPredictions };
+  return { pool, rollout: rolloutRead, ...(fields && readServing(fields)) };
 }
 
 function readMonitor(at: Reader, { task }: Label): System['monitor'] | undefined {

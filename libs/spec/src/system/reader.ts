@@ -87,6 +87,14 @@ export class Reader {
     return this.report(`${said}; ${meant ? `did you mean "${meant}"?` : `write ${choices.join(' or ')}`}`);
   }
 
+  /** True or false; false where it is absent. */
+  flag(): boolean {
+    if (this.isAbsent || this.value === false) return false;
+    if (this.value === true) return true;
+    this.report(`${JSON.stringify(this.value)} is neither true nor false`);
+    return false;
+  }
+
   number({ min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = {}): number | undefined {
     if (typeof this.value !== 'number' || !Number.isFinite(this.value))
       return this.report('a number was expected');

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { servingShape } from './serving.js';
 
 /**
  * A system.yaml as the platform understands it: every default filled in, durations in milliseconds, shares as numbers
@@ -91,6 +92,7 @@ export const systemSchema = z.strictObject({
       canaryShares: z.array(z.number()),
       stepPredictions: count,
     }),
+    ...servingShape,
   }),
   monitor: z.strictObject({
     windowRows: z.number().int().positive(),
