@@ -15,4 +15,11 @@ export {
 export { type EventTime, formatEventTime, parseDuration, parseEventTime } from './event-time.js';
 export { uuidv5, uuidv7, uuidv7Millis } from './ids.js';
 export { limits } from './limits.js';
+export {
+  readModelKeys,
+  readSigningKey,
+  type SignedModel,
+  signModel,
+  verifyModelSignature,
+} from './model-signature.js';
 export { waitFor } from './wait-for.js';
