@@ -1,20 +1,12 @@
-import { PlatformError, unavailable } from '@perennial/kernel';
+import { PlatformError, unavailable, uuidv7 } from '@perennial/kernel';
 import { bytesOf, joinRows, rowsOf, shapeKey, splitRows } from './batch.js';
 import { runtimeLimits } from './limits.js';
 import type { Tensor } from './tensor/tensor.js';
+import type { Answer, InferOptions, Ran } from './types.js';
 
-/** What became of one request. */
-export interface Answer {
-  readonly outputs: Tensor[];
-  readonly queueUs: number;
-  readonly computeUs: number;
-}
-
-/** One run of the model over joined inputs. */
-export interface Ran {
-  readonly outputs: Tensor[];
-  readonly computeUs: number;
-}
+/** Batches of one process, told apart from those of every other. */
+const batchPrefix = uuidv7().slice(0, 18);
+let batchCount = 0;
 
 type Run = (inputs: Tensor[]) => Promise<Ran>;
 
@@ -28,6 +20,7 @@ interface Waiting {
   readonly deadlineAt: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
+  readonly alone: boolean;
   /** How many executors ended while they ran this request, alone or with others. */
   crashes: number;
 }
@@ -61,6 +54,10 @@ export class Batcher {
     return this.#queue.length + this.#inFlight;
   }
 
+  get rowsWaiting(): number {
+    return this.#rows;
+  }
+
   get hasWork(): boolean {
     return this.#queue.length > 0;
   }
@@ -70,7 +67,10 @@ export class Batcher {
    *
    * @throws PlatformError QUEUE_EXHAUSTED (shed at once) or DEADLINE_EXCEEDED (dropped before it ran)
    */
-  submit(inputs: readonly Tensor[], deadlineAt = Number.POSITIVE_INFINITY): Promise<Answer> {
+  submit(
+    inputs: readonly Tensor[],
+    { deadlineAt = Number.POSITIVE_INFINITY, alone = false, signal }: InferOptions = {},
+  ): Promise<Answer> {
     const rows = rowsOf(inputs);
     const bytes = bytesOf(inputs);
     const over =
@@ -84,9 +84,10 @@ export class Batcher {
         { retryAfterMs: 200 },
       );
     }
+    if (signal?.aborted) throw cancelled();
     return new Promise((resolve, reject) => {
       const wasIdle = this.#queue.length === 0;
-      this.#queue.push({
+      const waiting: Waiting = {
         inputs,
         rows,
         bytes,
@@ -95,8 +96,11 @@ export class Batcher {
         deadlineAt,
         resolve,
         reject,
+        alone,
         crashes: 0,
-      });
+      };
+      this.#queue.push(waiting);
+      signal?.addEventListener('abort', () => this.#cancel(waiting));
       this.#rows += rows;
       this.#bytes += bytes;
       if (wasIdle) this.#options.wake();
@@ -128,6 +132,7 @@ export class Batcher {
     const startedAt = performance.now();
     const rows = batch.reduce((sum, waiting) => sum + waiting.rows, 0);
     const told = { requests: batch.length, rows };
+    const batchId = `${batchPrefix}-${(batchCount++).toString(36)}`;
     try {
       const { outputs, computeUs } = await run(joinRows(batch.map(({ inputs }) => inputs)));
       const parts = splitRows(
@@ -137,7 +142,7 @@ export class Batcher {
       this.#options.onBatch?.({ ...told, computeUs, failed: false });
       batch.forEach((waiting, at) => {
         const queueUs = (startedAt - waiting.arrivedAt) * 1000;
-        waiting.resolve({ outputs: parts[at] ?? [], queueUs, computeUs });
+        waiting.resolve({ outputs: parts[at] ?? [], queueUs, computeUs, batchId, batchRows: rows });
       });
     } catch (error) {
       this.#options.onBatch?.({ ...told, computeUs: 0, failed: true });
@@ -182,6 +187,8 @@ export class Batcher {
         !first ||
         (this.#options.batchable &&
           first.crashes === 0 &&
+          !first.alone &&
+          !waiting.alone &&
           waiting.crashes === 0 &&
           waiting.key === first.key &&
           rows + waiting.rows <= runtimeLimits.batchRowsMax)
@@ -195,6 +202,15 @@ export class Batcher {
     return taken;
   }
 
+  /** Of no use any more: its place is free at once. What runs already runs to its end. */
+  #cancel(waiting: Waiting): void {
+    const at = this.#queue.indexOf(waiting);
+    if (at < 0) return;
+    this.#queue.splice(at, 1);
+    this.#forget(waiting);
+    waiting.reject(cancelled());
+  }
+
   #forget(waiting: Waiting): void {
     this.#rows -= waiting.rows;
     this.#bytes -= waiting.bytes;
@@ -203,6 +219,10 @@ export class Batcher {
 
 function isCrash(error: unknown): boolean {
   return error instanceof PlatformError && /^EXECUTOR_(CRASHED|CLOSED)$/.test(error.code);
+}
+
+function cancelled(): PlatformError {
+  return new PlatformError('CANCELLED', 'caller', 'never', 'the caller went away before the model ran');
 }
 
 function expired(): PlatformError {

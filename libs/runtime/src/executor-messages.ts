@@ -1,18 +1,24 @@
 import type { Tensor, TensorSpec } from './tensor/tensor.js';
+import type { BatchCost } from './types.js';
 
 /** What the main thread asks of an executor; `job` names the answer. */
 export type ExecutorRequest =
-  | { job: number; kind: 'load'; digest: string; bytes: Uint8Array }
+  | { job: number; kind: 'load'; digest: string; bytes: Uint8Array; golden: Golden }
   | { job: number; kind: 'run'; digest: string; inputs: readonly Tensor[] }
   | { job: number; kind: 'unload'; digest: string }
-  /** Ends the thread after what came before. */
+  /** Ends the executor after what came before. */
   | { job: number; kind: 'end' };
+
+/** Requests to warm a model up with. */
+export type Golden = readonly (readonly Tensor[])[];
 
 export interface LoadedShape {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   /** Growth of the process while it was loaded; never less than the file. */
   readonly memoryBytes: number;
+  readonly device: string;
+  readonly costs: readonly BatchCost[];
 }
 
 /** A PlatformError as plain data: class instances do not survive the way between threads. */

@@ -1,111 +1,16 @@
-import { Worker } from 'node:worker_threads';
-import { PlatformError, unavailable } from '@perennial/kernel';
-import type { Ran } from './batcher.js';
-import type { ExecutorAnswer, ExecutorRequest, LoadedShape } from './executor-messages.js';
+import type { Golden, LoadedShape } from './executor-messages.js';
 import type { Tensor } from './tensor/tensor.js';
+import type { Ran } from './types.js';
 
-/** Tests run the sources; a worker thread needs JavaScript, which the build put beside them. */
-const workerUrl = new URL(
-  import.meta.url.endsWith('.ts') ? '../dist/executor-worker.js' : './executor-worker.js',
-  import.meta.url,
-);
-
-type Unnumbered<T> = T extends { job: number } ? Omit<T, 'job'> : never;
-
-interface Pending {
-  readonly resolve: (answer: ExecutorAnswer) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** One thread that runs models. A crash fails what it has in hand, as unavailable, and is told to `onExit`. */
-export class Executor {
-  readonly #worker: Worker;
-  readonly #pending = new Map<number, Pending>();
-  #jobs = 0;
-  #closed = false;
+/** Something that models run on, one batch at a time. */
+export interface Executor {
   /** Digests that it has loaded. */
-  readonly loaded = new Set<string>();
-
-  constructor({ threads, onExit }: { threads: number; onExit: (reason: string) => void }) {
-    this.#worker = new Worker(workerUrl, { workerData: { threads } });
-    this.#worker.on('message', (answer: ExecutorAnswer) => this.#answered(answer));
-    let reason = 'it ended';
-    this.#worker.on('error', (error) => {
-      reason = error.message;
-    });
-    this.#worker.on('exit', (code) => {
-      const wanted = this.#closed;
-      this.#closed = true;
-      this.#failAll(`${reason} (exit code ${code})`);
-      if (!wanted) onExit(`${reason} (exit code ${code})`);
-    });
-  }
-
+  readonly loaded: ReadonlySet<string>;
   /** @throws PlatformError MODEL_* where the file is none we may run */
-  async load(digest: string, bytes: Uint8Array): Promise<LoadedShape> {
-    const answer = await this.#ask({ kind: 'load', digest, bytes });
-    if (answer.kind !== 'loaded') throw new Error(`expected loaded, got ${answer.kind}`);
-    this.loaded.add(digest);
-    return answer.shape;
-  }
-
-  async run(digest: string, inputs: readonly Tensor[]): Promise<Ran> {
-    const answer = await this.#ask({ kind: 'run', digest, inputs });
-    if (answer.kind !== 'ran') throw new Error(`expected ran, got ${answer.kind}`);
-    return answer;
-  }
-
-  async unload(digest: string): Promise<void> {
-    this.loaded.delete(digest);
-    await this.#ask({ kind: 'unload', digest });
-  }
-
-  /** Ends the thread when it has run what it has in hand: to stop it inside of the engine would end the process. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    const exited = new Promise((resolve) => this.#worker.once('exit', resolve));
-    // A crash on the way out is an end too.
-    const ended = this.#ask({ kind: 'end' }).catch(() => undefined);
-    this.#closed = true;
-    await ended;
-    await exited;
-  }
-
-  #ask(request: Unnumbered<ExecutorRequest>): Promise<ExecutorAnswer> {
-    const job = ++this.#jobs;
-    return new Promise((resolve, reject) => {
-      if (this.#closed) {
-        reject(unavailable('EXECUTOR_CLOSED', 'the model executor has ended; ask again'));
-        return;
-      }
-      this.#pending.set(job, { resolve, reject });
-      this.#worker.postMessage({ ...request, job });
-    });
-  }
-
-  #answered(answer: ExecutorAnswer): void {
-    const pending = this.#pending.get(answer.job);
-    this.#pending.delete(answer.job);
-    if (answer.kind !== 'failed') pending?.resolve(answer);
-    else {
-      const { code, fault, retry, message, internal, field } = answer.error;
-      pending?.reject(
-        new PlatformError(code, fault, retry, message, {
-          ...(internal !== undefined && { internal }),
-          ...(field !== undefined && { field }),
-        }),
-      );
-    }
-  }
-
-  #failAll(internal: string): void {
-    for (const { reject } of this.#pending.values())
-      reject(
-        unavailable('EXECUTOR_CRASHED', 'the model executor ended while it ran this; ask again', {
-          internal,
-        }),
-      );
-    this.#pending.clear();
-    this.loaded.clear();
-  }
+  load(digest: string, bytes: Uint8Array, golden: Golden): Promise<LoadedShape>;
+  /** @throws PlatformError MODEL_RUN_FAILED, EXECUTOR_CRASHED, EXECUTOR_CLOSED */
+  run(digest: string, inputs: readonly Tensor[]): Promise<Ran>;
+  unload(digest: string): Promise<void>;
+  /** Ends it when it has run what it has in hand. */
+  close(): Promise<void>;
 }

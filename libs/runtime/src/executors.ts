@@ -1,4 +1,7 @@
-import { Executor } from './executor.js';
+import { BusyShare } from './decide/busy-share.js';
+import type { Executor } from './executor.js';
+import { InlineExecutor } from './inline-executor.js';
+import { ThreadExecutor } from './thread-executor.js';
 
 /** Something that has work for an executor. */
 export interface Source {
@@ -14,9 +17,10 @@ export class Executors {
   readonly #all: Executor[] = [];
   #free: Executor[] = [];
   readonly #waiting = new Set<Source>();
-  readonly #count: number;
+  readonly #count: number | 'inline';
   readonly #threads: number;
   readonly #onExit: (reason: string) => void;
+  readonly #load: BusyShare;
   #turnAsked = false;
   #isStarted = false;
   #closed = false;
@@ -26,11 +30,13 @@ export class Executors {
     threads,
     onExit,
   }: {
-    count: number;
+    /** Threads of their own, or this one. */
+    count: number | 'inline';
     threads: number;
     onExit: (reason: string) => void;
   }) {
     this.#count = count;
+    this.#load = new BusyShare(count === 'inline' ? 1 : count);
     this.#threads = threads;
     this.#onExit = onExit;
   }
@@ -39,9 +45,15 @@ export class Executors {
   get all(): readonly Executor[] {
     if (!this.#isStarted && !this.#closed) {
       this.#isStarted = true;
-      for (let at = 0; at < this.#count; at++) this.#start();
+      if (this.#count === 'inline') this.#add(new InlineExecutor({ threads: this.#threads }));
+      else for (let at = 0; at < this.#count; at++) this.#start();
     }
     return this.#all;
+  }
+
+  /** 0 to 1, over the last tenths of a second. */
+  get utilisation(): number {
+    return this.#load.at(performance.now());
   }
 
   /** Gives the source an executor as soon as one is free. */
@@ -66,7 +78,9 @@ export class Executors {
       const executor = this.#free.pop();
       if (!executor) return;
       this.#waiting.delete(source);
+      this.#load.began(performance.now());
       void source.dispatch(executor).finally(() => {
+        this.#load.ended(performance.now());
         if (this.#all.includes(executor)) this.#free.push(executor);
         this.#assign();
       });
@@ -75,7 +89,7 @@ export class Executors {
   }
 
   #start(): void {
-    const executor = new Executor({
+    const executor = new ThreadExecutor({
       threads: this.#threads,
       onExit: (reason) => {
         this.#all.splice(this.#all.indexOf(executor), 1);
@@ -85,6 +99,10 @@ export class Executors {
         this.#assign();
       },
     });
+    this.#add(executor);
+  }
+
+  #add(executor: Executor): void {
     this.#all.push(executor);
     this.#free.push(executor);
   }

@@ -1,10 +1,17 @@
 export { joinRows, rowsOf, shapeKey, sliceRows, splitRows } from './batch.js';
-export type { Answer } from './batcher.js';
 export { checkInputs } from './check-inputs.js';
 export type { ModelStatistics } from './model.js';
-export { type LoadedModel, Runtime, type RuntimeOptions } from './runtime.js';
+export { Runtime, type RuntimeOptions } from './runtime.js';
 export { parseExact } from './tensor/exact-json.js';
-export { readJson, writeJson } from './tensor/json.js';
+export { jsonDepthMax, readJson, writeJson } from './tensor/json.js';
 export { inputsOf, outputsOf, requestOf, responseOf } from './tensor/messages.js';
 export { readRaw, writeRaw } from './tensor/raw.js';
-export { type Datatype, elementCount, isDatatype, type Tensor, type TensorSpec } from './tensor/tensor.js';
+export {
+  type Datatype,
+  elementBytes,
+  elementCount,
+  isDatatype,
+  type Tensor,
+  type TensorSpec,
+} from './tensor/tensor.js';
+export type { Answer, BatchCost, Cancellation, InferOptions, LoadedModel, LoadOptions } from './types.js';

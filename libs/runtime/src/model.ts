@@ -1,9 +1,11 @@
-import { type Answer, Batcher } from './batcher.js';
+import { Batcher } from './batcher.js';
 import { checkInputs } from './check-inputs.js';
 import type { Executor } from './executor.js';
 import type { LoadedShape } from './executor-messages.js';
 import type { Executors, Source } from './executors.js';
 import type { Tensor, TensorSpec } from './tensor/tensor.js';
+import type { Answer, InferOptions } from './types.js';
+import { isBatchable } from './zero-inputs.js';
 
 /** What a model did and what it costs; times are sums in microseconds. */
 export interface ModelStatistics {
@@ -38,8 +40,7 @@ export class Model implements Source {
     this.shape = options.shape;
     this.#ensureLoaded = options.ensureLoaded;
     this.#batcher = new Batcher({
-      batchable:
-        options.shape.inputs.length > 0 && options.shape.inputs.every(({ shape }) => shape[0] === -1),
+      batchable: isBatchable(options.shape.inputs),
       wake: () => options.executors.ask(this),
       onBatch: ({ requests, rows, computeUs, failed }) => {
         const counts = this.#counts;
@@ -56,6 +57,10 @@ export class Model implements Source {
     return this.#batcher.inHand;
   }
 
+  get rowsWaiting(): number {
+    return this.#batcher.rowsWaiting;
+  }
+
   get hasWork(): boolean {
     return this.#batcher.hasWork;
   }
@@ -65,9 +70,9 @@ export class Model implements Source {
   }
 
   /** @throws PlatformError INPUT_*, QUEUE_EXHAUSTED, DEADLINE_EXCEEDED, MODEL_RUN_FAILED */
-  async infer(name: string, inputs: readonly Tensor[], deadlineAt?: number): Promise<Answer> {
+  async infer(name: string, inputs: readonly Tensor[], options?: InferOptions): Promise<Answer> {
     this.usedAt = performance.now();
-    const answer = await this.#batcher.submit(checkInputs(name, this.inputs, inputs), deadlineAt);
+    const answer = await this.#batcher.submit(checkInputs(name, this.inputs, inputs), options);
     this.#counts.queueUs += answer.queueUs;
     return answer;
   }

@@ -1,26 +1,20 @@
 import { type Digest, digestOf, invalid, unavailable } from '@perennial/kernel';
-import type { Answer } from './batcher.js';
 import type { Executor } from './executor.js';
 import { Executors } from './executors.js';
 import { Model, type ModelStatistics } from './model.js';
-import type { Tensor, TensorSpec } from './tensor/tensor.js';
+import type { Tensor } from './tensor/tensor.js';
+import type { Answer, InferOptions, LoadedModel, LoadOptions } from './types.js';
 
 export interface RuntimeOptions {
   /** The model file; the runtime verifies its digest again. */
   readonly fetch: (digest: Digest) => Promise<Uint8Array>;
-  /** Threads that run models, each with sessions of its own. */
-  readonly executors: number;
+  /** Threads that run models, each with sessions of its own; "inline" runs them on the calling thread. */
+  readonly executors: number | 'inline';
   /** Threads that one run may use. */
   readonly threads: number;
   readonly memoryBudgetBytes: number;
   /** Told when an executor ended by itself; a new one takes its place. */
   readonly onExecutorExit?: (reason: string) => void;
-}
-
-export interface LoadedModel {
-  readonly inputs: readonly TensorSpec[];
-  readonly outputs: readonly TensorSpec[];
-  readonly memoryBytes: number;
 }
 
 /**
@@ -50,6 +44,18 @@ export class Runtime {
     return count;
   }
 
+  /** Rows that wait, over all models. */
+  get rowsWaiting(): number {
+    let rows = 0;
+    for (const model of this.#models.values()) rows += model.rowsWaiting;
+    return rows;
+  }
+
+  /** Busy share of the executors, 0 to 1, over the last tenths of a second. */
+  get utilisation(): number {
+    return this.#executors.utilisation;
+  }
+
   get memoryBudgetBytes(): number {
     return this.#options.memoryBudgetBytes;
   }
@@ -59,19 +65,26 @@ export class Runtime {
    *
    * @throws PlatformError MODEL_DIGEST_MISMATCH, MODEL_MEMORY_EXHAUSTED, or why the file is no model we may run
    */
-  async load(digest: Digest): Promise<LoadedModel> {
-    return (await this.#model(digest)).shape;
+  async load(digest: Digest, options: LoadOptions = {}): Promise<LoadedModel> {
+    const startedAt = performance.now();
+    const wasLoaded = this.#models.has(digest);
+    const { shape } = await this.#model(digest, options);
+    return { ...shape, loadMs: wasLoaded ? 0 : performance.now() - startedAt };
   }
 
   /**
-   * Runs one request, loading the model first where needed. `name` is for error texts; `deadlineAt` is on
-   * performance.now().
+   * Runs one request, loading the model first where needed. `name` is for error texts.
    *
    * @throws PlatformError INPUT_*, QUEUE_EXHAUSTED, DEADLINE_EXCEEDED, MODEL_*
    */
-  async infer(digest: Digest, name: string, inputs: readonly Tensor[], deadlineAt?: number): Promise<Answer> {
-    const model = this.#models.get(digest) ?? (await this.#model(digest));
-    return model.infer(name, inputs, deadlineAt);
+  async infer(
+    digest: Digest,
+    name: string,
+    inputs: readonly Tensor[],
+    options: InferOptions = {},
+  ): Promise<Answer> {
+    const model = this.#models.get(digest) ?? (await this.#model(digest, {}));
+    return model.infer(name, inputs, options);
   }
 
   /** These models are not unloaded; any other may be. */
@@ -96,21 +109,21 @@ export class Runtime {
     await this.#executors.close();
   }
 
-  #model(digest: Digest): Promise<Model> {
+  #model(digest: Digest, options: LoadOptions): Promise<Model> {
     const loaded = this.#models.get(digest);
     if (loaded) return Promise.resolve(loaded);
     let loading = this.#loading.get(digest);
     if (!loading) {
-      loading = this.#load(digest).finally(() => this.#loading.delete(digest));
+      loading = this.#load(digest, options).finally(() => this.#loading.delete(digest));
       this.#loading.set(digest, loading);
     }
     return loading;
   }
 
-  async #load(digest: Digest): Promise<Model> {
+  async #load(digest: Digest, { golden = [] }: LoadOptions): Promise<Model> {
     const bytes = await this.#fetch(digest);
     const shapes = [];
-    for (const executor of this.#executors.all) shapes.push(await executor.load(digest, bytes));
+    for (const executor of this.#executors.all) shapes.push(await executor.load(digest, bytes, golden));
     const [shape] = shapes;
     if (!shape) throw unavailable('EXECUTOR_CRASHED', 'no model executor runs at the moment; ask again');
     const memoryBytes = shapes.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
@@ -127,7 +140,7 @@ export class Runtime {
 
   /** An executor that took a crashed one's place has nothing loaded yet. */
   async #ensureLoaded(executor: Executor, digest: Digest): Promise<void> {
-    if (!executor.loaded.has(digest)) await executor.load(digest, await this.#fetch(digest));
+    if (!executor.loaded.has(digest)) await executor.load(digest, await this.#fetch(digest), []);
   }
 
   async #fetch(digest: Digest): Promise<Uint8Array> {

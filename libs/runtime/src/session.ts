@@ -25,6 +25,8 @@ const datatypes = new Map<string, Datatype>(
 export interface Session {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  /** The provider that runs it, and in words why a wanted one does not. */
+  readonly device: string;
   /** Blocks its thread while the model runs: onnxruntime-node computes on the thread that asks. */
   run(inputs: readonly Tensor[]): Promise<Tensor[]>;
   release(): Promise<void>;
@@ -50,6 +52,7 @@ export async function openModel(
   return {
     inputs: session.inputMetadata.map(specOf),
     outputs,
+    device: 'cpu',
     run: async (inputs) => {
       const feeds: Record<string, OrtTensor> = {};
       for (const { name, datatype, shape, data } of inputs)

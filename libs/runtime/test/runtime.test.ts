@@ -102,7 +102,7 @@ describe('runtime', () => {
     const made = runtime();
     await made.load(add);
     await expect(
-      made.infer(add, 'add', [column('a', [1]), column('b', [1])], performance.now() - 1),
+      made.infer(add, 'add', [column('a', [1]), column('b', [1])], { deadlineAt: performance.now() - 1 }),
     ).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
   });
 

@@ -37,7 +37,7 @@ export class DeployedModels {
     let delayMs: number = inferenceLimits.loadRetryDelayMs;
     while (isWanted()) {
       try {
-        await this.#models.load(digest, { model, version });
+        await this.#models.load(digest, { name: model, version });
         this.#log.debug('model loaded', { model, version, digest });
         return;
       } catch (thrown) {

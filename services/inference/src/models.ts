@@ -1,6 +1,6 @@
 import type { ArtifactStore } from '@perennial/artifacts';
 import { type Digest, invalid, isDigest } from '@perennial/kernel';
-import { type LoadedModel, Runtime } from '@perennial/runtime';
+import { type LoadedModel, type LoadOptions, Runtime } from '@perennial/runtime';
 
 export interface ModelName {
   readonly model: string;
@@ -30,12 +30,15 @@ export class Models {
   }
 
   /** @throws PlatformError MODEL_DIGEST_INVALID, MODEL_* of the runtime, ARTIFACT_* of the store */
-  async load(digest: string, name: ModelName): Promise<LoadedModel> {
+  async load(
+    digest: string,
+    options: LoadOptions & { readonly name: string; readonly version: number },
+  ): Promise<LoadedModel> {
     const checked = digestIn('digest', digest);
     this.#loading += 1;
     try {
-      const loaded = await this.runtime.load(checked);
-      this.#names.set(checked, name);
+      const loaded = await this.runtime.load(checked, options);
+      this.#names.set(checked, { model: options.name, version: options.version });
       return loaded;
     } finally {
       this.#loading -= 1;

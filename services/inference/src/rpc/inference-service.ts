@@ -1,6 +1,7 @@
 import type { ArtifactStore } from '@perennial/artifacts';
 import type { Log } from '@perennial/bus';
 import { InferenceService } from '@perennial/contracts';
+import type { TensorSpec } from '@perennial/runtime';
 import { rpc } from '@perennial/service';
 import { digestIn, type Models } from '../models.js';
 import { serve } from './serve.js';
@@ -18,10 +19,24 @@ export function inferenceService(context: RpcContext) {
   const { models, log, pool } = context;
   return rpc(InferenceService, {
     serve: (requests, call) => serve(models, log, requests, call),
-    loadModel: async ({ model, version, digest }) => {
-      const startedAt = performance.now();
-      const { memoryBytes } = await models.load(digest, { model, version });
-      return { memoryBytes, loadMs: performance.now() - startedAt };
+    loadModel: async ({ model, version, digest, signature, pinned, queueRowsMax, preferredBatch }) => {
+      const loaded = await models.load(digest, {
+        name: model,
+        version,
+        signature,
+        pinned,
+        queueRowsMax,
+        preferredBatch,
+      });
+      const { memoryBytes, loadMs, device, costs, inputs, outputs } = loaded;
+      return {
+        memoryBytes,
+        loadMs,
+        device,
+        costs: [...costs],
+        inputs: inputs.map(inputOf),
+        outputs: outputs.map(inputOf),
+      };
     },
     unloadModel: async ({ digest }) => ({
       unloaded: await models.runtime.unload(digestIn('digest', digest)),
@@ -46,4 +61,8 @@ export function inferenceService(context: RpcContext) {
       })),
     }),
   });
+}
+
+function inputOf({ name, datatype, shape }: TensorSpec) {
+  return { name, datatype, shape: shape.map(BigInt) };
 }
