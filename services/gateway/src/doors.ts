@@ -9,6 +9,7 @@ import { controlHandler } from './control/server.js';
 import { systemRoutes } from './control/systems.js';
 import { watermarkRoutes } from './control/watermark.js';
 import { callerOf } from './decide/access.js';
+import { Explainer } from './explain/explainer.js';
 import type { Gateway, GatewayFrame } from './gateway.js';
 import { inferenceService, openGrpcPaths } from './grpc/inference-service.js';
 import { frontServer } from './http/front.js';
@@ -43,7 +44,13 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
     })),
   });
   const inference = new InferenceProtocol(deployments, predictor);
-  const http = frontServer({ callerOf: known, predictor, inference, control, onError });
+  const explainer = new Explainer({
+    deployments,
+    inference: gateway.inference,
+    getModel: (asked) => gateway.peers.registry.getModel(asked),
+  });
+  const predicting = { predictor, deployments, explainer };
+  const http = frontServer({ callerOf: known, predicting, inference, control, onError });
   const httpAddress = await listen(http, settings.httpListen);
   const grpc = await serveGrpc({
     listen: settings.publicGrpcListen,

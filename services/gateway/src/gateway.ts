@@ -21,6 +21,7 @@ import { PredictionSpool } from './effects/prediction-spool.js';
 import { Replica } from './effects/replica.js';
 import { Settlement } from './effects/settlement.js';
 import { streamSequences } from './effects/stream-sequences.js';
+import type { Inference } from './inference.js';
 import { gatewayInstruments } from './instruments.js';
 import { gatewayLimits } from './limits.js';
 import { Predictor } from './predictor.js';
@@ -32,6 +33,7 @@ export interface Gateway {
   readonly peers: Peers;
   readonly deployments: Deployments;
   readonly replica: Replica;
+  readonly inference: Inference;
   readonly spool: PredictionSpool;
   readonly predictor: Predictor;
   readonly settlement: Settlement;
@@ -69,16 +71,18 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
     },
   });
   const replica = openReplica(peers, frame);
+  const inference = new JointInference(replica);
   const features = onlineFeatures(peers.featurize);
   followModels(bus, deployments, frame);
   return {
     peers,
     deployments,
     replica,
+    inference,
     spool,
     predictor: new Predictor({
       deployments,
-      inference: new JointInference(replica),
+      inference,
       spool,
       features,
       clock,

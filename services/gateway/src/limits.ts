@@ -28,6 +28,12 @@ export const gatewayLimits = {
   recordedRowsMax: 32,
   /** A prediction event; the stream takes 256 KiB with headers. */
   predictionBytesMax: 192 * 1024,
+  /** Rows of one request that are explained, one after the other. */
+  explainRowsMax: 16,
+  /** Inputs of a model that is explained: a sampled explanation needs twice as many evaluations at least. */
+  explainInputsMax: 1_000,
+  /** Rows that a model is asked about for one sampled explanation; an exact one needs 1,024 at most. */
+  explainEvaluationsMax: 2_048,
   /** Rollback and promote answer when this gateway serves the new routes, or after this. */
   switchWaitMs: 1_500,
   /** A body of tensors; binary rows are small, and one body is held in memory. */

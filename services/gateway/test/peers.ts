@@ -41,6 +41,12 @@ export function world(): World {
   };
 }
 
+/** The usual row of the training: 4 outside, 7 yesterday. */
+const referenceFeatures = {
+  outside: { kind: 'number', quantiles: [0, 4, 9] },
+  yesterday: { kind: 'number', quantiles: [6, 8] },
+};
+
 const nothing = () => ({});
 const notHere = () => {
   throw new PlatformError('UNIMPLEMENTED', 'us', 'never', 'not part of this test');
@@ -97,7 +103,10 @@ function registry(state: World) {
       return { specJson, deployment: { system, deployment: system, epoch: state.epoch } };
     },
     listModels: nothing,
-    getModel: ({ system, reference }) => ({ model: { system, version: Number(reference) } }),
+    getModel: ({ system, reference }) => ({
+      model: { system, version: Number(reference) },
+      manifestJson: JSON.stringify({ reference: { features: referenceFeatures } }),
+    }),
     rollback: async ({ requestedBy }) => {
       if (requestedBy !== 'tester') throw new Error(`asked by ${requestedBy}`);
       state.epoch += 1n;

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { create, toJson } from '@bufbuild/protobuf';
+import { create, type MessageInitShape, toJson } from '@bufbuild/protobuf';
 import { type Bus, connectBus, eventHeaders, publishRaw } from '@perennial/bus';
 import {
   type DeploymentUpdated,
@@ -76,6 +76,7 @@ export async function tellDeployment(
   routes: { role: RouteRole; version: number; weight?: number }[] = [
     { role: RouteRole.CHAMPION, version: 1 },
   ],
+  more: MessageInitShape<typeof DeploymentUpdatedSchema> = {},
 ): Promise<void> {
   const deployment: DeploymentUpdated = create(DeploymentUpdatedSchema, {
     system: 'heat',
@@ -84,6 +85,7 @@ export async function tellDeployment(
     specJson,
     inputs: ['outside', 'yesterday'].map((name) => ({ name, datatype: 'FP64' })),
     routes: routes.map((route) => ({ weight: 1, ...route, digest: digestOf(`model ${route.version}`) })),
+    ...more,
   });
   await tell(bus, events.deploymentUpdated, toJson(DeploymentUpdatedSchema, deployment));
 }

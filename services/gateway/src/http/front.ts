@@ -3,17 +3,16 @@ import { asPlatformError, invalid } from '@perennial/kernel';
 import type { ControlHandler } from '../control/server.js';
 import type { Caller } from '../decide/access.js';
 import { gatewayLimits } from '../limits.js';
-import type { Predictor } from '../predictor.js';
 import { sendInferenceError, sendProblem } from './answer.js';
 import { inTrace } from './in-trace.js';
 import { InferenceProtocol } from './inference-protocol.js';
-import { predict } from './predict.js';
+import { type PredictNeeds, predict } from './predict.js';
 import { decoded } from './read-body.js';
 
 export interface FrontOptions {
   /** @throws PlatformError UNAUTHENTICATED */
   readonly callerOf: (authorization: string | undefined) => Caller;
-  readonly predictor: Predictor;
+  readonly predicting: PredictNeeds;
   readonly inference: InferenceProtocol;
   readonly control: ControlHandler;
   readonly onError: (error: unknown, path: string) => void;
@@ -55,7 +54,7 @@ function endLateBody(request: IncomingMessage): void {
 }
 
 async function answer(
-  { callerOf, predictor, inference, control }: FrontOptions,
+  { callerOf, predicting, inference, control }: FrontOptions,
   path: string,
   request: IncomingMessage,
   response: ServerResponse,
@@ -69,5 +68,5 @@ async function answer(
   if (!match) return control(request, response, caller);
   if (request.method !== 'POST')
     throw invalid('METHOD_NOT_ALLOWED', 'predictions are asked for with POST', { field: 'method' });
-  await predict(predictor, decoded(match[1] ?? ''), request, response);
+  await predict(predicting, decoded(match[1] ?? ''), request, response, caller);
 }

@@ -1,33 +1,117 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { invalid, limits } from '@perennial/kernel';
-import { rowsOfBody } from '../decide/shape-rows.js';
+import type { Caller } from '../decide/access.js';
+import { decodedLabel } from '../decide/decode-label.js';
+import { type PredictOptions, readPredictBody } from '../decide/predict-body.js';
+import type { Deployments } from '../deployments.js';
+import type { Explained, Explainer } from '../explain/explainer.js';
 import { gatewayLimits } from '../limits.js';
-import type { PredictedRow, Predictor } from '../predictor.js';
+import type { PredictedRow, Predictor, RowsAsk } from '../predictor.js';
 import { sendJson } from './answer.js';
 import { parseJson, readBody } from './read-body.js';
 
 export const timeoutHeader = 'perennial-timeout-ms';
 
-/** `POST /v1/systems/<name>/predict`: one row, or `{"rows":[…]}`. */
+/** What predictions for people stand on. */
+export interface PredictNeeds {
+  readonly predictor: Predictor;
+  readonly deployments: Deployments;
+  readonly explainer: Explainer;
+}
+
+/** `POST /v1/systems/<name>/predict`: one row, or `{"rows":[…]}` and options; systems and imported models alike. */
 export async function predict(
-  predictor: Predictor,
+  needs: PredictNeeds,
   system: string,
   request: IncomingMessage,
   response: ServerResponse,
+  caller: Caller,
 ): Promise<void> {
+  if (request.url?.includes('?')) {
+    throw invalid(
+      'QUERY_INVALID',
+      'options of a prediction stand in its body, beside "rows", not in the query',
+      {
+        field: 'query',
+      },
+    );
+  }
   const deadlineAt = deadlineOf(request);
-  const predicted = await predictor.predictRows({
+  const gone = new AbortController();
+  response.once('close', () => {
+    // Shadows may still be on their way when the client has its answer.
+    if (!response.writableFinished) gone.abort();
+  });
+  const answer = await answerTo(needs, {
     system,
     transport: 'http/v1',
     deadlineAt,
-    rows: async () =>
-      rowsOfBody(parseJson((await readBody(request, limits.httpBodyBytesMax, deadlineAt)).toString('utf8'))),
+    caller,
+    headers: (name) => textOf(request.headers[name]),
+    signal: gone.signal,
+    body: async () =>
+      parseJson((await readBody(request, limits.httpBodyBytesMax, deadlineAt)).toString('utf8')),
   });
-  sendJson(response, JSON.stringify({ predictions: predicted.map(shown) }));
+  sendJson(response, JSON.stringify(answer));
 }
 
-function shown({ predictionId, prediction, version, features, provided }: PredictedRow) {
-  return { prediction_id: predictionId, prediction, model_version: version, features, provided };
+export interface PredictAsk extends Omit<RowsAsk, 'rows'> {
+  /** The parsed body; what it throws is recorded like everything else. */
+  readonly body: () => Promise<unknown>;
+}
+
+/**
+ * The answer to a predict body, whatever it came over.
+ *
+ * @throws PlatformError as Predictor.predictRows and Explainer.explain, PREDICT_OPTION_INVALID
+ */
+export async function answerTo(needs: PredictNeeds, ask: PredictAsk): Promise<{ predictions: object[] }> {
+  let options: PredictOptions | undefined;
+  const predicted = await needs.predictor.predictRows({
+    ...ask,
+    rows: async () => {
+      const body = readPredictBody(await ask.body());
+      options = body.options;
+      return body.rows;
+    },
+  });
+  const { explain = false, features = true, decode = true } = options ?? {};
+  const explained =
+    explain === false
+      ? []
+      : await needs.explainer.explain({
+          ...ask,
+          rows: predicted,
+          explain,
+          share: ask.caller?.name ?? '',
+          signal: ask.signal,
+        });
+  const classes = decode ? (needs.deployments.current(ask.system)?.deployment.serve?.classes ?? []) : [];
+  return {
+    predictions: predicted.map((row, at) => shown(row, { features, classes, explained: explained[at] })),
+  };
+}
+
+interface Showing {
+  readonly features: boolean;
+  readonly classes: readonly string[];
+  readonly explained: Explained | undefined;
+}
+
+function shown(row: PredictedRow, { features, classes, explained }: Showing): object {
+  const { predictionId, prediction, version } = row;
+  return {
+    prediction_id: predictionId,
+    prediction,
+    ...(classes.length > 0 && decodedLabel(classes, prediction)),
+    model_version: version,
+    ...(features && { features: row.features, provided: row.provided }),
+    ...(explained && { explanation: explained }),
+  };
+}
+
+function textOf(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
 }
 
 /**
