@@ -1,5 +1,4 @@
 export * from './catalogue.js';
-export * as oip from './gen/inference/grpc_service_pb.js';
 export * from './gen/perennial/v1/audit_service_pb.js';
 export * from './gen/perennial/v1/data_events_pb.js';
 export * from './gen/perennial/v1/feature_service_pb.js';
@@ -15,4 +14,5 @@ export * from './gen/perennial/v1/registry_service_pb.js';
 export * from './gen/perennial/v1/trainer_service_pb.js';
 export * from './gen/perennial/v1/training_events_pb.js';
 export * from './gen/perennial/v1/validate_service_pb.js';
+export * as oip from './oip.js';
 export * from './subjects.js';

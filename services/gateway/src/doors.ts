@@ -15,6 +15,7 @@ import { inferenceService, openGrpcPaths } from './grpc/inference-service.js';
 import { frontServer } from './http/front.js';
 import { InferenceProtocol } from './http/inference-protocol.js';
 import { gatewayLimits } from './limits.js';
+import { modelsOf } from './protocol/platform-models.js';
 
 export interface Doors {
   /** host:port as bound. */
@@ -43,7 +44,8 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
       detail: gateway.replica.isConnected ? '' : 'inference does not answer',
     })),
   });
-  const inference = new InferenceProtocol(deployments, predictor);
+  const models = modelsOf(gateway);
+  const inference = new InferenceProtocol(deployments, predictor, models);
   const explainer = new Explainer({
     deployments,
     inference: gateway.inference,
@@ -54,7 +56,7 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   const httpAddress = await listen(http, settings.httpListen);
   const grpc = await serveGrpc({
     listen: settings.publicGrpcListen,
-    services: [inferenceService({ deployments, predictor, clock })],
+    services: [inferenceService({ deployments, predictor, models, clock })],
     drainTimeoutMs: gatewayLimits.doorsDrainMs,
     authorize: (metadata, path) => {
       if (!openGrpcPaths.has(path)) known(metadata.get('authorization')[0]?.toString());

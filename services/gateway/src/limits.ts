@@ -39,6 +39,15 @@ export const gatewayLimits = {
   /** A body of tensors; binary rows are small, and one body is held in memory. */
   tensorBodyBytesMax: 64 * MiB,
   controlBodyBytesMax: 4 * MiB,
+  /** Answers of this size are compressed for clients that ask for it; below it the time is worth more than the bytes. */
+  compressedBytesMin: 16 * 1024,
+  /** Requests of one gRPC stream that are worked on at a time; further ones are not read. */
+  streamedRequestsMax: 128,
+  /** Told in a model's configuration as the rows of one run; the runtime gathers as many at most. */
+  configuredBatchMax: 4_096,
+  /** Levels of priority of the extension "schedule_policy": 1 is the most urgent, the default is in the middle. */
+  priorityLevels: 10,
+  priorityDefault: 5,
   /** A body of the control plane on its way in; predictions have their own deadlines, uploads `uploadTimeoutMs`. */
   controlBodyTimeoutMs: 60_000,
   /** All headers of a request: a connection that says nothing is closed after this too. */

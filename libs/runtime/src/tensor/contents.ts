@@ -56,21 +56,26 @@ export function readContents(place: TensorPlace, contents: oip.InferTensorConten
     return { name, datatype, shape, data: contents.bytesContents.map((bytes) => decodeText(name, bytes)) };
   }
   const data = numberArray(datatype, count);
+  // The field's values and the array belong to one datatype; the unions of both do not know that.
+  if (!(datatype in narrow)) {
+    (data as Float64Array).set(values as number[]);
+    return { name, datatype, shape, data };
+  }
   for (let at = 0; at < count; at++) {
-    const value = values[at] as number | bigint | boolean;
-    data[at] = typeof value === 'boolean' ? (value ? 1 : 0) : value;
-    if (typeof value === 'number' && datatype.includes('INT') && data[at] !== value) {
-      throw invalid(
-        'TENSOR_DATA_INVALID',
-        `element ${at} of input '${name}' does not fit ${datatype}: ${value}`,
-        {
-          field: name,
-        },
-      );
-    }
+    const value = values[at] as number;
+    data[at] = value;
+    if (data[at] === value) continue;
+    throw invalid(
+      'TENSOR_DATA_INVALID',
+      `element ${at} of input '${name}' does not fit ${datatype}: ${value}`,
+      { field: name },
+    );
   }
   return { name, datatype, shape, data };
 }
+
+/** Datatypes that share a field with wider ones. */
+const narrow = { UINT8: true, UINT16: true, INT8: true, INT16: true };
 
 /** The typed contents of a tensor, or undefined for FP16 and BF16, which have none. */
 export function writeContents({

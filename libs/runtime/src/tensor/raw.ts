@@ -37,6 +37,11 @@ export function readRaw(place: TensorPlace, bytes: Uint8Array): Tensor {
   // The copy aligns: a message's field may begin at any byte, a Float64Array may not.
   const aligned = new Uint8Array(expected);
   aligned.set(bytes);
+  if (datatype === 'BOOL' && aligned.some((value) => value > 1)) {
+    throw invalid('TENSOR_DATA_INVALID', `input '${name}' is BOOL: its bytes must be 0 or 1`, {
+      field: name,
+    });
+  }
   return { name, datatype, shape, data: numbersIn(datatype, aligned.buffer) };
 }
 
@@ -76,11 +81,8 @@ export function decodeText(name: string, bytes: Uint8Array): string {
   } catch (cause) {
     throw invalid(
       'TENSOR_TEXT_INVALID',
-      `an element of input '${name}' is not UTF-8; models read UTF-8 text`,
-      {
-        field: name,
-        cause,
-      },
+      `an element of input '${name}' is not UTF-8, which is all that models read as BYTES; encode it, for example as base64`,
+      { field: name, cause },
     );
   }
 }

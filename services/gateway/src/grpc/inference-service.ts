@@ -1,19 +1,16 @@
-import { create } from '@bufbuild/protobuf';
+import { create, fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { oip } from '@perennial/contracts';
-import { type Clock, invalid } from '@perennial/kernel';
-import { inputsOf, responseOf } from '@perennial/runtime';
+import { asPlatformError, type Clock } from '@perennial/kernel';
 import { type Call, type RpcService, rpc } from '@perennial/service';
 import type { Deployments } from '../deployments.js';
 import { gatewayLimits } from '../limits.js';
-import {
-  checkModelKnown,
-  isModelReady,
-  modelMetadata,
-  serverExtensions,
-  serverName,
-  serverVersion,
-} from '../model-metadata.js';
 import type { Predictor } from '../predictor.js';
+import { serverExtensions, serverName, serverVersion } from '../protocol/descriptions.js';
+import { infer } from '../protocol/infer.js';
+import { parameter, readMessage, writeMessage } from '../protocol/message.js';
+import type { Models } from '../protocol/models.js';
+import { checkLoadParameters, checkRepository, modelNamed } from '../protocol/repository.js';
+import { inOrder } from './in-order.js';
 
 /** Health alone answers without a token. */
 export const openGrpcPaths: ReadonlySet<string> = new Set([
@@ -21,70 +18,101 @@ export const openGrpcPaths: ReadonlySet<string> = new Set([
   '/inference.GRPCInferenceService/ServerReady',
 ]);
 
-/** The Open Inference Protocol over gRPC. Answers are raw, as its common clients read them. */
-export function inferenceService({
-  deployments,
-  predictor,
-  clock,
-}: {
-  deployments: Deployments;
-  predictor: Predictor;
-  clock: Clock;
-}): RpcService {
+export interface InferenceServiceOptions {
+  readonly deployments: Deployments;
+  readonly predictor: Predictor;
+  readonly models: Models;
+  readonly clock: Clock;
+}
+
+/** The Open Inference Protocol over gRPC: a shell around protocol/. Answers are raw, as its common clients read them. */
+export function inferenceService(options: InferenceServiceOptions): RpcService {
+  const { models, clock } = options;
   const deadlineOf = ({ deadline }: Call) => performance.now() + leftMs(deadline, clock);
   return rpc(oip.GRPCInferenceService, {
     serverLive: () => ({ live: true }),
-    serverReady: () => ({ ready: deployments.isCaughtUp }),
+    serverReady: () => ({ ready: models.isReady }),
     serverMetadata: () => ({ name: serverName, version: serverVersion, extensions: serverExtensions }),
-    modelReady: ({ name, version }) => {
-      checkModelKnown(deployments, name);
-      return { ready: isModelReady(deployments.current(name), version) };
+    modelReady: ({ name, version }) => ({ ready: models.modelReady(name, version) }),
+    modelMetadata: async ({ name, version }, call) =>
+      fromJson(
+        oip.ModelMetadataResponseSchema,
+        (await models.metadata(name, version, deadlineOf(call))) as unknown as JsonValue,
+      ),
+    modelInfer: (request, call) => answer(options, request, call, deadlineOf(call)),
+    modelStreamInfer: (requests, call) =>
+      inOrder(requests, gatewayLimits.streamedRequestsMax, streamed(options, call)),
+    modelConfig: async ({ name, version }, call) => ({
+      config: fromJson(
+        oip.ModelConfigSchema,
+        (await models.config(name, version, deadlineOf(call))) as JsonValue,
+      ),
+    }),
+    modelStatistics: async ({ name, version }, call) =>
+      fromJson(
+        oip.ModelStatisticsResponseSchema,
+        (await models.statistics(name, version, deadlineOf(call))) as unknown as JsonValue,
+      ),
+    repositoryIndex: ({ repositoryName, ready }) => {
+      checkRepository(repositoryName);
+      return { models: models.index(ready) };
     },
-    modelMetadata: async ({ name, version }, call) => {
-      const metadata = await modelMetadata(deployments, name, version, deadlineOf(call));
-      const shaped = ({ shape, ...tensor }: { name: string; datatype: string; shape: number[] }) => ({
-        ...tensor,
-        shape: shape.map(BigInt),
-      });
-      return { ...metadata, inputs: metadata.inputs.map(shaped), outputs: metadata.outputs.map(shaped) };
+    repositoryModelLoad: async (request, call) => {
+      checkLoadParameters(parametersOf(request));
+      await models.load(modelNamed(request), deadlineOf(call));
+      return {};
     },
-    modelInfer: (request, call) => infer(predictor, request, deadlineOf(call)),
+    repositoryModelUnload: async (request, call) => {
+      checkLoadParameters(parametersOf(request));
+      await models.unload(modelNamed(request), deadlineOf(call));
+      return {};
+    },
   });
 }
 
-async function infer(
-  predictor: Predictor,
-  request: oip.ModelInferRequest,
+async function answer(
+  { predictor, deployments }: InferenceServiceOptions,
+  message: oip.ModelInferRequest,
+  call: Call,
   deadlineAt: number,
 ): Promise<oip.ModelInferResponse> {
-  const { predictionId, version, outputs } = await predictor.predictTensors({
-    system: request.modelName,
-    version: request.modelVersion,
+  const { request, response } = await infer(predictor, deployments, {
+    model: message.modelName,
+    version: message.modelVersion,
     transport: 'grpc/v2',
     deadlineAt,
-    body: async () => ({
-      inputs: inputsOf(request),
-      outputNames: request.outputs.map(({ name }) => name),
-      eventTime: textParameter(request, 'event_time'),
-    }),
+    headers: (name) => call.metadata.get(name)[0]?.toString(),
+    signal: call.signal,
+    read: async () => readMessage(message),
   });
-  const response = responseOf(outputs, {
-    modelName: request.modelName,
-    modelVersion: String(version),
-    id: request.id,
-    typed: textParameter(request, 'output_form') === 'typed',
-  });
-  response.parameters['prediction_id'] = create(oip.InferParameterSchema, {
-    parameterChoice: { case: 'stringParam', value: predictionId },
-  });
-  return response;
+  return writeMessage(request, response);
 }
 
-function textParameter(request: oip.ModelInferRequest, name: string): string | undefined {
-  const choice = request.parameters[name]?.parameterChoice;
-  if (choice === undefined || choice.case === undefined) return undefined;
-  if (choice.case === 'stringParam') return choice.value;
-  throw invalid('INFER_BODY_INVALID', `the parameter ${name} must be a text`, { field: name });
+/** A stream goes on behind a request that failed, unless its client wants statuses. */
+function streamed(options: InferenceServiceOptions, call: Call) {
+  const wantsStatus = call.metadata.get('triton_grpc_error')[0]?.toString() === 'true';
+  return async (message: oip.ModelInferRequest): Promise<oip.ModelStreamInferResponse> => {
+    try {
+      // The call's own deadline ends the stream; each request has the time that any request has.
+      const deadlineAt = performance.now() + gatewayLimits.predictTimeoutMs;
+      const response = await answer(options, message, call, deadlineAt);
+      response.parameters['triton_final_response'] = parameter('boolParam', true);
+      return create(oip.ModelStreamInferResponseSchema, { inferResponse: response });
+    } catch (thrown) {
+      const error = asPlatformError(thrown);
+      if (wantsStatus) throw error;
+      return create(oip.ModelStreamInferResponseSchema, {
+        errorMessage: error.message,
+        inferResponse: { id: message.id, modelName: message.modelName, modelVersion: message.modelVersion },
+      });
+    }
+  };
+}
+
+function parametersOf({ parameters }: oip.RepositoryModelLoadRequest | oip.RepositoryModelUnloadRequest) {
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, { parameterChoice }]) => [name, parameterChoice.value]),
+  );
 }
 
 /** The client's deadline, within our own bounds. */

@@ -1,43 +1,64 @@
 import type { IncomingMessage } from 'node:http';
+import type { Transform } from 'node:stream';
+import { createGunzip, createInflate } from 'node:zlib';
 import { invalid, type PlatformError } from '@perennial/kernel';
 
+/** Encodings of a body that are undone on the way in. */
+const decoders: Readonly<Record<string, () => Transform>> = {
+  gzip: () => createGunzip({ chunkSize: decodedChunkBytes }),
+  deflate: () => createInflate({ chunkSize: decodedChunkBytes }),
+};
+const decodedChunkBytes = 64 * 1024;
+
+/** For the header `accept-encoding` of an answer that refuses another encoding. */
+export const acceptedEncodings = 'gzip, deflate';
+
 /**
- * The whole body, at most `bytesMax`, until `deadlineAt` on performance.now().
+ * The whole body, its encoding undone, at most `bytesMax` before and after, until `deadlineAt` on performance.now().
  *
  * @throws PlatformError BODY_TOO_LARGE before more than that is held, BODY_ENCODING_UNSUPPORTED, BODY_INCOMPLETE,
- *   BODY_TIMEOUT
+ *   BODY_MALFORMED where its encoding is broken, BODY_TIMEOUT
  */
 export function readBody(request: IncomingMessage, bytesMax: number, deadlineAt: number): Promise<Buffer> {
-  const encoding = request.headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') {
-    throw invalid(
-      'BODY_ENCODING_UNSUPPORTED',
-      `content-encoding ${encoding} is not read here; send the body as it is`,
-    );
-  }
+  const decoder = decoderOf(request.headers['content-encoding']);
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > bytesMax) throw tooLarge(announced, bytesMax);
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
+    let received = 0;
     let isRefused = false;
     const refuse = (error: PlatformError) => {
       // The rest is thrown away, so that the client reads our answer instead of a reset.
       isRefused = true;
       chunks.length = 0;
       clearTimeout(late);
+      decoder?.destroy();
+      request.resume();
       reject(error);
     };
     const late = setTimeout(() => refuse(tooSlow(bytes)), deadlineAt - performance.now());
-    request.on('data', (chunk: Buffer) => {
+    const take = (chunk: Buffer) => {
       if (isRefused) return;
       bytes += chunk.length;
       if (bytes <= bytesMax) chunks.push(chunk);
       else refuse(tooLarge(bytes, bytesMax));
-    });
-    request.on('end', () => {
+    };
+    const end = () => {
       clearTimeout(late);
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+    };
+    if (decoder) {
+      decoder.on('data', take).on('end', end);
+      decoder.on('error', (cause) => refuse(broken(cause)));
+      decoder.on('drain', () => request.resume());
+      request.on('end', () => decoder.end());
+    } else request.on('end', end);
+    request.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+      if (!decoder || isRefused) take(chunk);
+      else if (received > bytesMax) refuse(tooLarge(received, bytesMax));
+      else if (!decoder.write(chunk)) request.pause();
     });
     request.on('error', (cause) => refuse(incomplete(cause)));
     // Every request closes; an error is made for those alone that had not ended.
@@ -45,6 +66,27 @@ export function readBody(request: IncomingMessage, bytesMax: number, deadlineAt:
       if (!request.readableEnded) refuse(incomplete(undefined));
     });
   });
+}
+
+function decoderOf(encoding: string | undefined): Transform | undefined {
+  if (encoding === undefined || encoding === 'identity') return undefined;
+  const make = decoders[encoding.toLowerCase()];
+  if (make) return make();
+  throw invalid(
+    'BODY_ENCODING_UNSUPPORTED',
+    `content-encoding ${encoding} is not read here; send the body as it is, or with ${acceptedEncodings}`,
+  );
+}
+
+function broken(cause: unknown): PlatformError {
+  return invalid(
+    'BODY_MALFORMED',
+    `the body is not what its content-encoding says: ${(cause as Error).message}`,
+    {
+      cause,
+      field: 'content-encoding',
+    },
+  );
 }
 
 function tooSlow(bytes: number): PlatformError {

@@ -1,6 +1,8 @@
 import type { Tensor } from '@perennial/runtime';
 import { expect, test } from 'vitest';
-import { pickOutputs, readInferenceBody, writeInferenceBody } from '../src/tensor-body.js';
+import { readInferenceBody, writeInferenceBody } from '../../src/protocol/json-body.js';
+import { pickOutputs } from '../../src/protocol/outputs.js';
+import type { InferenceResponse } from '../../src/protocol/request.js';
 
 const utf8 = (value: unknown) => Buffer.from(JSON.stringify(value));
 const prediction: Tensor = {
@@ -9,7 +11,13 @@ const prediction: Tensor = {
   shape: [2, 1],
   data: new Float64Array([1.5, -2]),
 };
-const answer = { model: 'heat', version: 3, predictionId: 'p1', outputs: [prediction] };
+const answer = (id: string, isBinary: boolean): InferenceResponse => ({
+  id,
+  model: 'heat',
+  version: '3',
+  predictionId: 'p1',
+  outputs: [{ tensor: prediction, isBinary }],
+});
 
 test('a JSON body is read with its id, its event time and its outputs', () => {
   const ask = readInferenceBody(
@@ -23,8 +31,8 @@ test('a JSON body is read with its id, its event time and its outputs', () => {
     'heat',
   );
   expect(ask.id).toBe('mine');
-  expect(ask.eventTime).toBe('2012-04-01');
-  expect(ask.outputNames).toEqual(['prediction']);
+  expect(ask.parameters.eventTime).toBe('2012-04-01');
+  expect(ask.outputs).toEqual([{ name: 'prediction', isBinary: undefined, classes: 0 }]);
   expect(ask.inputs[0]?.data).toEqual(new Float64Array([1, 2.5]));
 });
 
@@ -41,7 +49,7 @@ test('tensors may follow the JSON as bytes', () => {
 });
 
 test('an answer is JSON, or JSON with bytes behind it where that was asked for', () => {
-  const plain = writeInferenceBody({ id: '', outputs: [], isBinary: false }, answer);
+  const plain = writeInferenceBody(answer('', false));
   expect(plain.headerLength).toBeUndefined();
   expect(JSON.parse(plain.body as string)).toEqual({
     model_name: 'heat',
@@ -49,7 +57,7 @@ test('an answer is JSON, or JSON with bytes behind it where that was asked for',
     parameters: { prediction_id: 'p1' },
     outputs: [{ name: 'prediction', datatype: 'FP64', shape: [2, 1], data: [1.5, -2] }],
   });
-  const { body, headerLength } = writeInferenceBody({ id: 'mine', outputs: [], isBinary: true }, answer);
+  const { body, headerLength } = writeInferenceBody(answer('mine', true));
   const head = JSON.parse(
     Buffer.from(body as Uint8Array)
       .subarray(0, headerLength)
@@ -63,7 +71,7 @@ test('an answer is JSON, or JSON with bytes behind it where that was asked for',
 test.each([
   ['no object', utf8([]), undefined, /JSON object/],
   ['no JSON', Buffer.from('{'), undefined, /failed to parse the request JSON/],
-  ['no inputs', utf8({}), undefined, /inputs must be a list/],
+  ['no inputs', utf8({}), undefined, /must be a list of tensors/],
   [
     'data twice',
     utf8({
@@ -92,3 +100,52 @@ test.each([
 test('an output that the model does not have is refused', () => {
   expect(() => pickOutputs([prediction], ['other'], 'heat')).toThrow(/unexpected inference output 'other'/);
 });
+
+const head = { name: 'a', shape: [2] };
+const inputsOf = (text: string) => readInferenceBody(Buffer.from(text), undefined, 'heat').inputs;
+
+test('integers of 64 bits keep every digit, and only they are read a second time', () => {
+  const [a, b] = inputsOf(
+    '{"id":"12345678901234567890","inputs":[' +
+      '{"name":"a","datatype":"UINT64","shape":[2],"data":[18446744073709551615,0]},' +
+      '{"name":"b","datatype":"INT64","shape":[1,2],"data":[[-9223372036854775808,9007199254740993]]}]}',
+  );
+  expect(a?.data).toEqual(new BigUint64Array([2n ** 64n - 1n, 0n]));
+  expect(b?.data).toEqual(new BigInt64Array([-(2n ** 63n), 9007199254740993n]));
+});
+
+test.each([
+  ['an integer that lost digits on its way', { ...head, datatype: 'INT64', data: [1e21, 2] }, /digits alone/],
+  ['a number over FP32', { ...head, datatype: 'FP32', data: [1e39, 0] }, /a finite FP32/],
+  ['a list where numbers are', { ...head, datatype: 'FP64', data: [1, [2]] }, /must be a number/],
+  [
+    'a shape of half a row',
+    { ...head, shape: [1.5], datatype: 'FP64', data: [1] },
+    /Unable to parse 'shape'/,
+  ],
+  [
+    'a shape that no body holds',
+    { ...head, shape: [2 ** 30], datatype: 'FP64', data: [1] },
+    /does not match true shape/,
+  ],
+  [
+    'shared memory',
+    { ...head, datatype: 'FP64', data: [1, 2], parameters: { shared_memory_region: 'r' } },
+    /shared memory/,
+  ],
+])('%s is refused', (_what, input, words) => {
+  expect(() => inputsOf(JSON.stringify({ inputs: [input] }))).toThrow(words);
+});
+
+test.each([99_000, 150])(
+  '%i lists in one another are refused in the words of the protocol, whatever they are',
+  (depth) => {
+    const nested = '['.repeat(depth) + ']'.repeat(depth);
+    for (const body of [
+      `{"inputs":${nested}}`,
+      `{"inputs":[{"name":"a","datatype":"FP64","shape":[1],"data":${nested}}]}`,
+    ]) {
+      expect(() => inputsOf(body)).toThrow(/JSON nesting depth exceeds maximum allowed limit \(100\)/);
+    }
+  },
+);

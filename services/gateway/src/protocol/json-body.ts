@@ -1,0 +1,228 @@
+import { invalid, type PlatformError } from '@perennial/kernel';
+import {
+  isDatatype,
+  jsonDepthMax,
+  parseExact,
+  readJson,
+  readRaw,
+  type Tensor,
+  writeJson,
+  writeRaw,
+} from '@perennial/runtime';
+import {
+  checkNotShared,
+  checkOutputNames,
+  noParameters,
+  type Parameters,
+  readOutput,
+  readParameters,
+} from './parameters.js';
+import type { InferenceRequest, InferenceResponse, RequestedOutput } from './request.js';
+
+/** A text of this size cannot nest deeply enough to cost much; longer ones are looked through before they are parsed. */
+const uncheckedBytesMax = 64 * 1024;
+
+interface JsonInput {
+  readonly name?: unknown;
+  readonly datatype?: unknown;
+  readonly shape?: unknown;
+  readonly data?: unknown;
+  readonly parameters?: unknown;
+}
+
+/**
+ * Reads a request's body: JSON, and with the extension "binary tensor data" the tensors' bytes behind it.
+ *
+ * @param headerLength value of Inference-Header-Content-Length, or undefined where the whole body is JSON
+ * @throws PlatformError INFER_BODY_INVALID, PARAMETER_INVALID and TENSOR_*, with the words that clients look for
+ */
+export function readInferenceBody(
+  body: Uint8Array,
+  headerLength: string | undefined,
+  model: string,
+): InferenceRequest {
+  const length = headerLength === undefined ? body.byteLength : Number(headerLength);
+  if (headerLength === '' || !Number.isInteger(length) || length < 0 || length > body.byteLength) {
+    throw wrong(
+      'Inference-Header-Content-Length',
+      `inference header size should be in range (0, ${body.byteLength}), got: ${headerLength}`,
+    );
+  }
+  const head = body.subarray(0, length);
+  const text = Buffer.from(head.buffer, head.byteOffset, head.byteLength).toString('utf8');
+  if (length > uncheckedBytesMax) checkDepth(head);
+  try {
+    return requestOf(objectOf(text), body.subarray(length), model, text);
+  } catch (error) {
+    // Nobody says that it is its depth that makes a list no list of tensors.
+    checkDepth(head);
+    throw error;
+  }
+}
+
+function requestOf(
+  json: Record<string, unknown>,
+  tail: Uint8Array,
+  model: string,
+  text: string,
+): InferenceRequest {
+  const { id = '' } = json;
+  if (typeof id !== 'string') throw wrong('id', 'id must be a text');
+  const given = parametersOf('parameters', json['parameters']);
+  const parameters = given ? readParameters(given) : noParameters;
+  const outputs = outputsOf(json['outputs']);
+  checkOutputNames(outputs, model);
+  return { id, parameters, inputs: inputsOf(json['inputs'], tail, model, text), outputs };
+}
+
+function objectOf(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    const message = `failed to parse the request JSON buffer: ${(cause as Error).message}`;
+    throw invalid('INFER_BODY_INVALID', message, { cause, field: 'body' });
+  }
+  if (isObject(value)) return value;
+  throw wrong('body', 'the body must be a JSON object with inputs');
+}
+
+function inputsOf(list: unknown, tail: Uint8Array, model: string, text: string): Tensor[] {
+  if (!Array.isArray(list)) throw wrong('inputs', "Unable to parse 'inputs': it must be a list of tensors");
+  let rest = tail;
+  let exact: { inputs: JsonInput[] } | undefined;
+  const tensors = list.map((input: unknown, at): Tensor => {
+    if (!isObject(input))
+      throw wrong(`inputs[${at}]`, `Unable to parse 'inputs': inputs[${at}] must be an object`);
+    const place = placeOf(input, at, model);
+    const { data } = input as JsonInput;
+    const size = sizeOf(place.name, parametersOf(place.name, input['parameters']));
+    if ((size === undefined) === (data === undefined)) {
+      throw wrong(
+        place.name,
+        `Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', for input '${place.name}'`,
+      );
+    }
+    if (size === undefined) {
+      return readJson({ ...place, data }, () => {
+        exact ??= parseExact(text) as { inputs: JsonInput[] };
+        return exact.inputs[at]?.data;
+      });
+    }
+    if (size > rest.byteLength) {
+      throw wrong(
+        place.name,
+        `unexpected size for input '${place.name}', expecting ${size - rest.byteLength} additional bytes for model '${model}'`,
+      );
+    }
+    const bytes = rest.subarray(0, size);
+    rest = rest.subarray(size);
+    return readRaw(place, bytes);
+  });
+  if (rest.byteLength > 0)
+    throw wrong('body', `unexpected additional input data for model '${model}': ${rest.byteLength} bytes`);
+  return tensors;
+}
+
+function sizeOf(name: string, parameters: Parameters | undefined): number | undefined {
+  if (!parameters) return undefined;
+  for (const key of Object.keys(parameters)) checkNotShared(name, key);
+  const size = parameters['binary_data_size'];
+  if (size === undefined || (typeof size === 'number' && Number.isInteger(size) && size >= 0)) return size;
+  throw wrong(
+    name,
+    `Unable to parse 'binary_data_size' of input '${name}': it must be a whole number of 0 or more`,
+  );
+}
+
+function placeOf({ name, datatype, shape }: JsonInput, at: number, model: string) {
+  if (typeof name !== 'string' || name === '')
+    throw wrong(`inputs[${at}].name`, `Unable to parse 'name': inputs[${at}].name must be a text`);
+  if (typeof datatype !== 'string' || !isDatatype(datatype))
+    throw wrong(name, `input '${name}' has the unknown datatype '${String(datatype)}'`);
+  if (!Array.isArray(shape))
+    throw wrong(name, `Unable to parse 'shape' of input '${name}': it must be a list`);
+  if (!shape.every((size) => typeof size === 'number' && Number.isInteger(size) && size >= 0)) {
+    throw wrong(
+      name,
+      `Unable to parse 'shape': attempt to access JSON non-unsigned-integer as unsigned-integer; the shape of input ` +
+        `'${name}' must be whole numbers of 0 or more`,
+    );
+  }
+  return { name, datatype, shape: shape as number[], model };
+}
+
+function outputsOf(list: unknown): RequestedOutput[] {
+  if (list === undefined) return [];
+  if (!Array.isArray(list)) throw wrong('outputs', "Unable to parse 'outputs': it must be a list of outputs");
+  return list.map((output: unknown, at) => {
+    const name = isObject(output) ? output['name'] : undefined;
+    if (!isObject(output) || typeof name !== 'string')
+      throw wrong(`outputs[${at}].name`, `Unable to parse 'outputs': outputs[${at}].name must be a text`);
+    return readOutput(name, parametersOf(name, output['parameters']));
+  });
+}
+
+function parametersOf(field: string, value: unknown): Parameters | undefined {
+  if (value === undefined) return undefined;
+  if (isObject(value)) return value;
+  throw wrong(field, `Unable to parse 'parameters' of '${field}': it must be an object`);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Refuses a JSON text that nests deeper than any request: a parser's own stack grows with it.
+ *
+ * @throws PlatformError INFER_BODY_INVALID
+ */
+export function checkDepth(text: Uint8Array): void {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const byte = text[at];
+    if (byte === quote) at = endOfString(text, at + 1);
+    else if (byte === openList || byte === openObject) {
+      depth += 1;
+      if (depth > jsonDepthMax)
+        throw wrong('body', `JSON nesting depth exceeds maximum allowed limit (${jsonDepthMax})`);
+    } else if (byte === closeList || byte === closeObject) depth -= 1;
+  }
+}
+
+const [quote, backslash, openList, closeList, openObject, closeObject] = Buffer.from('"\\[]{}');
+
+function endOfString(text: Uint8Array, from: number): number {
+  for (let at = from; at < text.length; at++) {
+    if (text[at] === backslash) at += 1;
+    else if (text[at] === quote) return at;
+  }
+  return text.length;
+}
+
+/** The answer's body; `headerLength` is set where tensors follow the JSON as bytes. */
+export function writeInferenceBody(response: InferenceResponse): {
+  body: Uint8Array | string;
+  headerLength: number | undefined;
+} {
+  const tail: Uint8Array[] = [];
+  const outputs = response.outputs.map(({ tensor, isBinary }) => {
+    const head = `"name":${JSON.stringify(tensor.name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(',')}]`;
+    if (!isBinary) return `{${head},"data":${writeJson(tensor)}}`;
+    const bytes = writeRaw(tensor.data);
+    tail.push(bytes);
+    return `{${head},"parameters":{"binary_data_size":${bytes.byteLength}}}`;
+  });
+  const id = response.id === '' ? '' : `"id":${JSON.stringify(response.id)},`;
+  const json =
+    `{"model_name":${JSON.stringify(response.model)},"model_version":"${response.version}",${id}` +
+    `"parameters":{"prediction_id":"${response.predictionId}"},"outputs":[${outputs.join(',')}]}`;
+  if (tail.length === 0) return { body: json, headerLength: undefined };
+  const head = Buffer.from(json);
+  return { body: Buffer.concat([head, ...tail]), headerLength: head.byteLength };
+}
+
+function wrong(field: string, message: string): PlatformError {
+  return invalid('INFER_BODY_INVALID', message, { field });
+}
