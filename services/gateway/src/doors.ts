@@ -3,12 +3,14 @@ import { unavailable } from '@perennial/kernel';
 import { type GrpcServer, serveGrpc } from '@perennial/service';
 import { dataRoutes } from './control/data.js';
 import { evidenceRoutes } from './control/evidence.js';
+import { type LabelNeeds, labelRoutes } from './control/labels.js';
 import { operationsRoutes, type ServiceStatus } from './control/operations.js';
 import type { ControlRoute } from './control/route.js';
 import { controlHandler } from './control/server.js';
 import { systemRoutes } from './control/systems.js';
 import { watermarkRoutes } from './control/watermark.js';
 import { callerOf } from './decide/access.js';
+import { publishLabel } from './effects/publish-label.js';
 import { Explainer } from './explain/explainer.js';
 import type { Gateway, GatewayFrame } from './gateway.js';
 import { inferenceService, openGrpcPaths } from './grpc/inference-service.js';
@@ -36,7 +38,7 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
     feed: gateway.feed,
     stopping,
     onError,
-    routes: controlRoutes(gateway, () => ({
+    routes: controlRoutes({ ...gateway, publishLabel: publishLabel(frame.bus, tenant) }, () => ({
       service: frame.name,
       ready: deployments.isCaughtUp,
       backlog: gateway.spool.size,
@@ -69,13 +71,16 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
 
 /** All that is answered as JSON under /v1, but predictions. */
 export function controlRoutes(
-  gateway: Pick<Gateway, 'peers' | 'deployments' | 'settlement'>,
+  gateway: Pick<Gateway, 'peers' | 'deployments' | 'settlement'> & {
+    readonly publishLabel: LabelNeeds['publish'];
+  },
   own: () => ServiceStatus,
 ): ControlRoute[] {
   return [
     ...watermarkRoutes(gateway),
     ...systemRoutes(gateway),
     ...dataRoutes(gateway.peers),
+    ...labelRoutes({ peers: gateway.peers, publish: gateway.publishLabel }),
     ...evidenceRoutes(gateway.peers),
     ...operationsRoutes(gateway.peers, own),
   ];

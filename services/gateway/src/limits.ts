@@ -28,6 +28,9 @@ export const gatewayLimits = {
   recordedRowsMax: 32,
   /** A prediction event; the stream takes 256 KiB with headers. */
   predictionBytesMax: 192 * 1024,
+  /** A label may be sent the moment its prediction was answered; the monitor hears of that within some 100 ms. */
+  labelledPredictionWaitMs: 3_000,
+  labelledPredictionPauseMs: 100,
   /** Rows of one request that are explained, one after the other. */
   explainRowsMax: 16,
   /** Inputs of a model that is explained: a sampled explanation needs twice as many evaluations at least. */

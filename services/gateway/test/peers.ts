@@ -6,8 +6,10 @@ import {
   type GetProgressResponseSchema,
   InferenceService,
   IngestService,
+  MonitorService,
   OperationsService,
   oip,
+  type PredictionPlacesSchema,
   RegistryService,
   type SegmentKind,
   ValidateService,
@@ -28,6 +30,11 @@ export interface World {
   featuresAway: number;
   rowsTaken: { source: string; kind: SegmentKind; producer: string; format: string; bytes: number }[];
   repaired: JsonObject[];
+  /** What the registry says of the system. */
+  specJson: string;
+  /** What the monitor has heard of, and how often it was asked. */
+  predictions: MessageInitShape<typeof PredictionPlacesSchema>[];
+  placesAsked: number;
 }
 
 export function world(): World {
@@ -38,6 +45,9 @@ export function world(): World {
     featuresAway: 0,
     rowsTaken: [],
     repaired: [],
+    specJson,
+    predictions: [],
+    placesAsked: 0,
   };
 }
 
@@ -62,6 +72,7 @@ export function servePeers(state: World) {
       featurize(state),
       inference(),
       ingest(state),
+      monitor(state),
       rpc(OperationsService, {
         getProgress: () => state.progress,
         listDeadLetters: () => ({ deadLetters: [{ deadLetterId: 'd1', code: 'EVENT_MALFORMED' }] }),
@@ -100,7 +111,7 @@ function registry(state: World) {
     getSystem: ({ system }) => {
       if (system !== 'heat')
         throw invalid('SYSTEM_NOT_FOUND', `there is no system "${system}"`, { field: 'system' });
-      return { specJson, deployment: { system, deployment: system, epoch: state.epoch } };
+      return { specJson: state.specJson, deployment: { system, deployment: system, epoch: state.epoch } };
     },
     listModels: nothing,
     getModel: ({ system, reference }) => ({
@@ -165,6 +176,22 @@ function inference() {
         const head = { modelName: '', modelVersion: '', id: '' };
         yield { sequence, outcome: { case: 'response' as const, value: responseOf(outputs, head) } };
       }
+    },
+  });
+}
+
+function monitor(state: World) {
+  return rpc(MonitorService, {
+    getQuality: nothing,
+    listReports: nothing,
+    listReviews: nothing,
+    findPredictions: ({ predictionIds }) => {
+      state.placesAsked += 1;
+      return {
+        predictions: state.predictions.filter(({ predictionId = '' }) =>
+          predictionIds.includes(predictionId),
+        ),
+      };
     },
   });
 }

@@ -20,6 +20,7 @@ const expected = {
     'GET /v1/systems/:system/models/:reference',
     'POST /v1/sources/:source/rows',
     'POST /v1/sources/:source/labels',
+    'POST /v1/labels',
   ],
   admin: [
     'POST /v1/systems',
