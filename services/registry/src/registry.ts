@@ -16,6 +16,8 @@ import { trainingRunCompleted } from './handlers/training-run-completed.js';
 import { trainingRunFailed } from './handlers/training-run-failed.js';
 import { Listings } from './listings.js';
 import { settingsReader } from './plan-of.js';
+import { predictionRequestService } from './requests/service.js';
+import type { RequestsDb } from './requests/tables.js';
 import { registryService } from './rpc/registry-service.js';
 import type { Db } from './store.js';
 
@@ -57,6 +59,7 @@ export const registry: ServiceOptions<typeof settings> = {
           db,
           transact: (work) => transact((tx, emitFor) => work(tx as Db, emitFor())),
         }),
+        predictionRequestService({ db: database.db as RequestsDb, tenant, clock }),
       ],
       progress: async () => {
         const count = await new Listings(db, tenant).rolloutsInWork();
