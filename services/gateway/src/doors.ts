@@ -38,6 +38,7 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
     feed: gateway.feed,
     stopping,
     onError,
+    streams: [],
     routes: controlRoutes({ ...gateway, publishLabel: publishLabel(frame.bus, tenant) }, () => ({
       service: frame.name,
       ready: deployments.isCaughtUp,

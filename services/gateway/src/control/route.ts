@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   type DescMessage,
   fromJson,
@@ -17,6 +18,8 @@ export interface ControlRequest {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string | undefined>>;
   readonly text: string;
+  /** A header of the request by its name in lower case. */
+  readonly header: (name: string) => string | undefined;
   /** Aborted when the client goes away or the gateway stops. */
   readonly signal: AbortSignal;
 }
@@ -27,6 +30,25 @@ export interface ControlRoute {
   readonly path: string;
   readonly role: Role;
   readonly answer: (request: ControlRequest) => Promise<unknown>;
+}
+
+/** A route whose body or answer is a stream: it reads the request and writes the response itself. */
+export interface StreamRoute extends Omit<ControlRoute, 'answer'> {
+  /** What it throws before it has written anything becomes a problem document. */
+  readonly serve: (
+    context: Omit<ControlRequest, 'text'>,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ) => Promise<void>;
+}
+
+/** What a route answers where 200 and a body alone do not say it. */
+export class Answered {
+  constructor(
+    readonly status: number,
+    readonly body: unknown,
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {}
 }
 
 /** ProtoJSON with the names of the .proto files; defaults are written, so that clients need not know them. */

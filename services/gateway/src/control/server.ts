@@ -10,10 +10,11 @@ import { readBody } from '../http/read-body.js';
 import { gatewayLimits } from '../limits.js';
 import { publishArrivals } from './arrivals.js';
 import { streamEvents } from './event-stream.js';
-import { type ControlRequest, type ControlRoute, checkName } from './route.js';
+import { Answered, type ControlRequest, type ControlRoute, checkName, type StreamRoute } from './route.js';
 
 export interface ControlOptions {
   readonly routes: readonly ControlRoute[];
+  readonly streams: readonly StreamRoute[];
   readonly peers: Peers;
   readonly feed: EventFeed;
   /** Aborted when the gateway stops: waiting requests answer then. */
@@ -59,7 +60,8 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
       open.delete(controller);
       controller.abort();
     });
-    return { caller, ...partsOf(request), signal: controller.signal };
+    const header = (name: string) => textOf(request.headers[name]);
+    return { caller, ...partsOf(request), header, signal: controller.signal };
   };
   // The body's form is the route's business: JSON mostly, and one system.yaml.
   app.removeAllContentTypeParsers();
@@ -75,8 +77,11 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
         const context = contextOf(request, reply);
         allow(context.caller, role);
         const text = typeof request.body === 'string' ? request.body : '';
+        const answered = await answer({ ...context, text });
         reply.header('content-type', 'application/json');
-        return JSON.stringify(await answer({ ...context, text }));
+        if (!(answered instanceof Answered)) return JSON.stringify(answered);
+        reply.code(answered.status).headers(answered.headers);
+        return JSON.stringify(answered.body);
       },
     });
   }
@@ -100,7 +105,7 @@ export const streamRoutes = [...arrivalRoutes, eventsRoute] as const;
 
 function openStreams(
   app: FastifyInstance,
-  { peers, feed, onError }: ControlOptions,
+  { peers, feed, streams, onError }: ControlOptions,
   contextOf: (request: FastifyRequest, reply: FastifyReply) => Omit<ControlRequest, 'text'>,
 ): void {
   app.register(async (scope) => {
@@ -115,18 +120,35 @@ function openStreams(
         return JSON.stringify(answer);
       });
     }
-  });
-  app.get(eventsRoute.path, async (request, reply) => {
-    const context = contextOf(request, reply);
-    allow(context.caller, eventsRoute.role);
-    reply.hijack();
-    try {
-      await streamEvents({ feed, audit: peers.audit }, context, reply.raw);
-    } catch (thrown) {
-      if (asPlatformError(thrown).fault === 'us') onError(thrown, request.url);
-      sendProblem(reply.raw, thrown);
+    for (const { method, path, role, serve } of [...streams, eventsOf(feed, peers)]) {
+      scope.route({
+        method,
+        url: path,
+        handler: async (request, reply) => {
+          const context = contextOf(request, reply);
+          allow(context.caller, role);
+          reply.hijack();
+          try {
+            await serve(context, request.raw, reply.raw);
+          } catch (thrown) {
+            if (asPlatformError(thrown).fault === 'us') onError(thrown, request.url);
+            sendProblem(reply.raw, thrown);
+          }
+        },
+      });
     }
   });
+}
+
+function eventsOf(feed: EventFeed, { audit }: Peers): StreamRoute {
+  return {
+    ...eventsRoute,
+    serve: (context, _request, response) => streamEvents({ feed, audit }, context, response),
+  };
+}
+
+function textOf(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
 }
 
 function partsOf(request: FastifyRequest): Pick<ControlRequest, 'params' | 'query'> {
