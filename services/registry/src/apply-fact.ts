@@ -2,10 +2,11 @@ import type { Emitter } from '@perennial/bus';
 import { events } from '@perennial/contracts';
 import { type Clock, notFound, PlatformError } from '@perennial/kernel';
 import { decide } from './decide/decide.js';
-import type { Decision } from './decide/decision.js';
+import type { Decision, Refusal } from './decide/decision.js';
 import type { Fact } from './decide/facts.js';
 import type { SystemState } from './decide/state.js';
 import type { SystemSettings } from './plan-of.js';
+import { type Sign, withSignatures } from './sign.js';
 import { type Cause, type Db, Store } from './store.js';
 
 /** What every shell of this service needs to turn a fact into writes and events. */
@@ -13,6 +14,8 @@ export interface Decider {
   readonly tenant: string;
   readonly clock: Clock;
   readonly settingsOf: (specJson: string) => SystemSettings;
+  /** Absent without a key. */
+  readonly sign?: Sign | undefined;
 }
 
 export interface Told {
@@ -46,14 +49,16 @@ export async function applyTo(
   { fact, cause, emit }: Told,
 ): Promise<Decision> {
   const now = decider.clock.now();
-  const decision = decide(state, fact, now, before);
-  const { refusal } = decision;
-  if (refusal) {
-    throw new PlatformError(refusal.code, 'caller', 'never', refusal.message, { field: refusal.field });
-  }
+  const unsigned = decide(state, fact, now, before);
+  if (unsigned.refusal) throw refusalError(unsigned.refusal);
+  const decision = decider.sign ? withSignatures(state, unsigned, decider.sign) : unsigned;
   await storeOf(decider, db).save(state, decision, cause, now);
   for (const { event, aggregateId, body } of decision.emits) await emit(events[event], aggregateId, body);
   return decision;
+}
+
+export function refusalError({ code, message, field }: Refusal): PlatformError {
+  return new PlatformError(code, 'caller', 'never', message, { field });
 }
 
 export function unknownSystem(system: string): PlatformError {

@@ -2,6 +2,13 @@ import { z } from '@perennial/service';
 
 /** Settings of this service; each is `PERENNIAL_<UPPER_SNAKE>` in the environment. */
 export const settings = {
+  signingKeyFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'PEM file with the Ed25519 key that signs every model version; without it digests alone vouch for models.',
+    ),
   firstTrainingLabelsMin: z.coerce
     .number()
     .int()

@@ -1,5 +1,3 @@
-import { fromJson, type JsonValue } from '@bufbuild/protobuf';
-import { type DeploymentUpdated, DeploymentUpdatedSchema } from '@perennial/contracts';
 import type { Selectable } from 'kysely';
 import type { Cause, Db } from './store.js';
 import type { RolloutTable } from './tables.js';
@@ -24,17 +22,6 @@ export class Listings {
       .orderBy('name')
       .execute();
     return rows.map((row) => row.name);
-  }
-
-  /** The deployment as it was last told. */
-  async deployment(system: string): Promise<DeploymentUpdated | undefined> {
-    const row = await this.#db
-      .selectFrom('deployment')
-      .where('tenant', '=', this.#tenant)
-      .select('body')
-      .where('name', '=', system)
-      .executeTakeFirst();
-    return row && fromJson(DeploymentUpdatedSchema, row.body as JsonValue);
   }
 
   /** Rollouts of a system, newest first. */

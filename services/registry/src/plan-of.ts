@@ -1,11 +1,12 @@
 import { parseEventTime } from '@perennial/kernel';
 import { type System, systemFromJson } from '@perennial/spec';
 import type { RolloutPlan, SystemState } from './decide/state.js';
+import { serveSettings } from './serve-settings.js';
 
 /** What decisions need of a system.yaml. */
 export type SystemSettings = Pick<
   SystemState,
-  'pool' | 'onDecay' | 'firstTrainingLabelsMin' | 'isLabelInRow' | 'trainsUntil' | 'plan'
+  'pool' | 'serve' | 'onDecay' | 'firstTrainingLabelsMin' | 'isLabelInRow' | 'trainsUntil' | 'plan'
 >;
 
 /** Reads it from a system's canonical JSON; the same text is read once, since a decision is made for each batch. */
@@ -17,6 +18,7 @@ export function settingsReader(firstTrainingLabelsMin: number): (specJson: strin
     const system = systemFromJson(specJson);
     const settings = {
       pool: system.serve.pool,
+      serve: serveSettings(system.serve),
       onDecay: system.onDecay,
       firstTrainingLabelsMin: Math.max(firstTrainingLabelsMin, system.gate.holdOutRows * holdOutsMin),
       isLabelInRow: system.label.expr !== undefined,

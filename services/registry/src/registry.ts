@@ -8,6 +8,7 @@ import { inferenceTests } from './effects/ask-inference.js';
 import { manifestsIn } from './effects/manifests.js';
 import { startTestRunner } from './effects/test-runner.js';
 import { datasetRefused } from './handlers/dataset-refused.js';
+import { deploymentTold } from './handlers/deployment-told.js';
 import { evaluationCompleted } from './handlers/evaluation-completed.js';
 import { predictions } from './handlers/predictions.js';
 import { reviewConcluded } from './handlers/review-concluded.js';
@@ -19,6 +20,7 @@ import { settingsReader } from './plan-of.js';
 import { predictionRequestService } from './requests/service.js';
 import type { RequestsDb } from './requests/tables.js';
 import { registryService } from './rpc/registry-service.js';
+import { signerFrom } from './sign.js';
 import type { Db } from './store.js';
 
 /** The registry as data: what it hears, serves and works on. */
@@ -30,7 +32,12 @@ export const registry: ServiceOptions<typeof settings> = {
     const db = database.db as Db;
     const artifacts = await openArtifacts(artifactSettings());
     const manifests = manifestsIn(artifacts);
-    const decider: Decider = { tenant, clock, settingsOf: settingsReader(set.firstTrainingLabelsMin) };
+    const decider: Decider = {
+      tenant,
+      clock,
+      settingsOf: settingsReader(set.firstTrainingLabelsMin),
+      sign: signerFrom(set.signingKeyFile),
+    };
     const inference = client(InferenceService, 'inference');
     const tests = inferenceTests({
       decider,
@@ -51,6 +58,7 @@ export const registry: ServiceOptions<typeof settings> = {
         evaluationCompleted(decider, manifests),
         reviewConcluded(decider),
         predictions(decider),
+        deploymentTold(decider),
       ],
       services: [
         registryService({

@@ -1,6 +1,7 @@
 import { create, fromJson, type JsonValue, toJson } from '@bufbuild/protobuf';
 import { EvaluationCompletedSchema, type FeatureInput, FeatureInputSchema } from '@perennial/contracts';
 import type { Insertable, Selectable } from 'kysely';
+import { type Declared, nothingDeclared } from './decide/declared.js';
 import type { Model, PendingRun, Phase, Rollout, RolloutPlan, Trigger } from './decide/state.js';
 import type { ModelVersionTable, PendingRunTable, RolloutTable } from './tables.js';
 
@@ -20,6 +21,7 @@ export function modelFrom(row: Selectable<ModelVersionTable>): Model {
     tested: row.tested as Model['tested'],
     testReason: row.test_reason,
     registeredAt: row.registered_at.getTime(),
+    signature: row.signature,
   };
 }
 
@@ -39,6 +41,7 @@ export function modelRow(tenant: string, system: string, model: Model): Insertab
     tested: model.tested,
     test_reason: model.testReason,
     registered_at: new Date(model.registeredAt),
+    signature: model.signature,
   };
 }
 
@@ -60,6 +63,11 @@ export function rolloutFrom(row: Selectable<RolloutTable>, seen: ReadonlySet<str
     inconclusiveCount: row.inconclusive_count,
     seen,
   };
+}
+
+/** `{}` where nothing was ever declared. */
+export function declaredFrom(value: unknown): Declared {
+  return { ...nothingDeclared, ...(value as Partial<Declared>) };
 }
 
 /** JSON keeps no undefined; the absent limits come back as such. */

@@ -1,12 +1,19 @@
-import { create, toJson } from '@bufbuild/protobuf';
-import { DeploymentUpdatedSchema } from '@perennial/contracts';
 import { assert } from '@perennial/kernel';
 import type { Kysely, Selectable, Transaction } from 'kysely';
 import type { Decision } from './decide/decision.js';
 import { deploymentOf } from './decide/deployment.js';
 import { modelOf, type Rollout, type SystemState, type Verified } from './decide/state.js';
+import { DeploymentRows } from './deployment-rows.js';
 import type { SystemSettings } from './plan-of.js';
-import { modelFrom, modelRow, pendingRunFrom, pendingRunRow, rolloutFrom, rolloutRow } from './rows.js';
+import {
+  declaredFrom,
+  modelFrom,
+  modelRow,
+  pendingRunFrom,
+  pendingRunRow,
+  rolloutFrom,
+  rolloutRow,
+} from './rows.js';
 import type { SystemTable, Tables } from './tables.js';
 import { TestLeases } from './test-leases.js';
 
@@ -71,7 +78,7 @@ export class Store {
 
   async #state(row: SystemRow, predictionIds: readonly string[]): Promise<SystemState> {
     const system = row.name;
-    const [models, runs, rollouts, deployment, verified] = [
+    const [models, runs, rollouts, epoch, verified] = [
       await this.#db
         .selectFrom('model_version')
         .where('tenant', '=', this.#tenant)
@@ -91,12 +98,7 @@ export class Store {
         .select(['rollout_id', 'ended_at'])
         .where('system', '=', system)
         .execute(),
-      await this.#db
-        .selectFrom('deployment')
-        .where('tenant', '=', this.#tenant)
-        .select('epoch')
-        .where('name', '=', system)
-        .executeTakeFirst(),
+      await new DeploymentRows(this.#db, this.#tenant).epochOf(system),
       await this.verified(row.source),
     ];
     const inFlight = rollouts.find((rollout) => rollout.ended_at === null)?.rollout_id;
@@ -111,7 +113,8 @@ export class Store {
       champion: row.champion ?? undefined,
       history: row.history,
       shadows: row.shadows,
-      epoch: Number(deployment?.epoch ?? 0),
+      declared: declaredFrom(row.declared),
+      epoch,
       models: models.map(modelFrom),
       pendingRuns: Object.fromEntries(runs.map((run) => [run.run_id, pendingRunFrom(run)])),
       rolloutIds: rollouts.map((rollout) => rollout.rollout_id),
@@ -148,7 +151,12 @@ export class Store {
     if (after.rollout && after.rollout !== before.rollout) {
       await this.#saveRollout(after.system, after.rollout, before.rollout, cause);
     }
-    if (after.epoch !== before.epoch) await this.#saveDeployment(before, after);
+    if (after.epoch !== before.epoch) {
+      const { until } = after.verified;
+      const since = { now, dataTime: until === 0 ? undefined : until };
+      const rows = new DeploymentRows(this.#db, this.#tenant);
+      await rows.save(deploymentOf(after), before.epoch, since);
+    }
     for (const effect of decision.effects) {
       const tests = new TestLeases(this.#db, this.#tenant);
       if (effect.kind === 'drop-test') await tests.drop(effect.rolloutId);
@@ -162,6 +170,7 @@ export class Store {
       before.champion === after.champion &&
       before.history === after.history &&
       before.shadows === after.shadows &&
+      before.declared === after.declared &&
       before.firstTriedWith === after.firstTriedWith;
     if (isSame) return;
     await this.#db
@@ -171,6 +180,7 @@ export class Store {
         champion: after.champion ?? null,
         history: [...after.history],
         shadows: [...after.shadows],
+        declared: JSON.stringify(after.declared),
         first_tried_with: after.firstTriedWith,
       })
       .where('tenant', '=', this.#tenant)
@@ -187,10 +197,10 @@ export class Store {
           .values(modelRow(this.#tenant, after.system, model))
           .execute();
       }
-      if (!known || known.tested === model.tested) continue;
+      if (!known || (known.tested === model.tested && known.signature === model.signature)) continue;
       await this.#db
         .updateTable('model_version')
-        .set({ tested: model.tested, test_reason: model.testReason })
+        .set({ tested: model.tested, test_reason: model.testReason, signature: model.signature })
         .where('tenant', '=', this.#tenant)
         .where('system', '=', after.system)
         .where('version', '=', model.version)
@@ -266,25 +276,6 @@ export class Store {
       .where('tenant', '=', this.#tenant)
       .where('rollout_id', '=', rollout.rolloutId)
       .execute();
-  }
-
-  async #saveDeployment(before: SystemState, after: SystemState): Promise<void> {
-    const message = create(DeploymentUpdatedSchema, deploymentOf(after));
-    const body = JSON.stringify(toJson(DeploymentUpdatedSchema, message));
-    const written = await this.#db
-      .insertInto('deployment')
-      .values({ tenant: this.#tenant, name: after.system, epoch: after.epoch, body })
-      .onConflict((conflict) =>
-        conflict
-          .columns(['tenant', 'name'])
-          .doUpdateSet({ epoch: after.epoch, body })
-          .where('deployment.epoch', '=', before.epoch),
-      )
-      .executeTakeFirst();
-    assert(
-      written.numInsertedOrUpdatedRows === 1n,
-      `deployment ${after.system} follows epoch ${before.epoch}`,
-    );
   }
 
   /** Writes a version of a system.yaml; the first one makes the system. */

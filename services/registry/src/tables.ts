@@ -17,6 +17,7 @@ export interface SystemTable {
   history: number[];
   shadows: number[];
   first_tried_with: BigInteger;
+  declared: ColumnType<unknown, string | undefined, string>;
 }
 
 interface SystemVersionTable {
@@ -52,6 +53,7 @@ export interface ModelVersionTable {
   tested: string;
   test_reason: string;
   registered_at: Date;
+  signature: string;
 }
 
 export interface PendingRunTable {
@@ -109,6 +111,41 @@ interface DeploymentTable {
   body: Json;
 }
 
+interface ServedModelTable {
+  tenant: string;
+  name: string;
+  champion: number | null;
+  shadows: number[];
+  declared: Json;
+  pool: string;
+  serving: string;
+  retired: boolean;
+}
+
+export interface ServedVersionTable {
+  tenant: string;
+  name: string;
+  version: number;
+  digest: string;
+  bytes: BigInteger;
+  inputs: Json;
+  outputs: Json;
+  signature: string;
+  registered_by: string;
+  registered_at: Date;
+}
+
+export interface DeploymentHistoryTable {
+  tenant: string;
+  name: string;
+  epoch: BigInteger;
+  body: Json;
+  since: Date;
+  data_time: Date | null;
+  event_id: string | null;
+  sequence: ColumnType<string | number | null, number | null, number | null>;
+}
+
 /** This service's own schema; see `migrations/`. */
 export interface Tables {
   system: SystemTable;
@@ -120,4 +157,7 @@ export interface Tables {
   seen_prediction: SeenPredictionTable;
   model_test: ModelTestTable;
   deployment: DeploymentTable;
+  served_model: ServedModelTable;
+  served_version: ServedVersionTable;
+  deployment_history: DeploymentHistoryTable;
 }

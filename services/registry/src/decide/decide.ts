@@ -4,6 +4,7 @@ import type { Fact } from './facts.js';
 import { addShadow, cancelRollout, promote, removeShadow, resume, retrain, rollback } from './person.js';
 import { runTold } from './registration.js';
 import { inPhase } from './rollout.js';
+import { modelsSigned, setAvailability, setRoutes } from './routes.js';
 import type { SystemState } from './state.js';
 import { considerFirst, dataVerified, reviewConcluded, systemApplied } from './triggers.js';
 
@@ -35,6 +36,8 @@ function decided(state: SystemState, fact: Fact, now: number): Decision {
       return inPhase(state, fact, now);
     case 'system-applied':
       return systemApplied(state, now);
+    case 'models-signed':
+      return modelsSigned(state, fact);
     default:
       return asked(state, fact, now);
   }
@@ -52,6 +55,10 @@ function asked(state: SystemState, fact: Fact, now: number): Decision {
       return addShadow(state, fact);
     case 'remove-shadow':
       return removeShadow(state, fact);
+    case 'set-routes':
+      return setRoutes(state, fact);
+    case 'set-availability':
+      return setAvailability(state, fact);
     case 'cancel-rollout':
       return cancelRollout(state, fact, now);
     case 'retrain':

@@ -2,6 +2,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type DeploymentUpdatedSchema, type FeatureInput, RouteRole } from '@perennial/contracts';
 import { canonicalJson } from '@perennial/kernel';
 import { andThen, changed, type Decision } from './decision.js';
+import { variantRoutes } from './declared.js';
 import { type Model, modelOf, type SystemState } from './state.js';
 
 interface RouteShown {
@@ -10,11 +11,13 @@ interface RouteShown {
   readonly digest: string;
   readonly weight: number;
   readonly standing: boolean;
+  readonly signature: string;
+  readonly buckets: readonly number[];
 }
 
 /**
  * Routes follow from the state alone: ending a rollout restores them, and no step has to undo what another did.
- * Empty where nothing serves.
+ * Declared variants step aside for a canary, whose share is one of the champion's. Empty where nothing serves.
  */
 export function routesOf(state: SystemState): RouteShown[] {
   const champion = modelOf(state, state.champion);
@@ -22,8 +25,10 @@ export function routesOf(state: SystemState): RouteShown[] {
   const { rollout } = state;
   const candidate = modelOf(state, rollout?.modelVersion);
   const share = rollout?.phase === 'CANARY' ? (rollout.plan.canaryShares[rollout.canaryStep] ?? 0) : 0;
-  const routes = [route(RouteRole.CHAMPION, champion, 1 - share)];
-  if (candidate && rollout?.phase === 'CANARY') routes.push(route(RouteRole.CANARY, candidate, share));
+  const isCanary = candidate !== undefined && rollout?.phase === 'CANARY';
+  const routes = isCanary
+    ? [route(RouteRole.CHAMPION, champion, 1 - share), route(RouteRole.CANARY, candidate, share)]
+    : sharedRoutes(state, champion);
   if (candidate && rollout?.phase === 'SHADOW' && !state.shadows.includes(candidate.version)) {
     routes.push(route(RouteRole.SHADOW, candidate, 0));
   }
@@ -34,8 +39,17 @@ export function routesOf(state: SystemState): RouteShown[] {
   return routes;
 }
 
-function route(role: RouteRole, { version, digest }: Model, weight: number): RouteShown {
-  return { role, version, digest, weight, standing: false };
+function sharedRoutes(state: SystemState, champion: Model): RouteShown[] {
+  const { variants } = state.declared;
+  if (variants.length === 0) return [route(RouteRole.CHAMPION, champion, 1)];
+  return variantRoutes(variants, champion.version).flatMap(({ role, version, weight, buckets }) => {
+    const model = modelOf(state, version);
+    return model ? [{ ...route(role, model, weight), buckets }] : [];
+  });
+}
+
+function route(role: RouteRole, { version, digest, signature }: Model, weight: number): RouteShown {
+  return { role, version, digest, weight, standing: false, signature, buckets: [] };
 }
 
 /** The champion's inputs in its order, then what only other routed versions need. */
@@ -58,13 +72,16 @@ export function deploymentOf(state: SystemState): MessageInitShape<typeof Deploy
     deployment: state.system,
     system: state.system,
     epoch: BigInt(state.epoch),
-    routes,
+    routes: routes.map(({ buckets, ...shown }) => ({ ...shown, buckets: [...buckets] })),
     pool: state.pool,
     held: state.heldAt !== undefined,
     systemVersion: state.version,
     rolloutId: isLive ? rollout.rolloutId : (modelOf(state, state.champion)?.rolloutId ?? ''),
     inputs: inputsOf(state, routes),
     specJson: state.specJson,
+    serve: state.serve,
+    rules: state.declared.rules.map((rule) => ({ ...rule })),
+    unloaded: state.declared.unloaded,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { EvaluationCompleted, FeatureInput, Prediction } from '@perennial/contracts';
+import type { RoutesAsked } from './declared.js';
 import type { Verified } from './state.js';
 
 /** What the inference service said of a candidate, or why it could not be asked. */
@@ -35,6 +36,7 @@ export type Fact =
   | { readonly kind: 'model-tested'; readonly rolloutId: string; readonly answer: TestAnswer }
   | { readonly kind: 'predictions'; readonly predictions: readonly Prediction[] }
   | { readonly kind: 'system-applied' }
+  | { readonly kind: 'models-signed'; readonly signatures: ReadonlyMap<number, string> }
   | PersonFact;
 
 /** What a person asks for; these may be refused. */
@@ -44,6 +46,8 @@ export type PersonFact =
   | { readonly kind: 'resume' }
   | { readonly kind: 'add-shadow'; readonly version: number }
   | { readonly kind: 'remove-shadow'; readonly version: number }
+  | { readonly kind: 'set-routes'; readonly asked: RoutesAsked }
+  | { readonly kind: 'set-availability'; readonly available: boolean }
   | { readonly kind: 'cancel-rollout'; readonly reason: string; readonly by: string }
   | { readonly kind: 'retrain'; readonly requestId: string; readonly reason: string; readonly by: string };
 

@@ -1,5 +1,6 @@
 import { uuidv5 } from '@perennial/kernel';
 import { andThen, changed, type Decision, refused, unchanged } from './decision.js';
+import { withoutRoutes } from './declared.js';
 import type { Fact, PersonFact } from './facts.js';
 import { begin, end, moveChampion, promoted } from './rollout-steps.js';
 import { modelOf, type SystemState } from './state.js';
@@ -21,7 +22,13 @@ export function rollback(state: SystemState, { reason, by }: Asked<'rollback'>, 
   }
   const text = reason || 'rolled back';
   const back = changed(
-    { ...state, champion: version, history: state.history.slice(0, -1), heldAt: now },
+    {
+      ...state,
+      champion: version,
+      history: state.history.slice(0, -1),
+      heldAt: now,
+      declared: withoutRoutes(state.declared),
+    },
     promoted(state, { version, reason: text, rolloutId: '', by }),
   );
   return andThen(cancel(state, `rolled back to version ${version}`, now), (idle) => ({

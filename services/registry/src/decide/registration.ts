@@ -46,6 +46,7 @@ function register(
     tested: 'untested',
     testReason: '',
     registeredAt: now,
+    signature: '',
   };
   const registered = changed(
     { ...state, models: [...state.models, model] },

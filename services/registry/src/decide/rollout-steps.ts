@@ -1,5 +1,6 @@
 import { RolloutPhase, RolloutTrigger } from '@perennial/contracts';
 import { andThen, changed, type Decision, type Emit, unchanged } from './decision.js';
+import { withoutRoutes } from './declared.js';
 import {
   modelOf,
   type OpenPhase,
@@ -111,10 +112,14 @@ export interface Move {
   readonly by: string;
 }
 
-/** Moves the alias `champion` and remembers who held it; moving it back is `history`'s business. */
+/**
+ * Moves the alias `champion` and remembers who held it; moving it back is `history`'s business. Declared variants and
+ * rules end: they were about the champion that was.
+ */
 export function moveChampion(state: SystemState, move: Move): Decision {
   const history = state.champion === undefined ? state.history : [...state.history, state.champion];
-  return changed({ ...state, champion: move.version, history }, promoted(state, move));
+  const declared = withoutRoutes(state.declared);
+  return changed({ ...state, champion: move.version, history, declared }, promoted(state, move));
 }
 
 /** The event of an alias that moved. */

@@ -1,4 +1,6 @@
 import type { EvaluationCompleted, FeatureInput } from '@perennial/contracts';
+import type { ServeInit } from '../serve-settings.js';
+import type { Declared } from './declared.js';
 
 /** Phases of a rollout in flight, and how it can end. Names are those of `RolloutPhase` in the contracts. */
 export type OpenPhase = 'TRAINING' | 'TESTING' | 'SHADOW' | 'CANARY';
@@ -36,6 +38,8 @@ export interface Model {
   readonly tested: 'untested' | 'passed' | 'failed';
   readonly testReason: string;
   readonly registeredAt: number;
+  /** By the registry's key; empty where it has none. */
+  readonly signature: string;
 }
 
 export interface Rollout {
@@ -88,6 +92,8 @@ export interface SystemState {
   readonly isLabelInRow: boolean;
   /** Data time (ms) at which the span that is trained on ends; undefined where all rows are taken. */
   readonly trainsUntil: number | undefined;
+  /** How the system is served. */
+  readonly serve: ServeInit;
   /** What a rollout that begins now would follow. */
   readonly plan: RolloutPlan;
   /** Verified rows and labels of the system's source. */
@@ -101,6 +107,7 @@ export interface SystemState {
   readonly history: readonly number[];
   /** Versions of standing shadows. */
   readonly shadows: readonly number[];
+  readonly declared: Declared;
   readonly epoch: number;
   readonly models: readonly Model[];
   readonly pendingRuns: Readonly<Record<string, PendingRun>>;

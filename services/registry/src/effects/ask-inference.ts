@@ -12,7 +12,7 @@ export interface InferenceTests {
   readonly testTimeoutMs: number;
   readonly transact: <T>(work: (tx: Db, emitFor: (cause: Cause) => Emitter) => Promise<T>) => Promise<T>;
   readonly testModel: (
-    request: Parameters<TestRunnerPorts['ask']>[0],
+    request: Parameters<TestRunnerPorts['ask']>[0] & { readonly signature: string },
     timeoutMs: number,
   ) => Promise<TestModelResponse>;
   readonly warn: TestRunnerPorts['warn'];
@@ -31,7 +31,11 @@ export function inferenceTests({
   return {
     lease: () => new TestLeases(db, decider.tenant).lease(now(), testLeaseMs),
     renew: (test) => new TestLeases(db, decider.tenant).renew(test, now() + testLeaseMs),
-    ask: (request) => testModel(request, testTimeoutMs),
+    ask: (request) => {
+      const { model: name, version, digest } = request;
+      const signature = decider.sign?.({ name, version, digest }) ?? '';
+      return testModel({ ...request, signature }, testTimeoutMs);
+    },
     conclude: (test, answer) =>
       transact(async (tx, emitFor) => {
         // The system first, as everywhere: two orders of locking would meet in a deadlock.

@@ -14,6 +14,8 @@ import {
   systemFromJson,
 } from '@perennial/spec';
 import { applyTo, storeOf } from '../apply-fact.js';
+import { nameTaken } from '../apply-served.js';
+import { ServedModels } from '../served-models.js';
 import type { RpcContext } from './context.js';
 
 /** Makes a system.yaml so, or says what would change. Applying the same file again changes nothing. */
@@ -25,6 +27,9 @@ export async function applySystem(
   if (request.dryRun) return planned(context, system);
   return context.transact(async (tx, emit) => {
     const { decider } = context;
+    const models = new ServedModels(tx, decider.tenant);
+    await models.lockName(system.name);
+    if (await models.load(system.name)) throw nameTaken(system.name, 'imported model');
     const store = storeOf(decider, tx);
     // Rows verified at this moment either see the system or are seen by it: both sides lock the source's count.
     await store.addVerified(system.source.name, { rows: 0, labels: 0, until: 0 });

@@ -11,6 +11,7 @@ import {
 import { systemFromJson } from '@perennial/spec';
 import { storeOf, unknownSystem } from '../apply-fact.js';
 import type { SystemState } from '../decide/state.js';
+import { DeploymentRows } from '../deployment-rows.js';
 import { Listings, type RolloutRow } from '../listings.js';
 import type { RpcContext } from './context.js';
 import { resolve } from './references.js';
@@ -30,7 +31,7 @@ export async function listSystems(context: RpcContext) {
 export async function getSystem(context: RpcContext, { system }: GetSystemRequest) {
   const listings = new Listings(context.db, context.decider.tenant);
   const state = await stateOf(context, system);
-  const deployment = await listings.deployment(system);
+  const deployment = await new DeploymentRows(context.db, context.decider.tenant).current(system);
   const rollouts = await listings.rollouts(system);
   return create(GetSystemResponseSchema, {
     summary: summaryOf(state, rollouts),

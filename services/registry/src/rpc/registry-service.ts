@@ -3,7 +3,10 @@ import { rpc } from '@perennial/service';
 import { applySystem } from './apply-system.js';
 import { addShadow, cancelRollout, promote, removeShadow, resume, retrain, rollback } from './changes.js';
 import type { RpcContext } from './context.js';
+import { getLive } from './live.js';
 import { getModel, getSystem, listModels, listSystems } from './questions.js';
+import { setAvailability, setRoutes } from './routes.js';
+import { getServedModel, importModel, listServedModels, retireModel, setServe } from './served-models.js';
 
 export function registryService(context: RpcContext) {
   return rpc(RegistryService, {
@@ -19,5 +22,13 @@ export function registryService(context: RpcContext) {
     removeShadow: (request) => removeShadow(context, request),
     retrain: (request) => retrain(context, request),
     cancelRollout: (request) => cancelRollout(context, request),
+    importModel: (request) => importModel(context, request),
+    listServedModels: () => listServedModels(context),
+    getServedModel: (request) => getServedModel(context, request),
+    setRoutes: (request) => setRoutes(context, request),
+    setServe: (request) => setServe(context, request),
+    retireModel: (request) => retireModel(context, request),
+    setAvailability: (request) => setAvailability(context, request),
+    getLive: (request) => getLive(context, request),
   });
 }

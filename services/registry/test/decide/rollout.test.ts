@@ -77,7 +77,7 @@ describe('the first model', () => {
       'deploymentUpdated',
     ]);
     expect(done.state).toMatchObject({ champion: 1, epoch: 1, rollout: undefined });
-    expect(routesOf(done.state)).toEqual([
+    expect(routesOf(done.state)).toMatchObject([
       { role: RouteRole.CHAMPION, version: 1, digest: digestOfRun('run-1'), weight: 1, standing: false },
     ]);
   });

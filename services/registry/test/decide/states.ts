@@ -9,6 +9,7 @@ import {
 } from '@perennial/contracts';
 import { decide } from '../../src/decide/decide.js';
 import type { Decision } from '../../src/decide/decision.js';
+import { nothingDeclared } from '../../src/decide/declared.js';
 import type { Fact } from '../../src/decide/facts.js';
 import type { RolloutPlan, SystemState } from '../../src/decide/state.js';
 
@@ -29,6 +30,7 @@ export const fresh: SystemState = {
   version: 1,
   specJson: '{}',
   pool: 'cpu',
+  serve: {},
   onDecay: 'retrain',
   firstTrainingLabelsMin: 60,
   isLabelInRow: false,
@@ -40,6 +42,7 @@ export const fresh: SystemState = {
   champion: undefined,
   history: [],
   shadows: [],
+  declared: nothingDeclared,
   epoch: 0,
   models: [],
   pendingRuns: {},

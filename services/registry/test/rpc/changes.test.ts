@@ -26,8 +26,8 @@ afterAll(async () => {
   await forTests.drop();
 });
 
-const { pool, onDecay, firstTrainingLabelsMin, isLabelInRow, trainsUntil, plan } = fresh;
-const settingsOf = () => ({ pool, onDecay, firstTrainingLabelsMin, isLabelInRow, trainsUntil, plan });
+const { pool, serve, onDecay, firstTrainingLabelsMin, isLabelInRow, trainsUntil, plan } = fresh;
+const settingsOf = () => ({ pool, serve, onDecay, firstTrainingLabelsMin, isLabelInRow, trainsUntil, plan });
 
 function contextOf(tenant: string, spoil: (emit: Emitter) => Emitter = (emit) => emit): RpcContext {
   return {

@@ -23,8 +23,8 @@ afterAll(async () => {
   await forTests.drop();
 });
 
-const { pool, onDecay, firstTrainingLabelsMin, isLabelInRow, trainsUntil, plan } = fresh;
-const settingsOf = () => ({ pool, onDecay, firstTrainingLabelsMin, isLabelInRow, trainsUntil, plan });
+const { pool, serve, onDecay, firstTrainingLabelsMin, isLabelInRow, trainsUntil, plan } = fresh;
+const settingsOf = () => ({ pool, serve, onDecay, firstTrainingLabelsMin, isLabelInRow, trainsUntil, plan });
 
 async function applied(tenant: string, system: string): Promise<void> {
   await transact(database.db, (tx) =>
