@@ -24,13 +24,13 @@ function sourceRoutes({ ingest, validate }: Peers): ControlRoute[] {
     {
       method: 'GET',
       path: '/v1/sources',
-      role: 'admin',
+      needs: 'inspect',
       answer: async () => jsonOf(ListSourcesResponseSchema, await ingest.listSources({})),
     },
     {
       method: 'GET',
       path: '/v1/sources/:source/schema',
-      role: 'admin',
+      needs: 'inspect',
       answer: async ({ params, query }) => {
         const kind = query['kind'] === 'labels' ? SegmentKind.LABELS : SegmentKind.ROWS;
         return jsonOf(
@@ -42,7 +42,7 @@ function sourceRoutes({ ingest, validate }: Peers): ControlRoute[] {
     {
       method: 'GET',
       path: '/v1/producers',
-      role: 'admin',
+      needs: 'inspect',
       answer: async ({ query }) =>
         jsonOf(
           ListProducersResponseSchema,
@@ -52,7 +52,7 @@ function sourceRoutes({ ingest, validate }: Peers): ControlRoute[] {
     {
       method: 'POST',
       path: '/v1/producers',
-      role: 'admin',
+      needs: 'administer',
       answer: async (request) => {
         const message = messageOf(AddProducerRequestSchema, request, {}, ['source', 'producer']);
         checkName('source', message.source);
@@ -68,7 +68,7 @@ function quarantineRoutes({ validate }: Peers): ControlRoute[] {
     {
       method: 'GET',
       path: '/v1/quarantine',
-      role: 'admin',
+      needs: 'inspect',
       answer: async ({ query }) =>
         jsonOf(
           ListQuarantineResponseSchema,
@@ -81,7 +81,7 @@ function quarantineRoutes({ validate }: Peers): ControlRoute[] {
     {
       method: 'GET',
       path: '/v1/quarantine/:id',
-      role: 'admin',
+      needs: 'inspect',
       answer: async ({ params }) =>
         jsonOf(
           GetQuarantineResponseSchema,
@@ -91,7 +91,7 @@ function quarantineRoutes({ validate }: Peers): ControlRoute[] {
     {
       method: 'POST',
       path: '/v1/quarantine/repair',
-      role: 'admin',
+      needs: 'operate',
       answer: async (request) => {
         const by = askedBy(request, 'repaired_by');
         const message = messageOf(RepairQuarantineRequestSchema, request, by, ['column', 'expression']);

@@ -19,7 +19,7 @@ export function evidenceRoutes({ audit }: Peers): ControlRoute[] {
     {
       method: 'GET',
       path: '/v1/audit/verify',
-      role: 'admin',
+      needs: 'audit',
       answer: async ({ signal }) =>
         jsonOf(
           VerifyResponseSchema,
@@ -29,33 +29,33 @@ export function evidenceRoutes({ audit }: Peers): ControlRoute[] {
     {
       method: 'GET',
       path: '/v1/audit/checkpoint',
-      role: 'admin',
+      needs: 'audit',
       answer: async () => jsonOf(GetCheckpointResponseSchema, await audit.getCheckpoint({})),
     },
     {
       method: 'GET',
       path: '/v1/audit/proof/:eventId',
-      role: 'admin',
+      needs: 'audit',
       answer: async ({ params }) =>
         jsonOf(GetProofResponseSchema, await audit.getProof({ eventId: params['eventId'] ?? '' })),
     },
     {
       method: 'GET',
       path: '/v1/audit/events',
-      role: 'admin',
+      needs: 'audit',
       answer: async (request) => jsonOf(ListEventsResponseSchema, await listEvents(audit, request)),
     },
     {
       method: 'GET',
       path: '/v1/why',
-      role: 'admin',
+      needs: 'inspect',
       answer: async ({ query }) =>
         jsonOf(WhyResponseSchema, await audit.why({ subject: subjectOf(query['subject']) })),
     },
     {
       method: 'GET',
       path: '/v1/lineage',
-      role: 'admin',
+      needs: 'inspect',
       answer: async ({ query }) =>
         jsonOf(GetLineageResponseSchema, await audit.getLineage({ subject: subjectOf(query['subject']) })),
     },

@@ -22,7 +22,7 @@ export function labelRoutes(needs: LabelNeeds): ControlRoute[] {
     {
       method: 'POST',
       path: '/v1/labels',
-      role: 'client',
+      needs: 'publish',
       answer: async (request) => {
         const labels = readLabels(bodyObject(request.text));
         const producer = checkName('producer', producerFor(request.caller, undefined));

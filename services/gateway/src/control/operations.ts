@@ -20,7 +20,7 @@ export function operationsRoutes({ operations }: Peers, own: () => ServiceStatus
     {
       method: 'GET',
       path: '/v1/status',
-      role: 'admin',
+      needs: 'inspect',
       answer: async () => {
         const others = await Promise.all([...operations].map(([name, peer]) => statusOf(name, peer)));
         return { services: [...others, own()] };
@@ -29,7 +29,7 @@ export function operationsRoutes({ operations }: Peers, own: () => ServiceStatus
     {
       method: 'GET',
       path: '/v1/dead-letters',
-      role: 'admin',
+      needs: 'inspect',
       answer: async ({ query }) => {
         const includeDecided = query['all'] === 'true';
         const lists = await Promise.all(
@@ -44,7 +44,7 @@ export function operationsRoutes({ operations }: Peers, own: () => ServiceStatus
     {
       method: 'POST',
       path: '/v1/dead-letters/:service/:id',
-      role: 'admin',
+      needs: 'operate',
       answer: async (request) => {
         const { service = '', id = '' } = request.params;
         const peer = operations.get(service);

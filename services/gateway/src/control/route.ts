@@ -9,7 +9,7 @@ import {
 } from '@bufbuild/protobuf';
 import { isName } from '@perennial/contracts';
 import { invalid } from '@perennial/kernel';
-import type { Caller, Role } from '../decide/access.js';
+import type { Caller, Permission } from '../decide/access.js';
 import { parseJson } from '../http/read-body.js';
 
 /** A control request after authentication; names in `params` have been checked. */
@@ -28,7 +28,7 @@ export interface ControlRequest {
 export interface ControlRoute {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
-  readonly role: Role;
+  readonly needs: Permission;
   readonly answer: (request: ControlRequest) => Promise<unknown>;
 }
 

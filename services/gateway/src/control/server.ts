@@ -69,13 +69,13 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
     const deadlineAt = performance.now() + gatewayLimits.controlBodyTimeoutMs;
     return (await readBody(body, gatewayLimits.controlBodyBytesMax, deadlineAt)).toString('utf8');
   });
-  for (const { method, path, role, answer } of options.routes) {
+  for (const { method, path, needs, answer } of options.routes) {
     app.route({
       method,
       url: path,
       handler: async (request, reply) => {
         const context = contextOf(request, reply);
-        allow(context.caller, role);
+        allow(context.caller, needs);
         const text = typeof request.body === 'string' ? request.body : '';
         const answered = await answer({ ...context, text });
         reply.header('content-type', 'application/json');
@@ -95,10 +95,10 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
 
 /** Whose producer the rows may name is `publishArrivals`'s business. */
 const arrivalRoutes = [
-  { method: 'POST', path: '/v1/sources/:source/rows', role: 'client', kind: SegmentKind.ROWS },
-  { method: 'POST', path: '/v1/sources/:source/labels', role: 'client', kind: SegmentKind.LABELS },
+  { method: 'POST', path: '/v1/sources/:source/rows', needs: 'publish', kind: SegmentKind.ROWS },
+  { method: 'POST', path: '/v1/sources/:source/labels', needs: 'publish', kind: SegmentKind.LABELS },
 ] as const;
-const eventsRoute = { method: 'GET', path: '/v1/events', role: 'admin' } as const;
+const eventsRoute = { method: 'GET', path: '/v1/events', needs: 'inspect' } as const;
 
 /** Routes whose bodies or answers are streams. */
 export const streamRoutes = [...arrivalRoutes, eventsRoute] as const;
@@ -111,22 +111,22 @@ function openStreams(
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-    for (const { path, role, kind } of arrivalRoutes) {
+    for (const { path, needs, kind } of arrivalRoutes) {
       scope.post(path, async (request, reply) => {
         const context = contextOf(request, reply);
-        allow(context.caller, role);
+        allow(context.caller, needs);
         const answer = await publishArrivals(peers.ingest, kind, context, request.raw);
         reply.header('content-type', 'application/json');
         return JSON.stringify(answer);
       });
     }
-    for (const { method, path, role, serve } of [...streams, eventsOf(feed, peers)]) {
+    for (const { method, path, needs, serve } of [...streams, eventsOf(feed, peers)]) {
       scope.route({
         method,
         url: path,
         handler: async (request, reply) => {
           const context = contextOf(request, reply);
-          allow(context.caller, role);
+          allow(context.caller, needs);
           reply.hijack();
           try {
             await serve(context, request.raw, reply.raw);

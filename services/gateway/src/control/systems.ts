@@ -55,7 +55,7 @@ function registryRoutes({ peers: { registry } }: Needs): ControlRoute[] {
     {
       method: 'POST',
       path: '/v1/systems',
-      role: 'admin',
+      needs: 'operate',
       answer: async ({ text, query, caller }) => {
         if (text.trim() === '')
           throw invalid('BODY_INVALID', 'the body must be the text of a system.yaml', { field: 'body' });
@@ -67,27 +67,27 @@ function registryRoutes({ peers: { registry } }: Needs): ControlRoute[] {
     {
       method: 'GET',
       path: '/v1/systems',
-      role: 'client',
+      needs: 'read',
       answer: async () => jsonOf(ListSystemsResponseSchema, await registry.listSystems({})),
     },
     {
       method: 'GET',
       path: '/v1/systems/:system',
-      role: 'client',
+      needs: 'read',
       answer: async ({ params }) =>
         jsonOf(GetSystemResponseSchema, await registry.getSystem({ system: params['system'] ?? '' })),
     },
     {
       method: 'GET',
       path: '/v1/systems/:system/models',
-      role: 'client',
+      needs: 'read',
       answer: async ({ params }) =>
         jsonOf(ListModelsResponseSchema, await registry.listModels({ system: params['system'] ?? '' })),
     },
     {
       method: 'GET',
       path: '/v1/systems/:system/models/:reference',
-      role: 'client',
+      needs: 'read',
       answer: async ({ params }) =>
         jsonOf(
           GetModelResponseSchema,
@@ -117,7 +117,7 @@ function moveRoutes({ peers: { registry }, deployments }: Needs): ControlRoute[]
     {
       method: 'POST',
       path: '/v1/systems/:system/rollback',
-      role: 'admin',
+      needs: 'operate',
       answer: async (request) => {
         const answer = await registry.rollback(messageOf(RollbackRequestSchema, request, asked(request)));
         return served(request, jsonOf(RollbackResponseSchema, answer), answer.epoch);
@@ -126,7 +126,7 @@ function moveRoutes({ peers: { registry }, deployments }: Needs): ControlRoute[]
     {
       method: 'POST',
       path: '/v1/systems/:system/promote',
-      role: 'admin',
+      needs: 'approve',
       answer: async (request) => {
         const message = messageOf(PromoteRequestSchema, request, asked(request), ['reference']);
         const answer = await registry.promote(message);
@@ -136,7 +136,7 @@ function moveRoutes({ peers: { registry }, deployments }: Needs): ControlRoute[]
     {
       method: 'POST',
       path: '/v1/systems/:system/shadows',
-      role: 'admin',
+      needs: 'operate',
       answer: async (request) => {
         const message = messageOf(AddShadowRequestSchema, request, asked(request), ['reference']);
         const answer = await registry.addShadow(message);
@@ -146,7 +146,7 @@ function moveRoutes({ peers: { registry }, deployments }: Needs): ControlRoute[]
     {
       method: 'DELETE',
       path: '/v1/systems/:system/shadows',
-      role: 'admin',
+      needs: 'operate',
       answer: async (request) => {
         const message = messageOf(RemoveShadowRequestSchema, request, asked(request), ['reference']);
         const answer = await registry.removeShadow(message);
@@ -163,7 +163,7 @@ function rolloutRoutes({ peers: { registry }, deployments }: Needs): ControlRout
     {
       method: 'POST',
       path: '/v1/systems/:system/resume',
-      role: 'admin',
+      needs: 'approve',
       answer: async (request) => {
         const answer = await registry.resume(messageOf(ResumeRequestSchema, request, asked(request)));
         return served(request, jsonOf(ResumeResponseSchema, answer), answer.epoch);
@@ -172,7 +172,7 @@ function rolloutRoutes({ peers: { registry }, deployments }: Needs): ControlRout
     {
       method: 'POST',
       path: '/v1/systems/:system/retrain',
-      role: 'admin',
+      needs: 'operate',
       answer: async (request) =>
         jsonOf(
           RetrainResponseSchema,
@@ -182,7 +182,7 @@ function rolloutRoutes({ peers: { registry }, deployments }: Needs): ControlRout
     {
       method: 'DELETE',
       path: '/v1/systems/:system/rollout',
-      role: 'admin',
+      needs: 'operate',
       answer: async (request) => {
         const message = messageOf(CancelRolloutRequestSchema, request, asked(request));
         const answer = await registry.cancelRollout(message);
@@ -198,7 +198,7 @@ function knowledgeRoutes({ peers: { trainer, featurize, monitor } }: Needs): Con
     ({
       method: 'GET',
       path: `/v1/systems/:system/${path}`,
-      role: 'admin',
+      needs: 'inspect',
       answer: (request) => answer(request.params['system'] ?? '', request),
     }) satisfies ControlRoute;
   return [
@@ -221,7 +221,7 @@ function knowledgeRoutes({ peers: { trainer, featurize, monitor } }: Needs): Con
     {
       method: 'POST',
       path: '/v1/systems/:system/features/export',
-      role: 'admin',
+      needs: 'operate',
       answer: async ({ params, text, signal }) => {
         const body = bodyObject(text);
         const answer = await featurize.exportFeatures(

@@ -31,7 +31,7 @@ export function watermarkRoutes(gateway: Needs): ControlRoute[] {
     {
       method: 'GET',
       path: '/v1/systems/:system/watermark',
-      role: 'admin',
+      needs: 'inspect',
       answer: async (request) => {
         const { name, source } = await sourceOf(needs, request);
         const { watermark, settled } = await untilSettled(needs, name, source, request);

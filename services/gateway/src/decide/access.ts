@@ -1,20 +1,80 @@
 import { timingSafeEqual } from 'node:crypto';
 import { invalid, sha256 } from '@perennial/kernel';
 
-/** A client asks for predictions, sends rows and labels of its own and reads systems and models; the rest is the admin's. */
-export type Role = 'admin' | 'client';
+/**
+ * What a route needs. `read`: systems, models, what answers them. `inspect`: how the platform does and what it holds
+ * (runs, quality, quarantine, status). `predict`: ask models. `publish`: send rows and labels. `operate`: change what
+ * runs. `approve`: let a model answer. `audit`: the log and its proofs. `administer`: who may come in.
+ */
+export type Permission =
+  | 'read'
+  | 'inspect'
+  | 'predict'
+  | 'publish'
+  | 'operate'
+  | 'approve'
+  | 'audit'
+  | 'administer';
+
+const permissions = {
+  viewer: ['read', 'inspect'],
+  client: ['read', 'predict', 'publish'],
+  operator: ['read', 'inspect', 'predict', 'publish', 'operate'],
+  approver: ['read', 'inspect', 'approve'],
+  auditor: ['read', 'inspect', 'audit'],
+  admin: ['read', 'inspect', 'predict', 'publish', 'operate', 'approve', 'audit', 'administer'],
+} as const satisfies Record<string, readonly Permission[]>;
+
+/** Which permissions come together. */
+export type Role = keyof typeof permissions;
+
+export const roles = Object.keys(permissions) as readonly Role[];
+
+export function isRole(text: unknown): text is Role {
+  return typeof text === 'string' && Object.hasOwn(permissions, text);
+}
+
+/** Who asks. */
+export interface Caller {
+  readonly name: string;
+  readonly tenant: string;
+  readonly role: Role;
+}
+
+export function may(role: Role, needs: Permission): boolean {
+  return (permissions[role] as readonly Permission[]).includes(needs);
+}
+
+/** @throws PlatformError FORBIDDEN */
+export function allow(caller: Caller, needs: Permission): void {
+  if (may(caller.role, needs)) return;
+  const able = roles.filter((role) => may(role, needs)).join(', ');
+  throw invalid(
+    'FORBIDDEN',
+    `"${caller.name}" has the role ${caller.role}, which may not ${needs}; ask as one of ${able}`,
+  );
+}
+
+/**
+ * Who rows sent over HTTP come from: a client speaks for the producer of its own name alone.
+ *
+ * @throws PlatformError PRODUCER_FORBIDDEN
+ */
+export function producerFor(caller: Caller, asked: string | undefined): string {
+  const producer = asked ?? caller.name;
+  if (caller.role === 'admin' || producer === caller.name) return producer;
+  throw invalid(
+    'PRODUCER_FORBIDDEN',
+    `"${caller.name}" may send rows as the producer "${caller.name}" only, not as "${producer}"`,
+    { field: 'producer' },
+  );
+}
 
 /** One line of the tokens file; the token itself is never kept. */
 export interface Token {
   readonly name: string;
   readonly sha256: string;
   readonly tenant: string;
-  readonly role: Role;
-}
-
-/** Who asks. */
-export interface Caller {
-  readonly name: string;
   readonly role: Role;
 }
 
@@ -43,31 +103,7 @@ export function callerOf(
       'send the header "authorization: Bearer <token>" with a token of this platform; its first one is in .perennial/client.json',
     );
   }
-  return { name: found.name, role: found.role };
-}
-
-/** @throws PlatformError FORBIDDEN */
-export function allow(caller: Caller, wanted: Role): void {
-  if (caller.role === 'admin' || caller.role === wanted) return;
-  throw invalid(
-    'FORBIDDEN',
-    `the token "${caller.name}" has the role ${caller.role}; this needs the role ${wanted}`,
-  );
-}
-
-/**
- * Who rows sent over HTTP come from: a client's token speaks for the producer of its own name alone.
- *
- * @throws PlatformError PRODUCER_FORBIDDEN
- */
-export function producerFor(caller: Caller, asked: string | undefined): string {
-  const producer = asked ?? caller.name;
-  if (caller.role === 'admin' || producer === caller.name) return producer;
-  throw invalid(
-    'PRODUCER_FORBIDDEN',
-    `the token "${caller.name}" may send rows as the producer "${caller.name}" only, not as "${producer}"`,
-    { field: 'producer' },
-  );
+  return { name: found.name, tenant: found.tenant, role: found.role };
 }
 
 /**
@@ -83,8 +119,7 @@ export function parseTokens(text: string): Token[] {
     if (!name || !tenant) throw tokensError(`tokens[${at}]`, 'must have a name and a tenant');
     if (!hash || !/^[0-9a-f]{64}$/.test(hash))
       throw tokensError(`tokens[${at}].sha256`, 'must be 64 hexadecimal digits');
-    if (role !== 'admin' && role !== 'client')
-      throw tokensError(`tokens[${at}].role`, 'must be admin or client');
+    if (!isRole(role)) throw tokensError(`tokens[${at}].role`, `must be one of ${roles.join(', ')}`);
     return { name, sha256: hash, tenant, role };
   });
 }

@@ -6,7 +6,7 @@ test('what the path and the token say wins over the body, under whichever of its
   const text =
     '{"dead_letter_id":"a","deadLetterId":"other","decided_by":"a","decidedBy":"other","decision":"requeue","reason":"r"}';
   const request: ControlRequest = {
-    caller: { name: 'me', role: 'admin' },
+    caller: { name: 'me', tenant: 'default', role: 'admin' },
     params: {},
     query: {},
     text,

@@ -11,7 +11,11 @@ const token = (name: string, role: 'admin' | 'client', tenant = 'default'): Toke
 const tokens = [token('root', 'admin'), token('desk', 'client'), token('stranger', 'admin', 'other')];
 
 test('a token of this tenant tells who asks', () => {
-  expect(callerOf(tokens, 'default', 'Bearer secret-desk')).toEqual({ name: 'desk', role: 'client' });
+  expect(callerOf(tokens, 'default', 'Bearer secret-desk')).toEqual({
+    name: 'desk',
+    tenant: 'default',
+    role: 'client',
+  });
 });
 
 test.each([undefined, '', 'Bearer', 'Bearer wrong', 'Basic secret-root', 'Bearer secret-stranger'])(
@@ -24,18 +28,18 @@ test.each([undefined, '', 'Bearer', 'Bearer wrong', 'Basic secret-root', 'Bearer
 );
 
 test('a client may not do what an administrator may', () => {
-  expect(() => allow({ name: 'desk', role: 'client' }, 'admin')).toThrow(
+  expect(() => allow({ name: 'desk', tenant: 'default', role: 'client' }, 'administer')).toThrow(
     expect.objectContaining({ code: 'FORBIDDEN' }),
   );
-  allow({ name: 'root', role: 'admin' }, 'client');
+  allow({ name: 'root', tenant: 'default', role: 'admin' }, 'predict');
 });
 
 test('a client sends rows as itself alone', () => {
-  expect(producerFor({ name: 'desk', role: 'client' }, undefined)).toBe('desk');
-  expect(() => producerFor({ name: 'desk', role: 'client' }, 'garden')).toThrow(
+  expect(producerFor({ name: 'desk', tenant: 'default', role: 'client' }, undefined)).toBe('desk');
+  expect(() => producerFor({ name: 'desk', tenant: 'default', role: 'client' }, 'garden')).toThrow(
     expect.objectContaining({ code: 'PRODUCER_FORBIDDEN', field: 'producer' }),
   );
-  expect(producerFor({ name: 'root', role: 'admin' }, 'garden')).toBe('garden');
+  expect(producerFor({ name: 'root', tenant: 'default', role: 'admin' }, 'garden')).toBe('garden');
 });
 
 test('a wrong tokens file is refused with the place of the mistake', () => {
