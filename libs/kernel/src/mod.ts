@@ -1,6 +1,7 @@
 export { assert, unreachable } from './assert.js';
 export { canonicalJson } from './canonical-json.js';
 export { type Clock, fixedClock, systemClock } from './clock.js';
+export { CsvReader, type CsvRecord, csvLine, csvSeparator, isCsvBoolean, isCsvNumber } from './csv.js';
 export { type Digest, digestOf, isDigest, sha256 } from './digest.js';
 export {
   asPlatformError,

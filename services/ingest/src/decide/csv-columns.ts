@@ -1,18 +1,9 @@
-import { invalid } from '@perennial/kernel';
+import { type CsvRecord, invalid, isCsvBoolean, isCsvNumber } from '@perennial/kernel';
 import { type Cell, checkCase, checkColumnName } from './arriving-row.js';
-import type { CsvRecord } from './csv.js';
 import type { CellType } from './group-rows.js';
 
 /** A column is of numbers where at most this share of its cells is none; those few rows keep their text and are told apart. */
 const oddShareMax = 0.01;
-const numberPattern = /^[+-]?(0|[1-9]\d*)?(\.\d+|\.)?([eE][+-]?\d+)?$/;
-const separators = [',', ';', '\t', '|'] as const;
-
-/** The separator of a CSV file, by its first line: the one that stands there most often. */
-export function separatorOf(headerLine: string): string {
-  const count = (separator: string) => headerLine.split(separator).length;
-  return [...separators].reduce((best, next) => (count(next) > count(best) ? next : best));
-}
 
 /** @throws PlatformError CSV_HEADER, ROW_COLUMN_NAME */
 export function headerOf(record: CsvRecord | undefined): readonly string[] {
@@ -37,8 +28,8 @@ export class ColumnCounts {
       if (cell === undefined || (cell === '' && !quoted[i])) continue;
       count.filled++;
       if (quoted[i]) continue;
-      if (isNumber(cell)) count.numbers++;
-      else if (isBoolean(cell)) count.booleans++;
+      if (isCsvNumber(cell)) count.numbers++;
+      else if (isCsvBoolean(cell)) count.booleans++;
     }
   }
 
@@ -67,16 +58,7 @@ export function rowOfRecord(
 
 function cellOf(text: string, type: CellType | undefined, isQuoted: boolean): Cell {
   if (text === '' && !isQuoted) return null;
-  if (type === 'DOUBLE' && !isQuoted && isNumber(text)) return Number(text);
-  if (type === 'BOOLEAN' && !isQuoted && isBoolean(text)) return text.toLowerCase() === 'true';
+  if (type === 'DOUBLE' && !isQuoted && isCsvNumber(text)) return Number(text);
+  if (type === 'BOOLEAN' && !isQuoted && isCsvBoolean(text)) return text.toLowerCase() === 'true';
   return text;
-}
-
-/** Numbers with a leading zero ("007") are codes, not numbers. */
-function isNumber(text: string): boolean {
-  return numberPattern.test(text) && /\d/.test(text) && Number.isFinite(Number(text));
-}
-
-function isBoolean(text: string): boolean {
-  return /^(true|false)$/i.test(text);
 }

@@ -1,9 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { asPlatformError, invalid, limits } from '@perennial/kernel';
+import { asPlatformError, CsvReader, type CsvRecord, csvSeparator, invalid, limits } from '@perennial/kernel';
 import { type ArrivingRow, checkRowBytes, type RefusedRow, readRow } from '../decide/arriving-row.js';
-import { CsvReader, type CsvRecord } from '../decide/csv.js';
-import { ColumnCounts, headerOf, rowOfRecord, separatorOf } from '../decide/csv-columns.js';
+import { ColumnCounts, headerOf, rowOfRecord } from '../decide/csv-columns.js';
 import { parseItem, type RowNaming, readBody } from '../decide/read-body.js';
 
 /** What a file holds, row by row; sizes are of the text. */
@@ -96,7 +95,7 @@ async function* linesOf(path: string): AsyncGenerator<{ text: string; line: numb
 async function* recordsOf(path: string): AsyncGenerator<CsvRecord> {
   let reader: CsvReader | undefined;
   for await (const text of textsOf(path)) {
-    reader ??= new CsvReader(separatorOf(text.slice(0, text.indexOf('\n') >>> 0)));
+    reader ??= new CsvReader(csvSeparator(text.slice(0, text.indexOf('\n') >>> 0)));
     yield* reader.add(text);
   }
   if (reader) yield* reader.end();

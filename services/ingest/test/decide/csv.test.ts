@@ -1,42 +1,11 @@
-import fc from 'fast-check';
+import { CsvReader } from '@perennial/kernel';
 import { expect, test } from 'vitest';
-import { CsvReader } from '../../src/decide/csv.js';
-import { ColumnCounts, headerOf, rowOfRecord, separatorOf } from '../../src/decide/csv-columns.js';
+import { ColumnCounts, headerOf, rowOfRecord } from '../../src/decide/csv-columns.js';
 
-function read(text: string, cuts: readonly number[] = []) {
+function read(text: string) {
   const reader = new CsvReader(',');
-  const ends = [...cuts.map((cut) => cut % (text.length + 1)), text.length].sort((a, b) => a - b);
-  const records = [];
-  let start = 0;
-  for (const end of ends) {
-    records.push(...reader.add(text.slice(start, end)));
-    start = end;
-  }
-  return [...records, ...reader.end()];
+  return [...reader.add(text), ...reader.end()];
 }
-
-const quoted = (cell: string) => `"${cell.replaceAll('"', '""')}"`;
-
-test('whatever stands in quotes comes back, however the file is cut into pieces', () => {
-  const cell = fc.string({ unit: fc.constantFrom('a', '"', ',', '\n', ' ', '7') });
-  fc.assert(
-    fc.property(
-      fc.array(fc.array(cell, { minLength: 1, maxLength: 4 }), { maxLength: 6 }),
-      fc.array(fc.nat(), { maxLength: 4 }),
-      fc.constantFrom('\n', '\r\n'),
-      (records, cuts, end) => {
-        const text = records.map((record) => record.map(quoted).join(',') + end).join('');
-        expect(read(text, cuts).map((record) => record.cells)).toEqual(records);
-      },
-    ),
-  );
-});
-
-test('a record is named by the line it begins on, and a broken one is refused there', () => {
-  expect(read('a,b\n"x\ny",1\n\nz,2').map((record) => record.line)).toEqual([1, 2, 5]);
-  expect(() => read('a,b\n1,"2')).toThrow(/line 2: a quote is not closed/);
-  expect(() => read('a,b\n1,"2"3\n')).toThrow(/line 2: text follows a closing quote/);
-});
 
 test('a column is of numbers although one cell in a hundred is none; codes with leading zeros stay text', () => {
   const records = read(
@@ -57,5 +26,4 @@ test('the header names the columns, and may not name ours or one twice', () => {
   expect(header(' date , temp_min')).toEqual(['date', 'temp_min']);
   expect(() => header('date,_p_row_id')).toThrow(/platform's own/);
   expect(() => header('date,Date')).toThrow(/differ by case alone/);
-  expect(separatorOf('date;temp_min;wind')).toBe(';');
 });

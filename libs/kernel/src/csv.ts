@@ -1,4 +1,4 @@
-import { invalid } from '@perennial/kernel';
+import { invalid } from './errors.js';
 
 /** One record of a CSV file; `line` is where it begins, from 1. */
 export interface CsvRecord {
@@ -90,4 +90,34 @@ export class CsvReader {
   #malformed(what: string): Error {
     return invalid('CSV_MALFORMED', `line ${this.#recordLine}: ${what}`);
   }
+}
+
+const numberPattern = /^[+-]?(0|[1-9]\d*)?(\.\d+|\.)?([eE][+-]?\d+)?$/;
+const separators = [',', ';', '\t', '|'] as const;
+
+/** The separator of a CSV file, by its first line: the one that stands there most often. */
+export function csvSeparator(headerLine: string): string {
+  const count = (separator: string) => headerLine.split(separator).length;
+  return [...separators].reduce((best, next) => (count(next) > count(best) ? next : best));
+}
+
+/** Numbers with a leading zero ("007") are codes, not numbers. */
+export function isCsvNumber(text: string): boolean {
+  return numberPattern.test(text) && /\d/.test(text) && Number.isFinite(Number(text));
+}
+
+export function isCsvBoolean(text: string): boolean {
+  return /^(true|false)$/i.test(text);
+}
+
+/** One line with its end; an empty text is quoted, since nothing at all stands for null. */
+export function csvLine(cells: readonly (string | number | boolean | null)[], separator = ','): string {
+  return `${cells.map((cell) => csvCell(cell, separator)).join(separator)}\n`;
+}
+
+function csvCell(cell: string | number | boolean | null, separator: string): string {
+  if (cell === null) return '';
+  if (typeof cell !== 'string') return String(cell);
+  const mustQuote = cell === '' || /["\r\n]/.test(cell) || cell.includes(separator);
+  return mustQuote ? `"${cell.replaceAll('"', '""')}"` : cell;
 }
