@@ -6,6 +6,7 @@ import {
   predictionSubject,
   ReviewVerdict,
   RolloutPhase,
+  RouteRole,
   SegmentKind,
 } from '@perennial/contracts';
 import { uuidv7 } from '@perennial/kernel';
@@ -263,6 +264,19 @@ describe('predictions and labels', () => {
     await waitFor('the alert', () => alerts.length > 0);
     stop.abort();
     expect(alerts).toHaveLength(1);
+  });
+
+  test('a model that was brought by itself is passed by: no system, no manifest, no dead letter', async () => {
+    const parked = await house.parked();
+    await house.tell(events.modelPromoted, 'brought', { system: 'brought', alias: 'champion', version: 1 });
+    await house.tell(events.deploymentUpdated, 'brought', {
+      deployment: 'brought',
+      system: 'brought',
+      epoch: 1n,
+      routes: [{ role: RouteRole.CHAMPION, version: 1, digest: '', weight: 1 }],
+    });
+    await house.settled();
+    expect(await house.parked()).toEqual(parked);
   });
 
   test('a message that is no prediction is set aside, and its neighbours go on', async () => {

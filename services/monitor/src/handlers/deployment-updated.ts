@@ -11,7 +11,8 @@ export function deploymentUpdated(context: Context) {
     pace: 'control',
     handle: async ({ event: { body }, tx, emit }) => {
       const champion = body.routes.find(({ role }) => role === RouteRole.CHAMPION);
-      if (!champion) return;
+      // A model that was brought by itself has no system, and no labels that could say how good it is.
+      if (!champion || body.specJson === '') return;
       const stores = storesOf(context, tx);
       // It carries the whole system.yaml, and may overtake the event that applied it.
       const applied = await stores.facts.saveSystem(body.systemVersion, body.specJson);

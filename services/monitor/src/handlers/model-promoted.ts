@@ -10,8 +10,11 @@ export function modelPromoted(context: Context) {
     consumer: 'monitor-model-promoted',
     event: events.modelPromoted,
     pace: 'control',
-    prepare: async ({ body }) =>
-      body.alias === 'champion' ? profileOf(context.artifacts, body.manifestDigest) : undefined,
+    prepare: async ({ body: { alias, manifestDigest } }) => {
+      // A model that was brought by itself has no manifest: nothing says what its rows should look like.
+      if (alias !== 'champion' || manifestDigest === '') return undefined;
+      return profileOf(context.artifacts, manifestDigest);
+    },
     handle: async ({ event: { body }, prepared: profile, tx, emit }) => {
       if (!profile) return;
       const stores = storesOf(context, tx);
