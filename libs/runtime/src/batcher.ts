@@ -1,235 +1,302 @@
-import { PlatformError, unavailable, uuidv7 } from '@perennial/kernel';
-import { bytesOf, joinRows, rowsOf, shapeKey, splitRows } from './batch.js';
+import { PlatformError, uuidv7 } from '@perennial/kernel';
+import { bytesOf, joinRows, rowsOf, shapeKey, sliceRows, splitRows } from './batch.js';
+import { rowsMaxOf, rowsToTake } from './decide/batch-rows.js';
+import { type DispatchReason, reasonOf } from './decide/dispatch-reason.js';
+import { Hold } from './decide/hold.js';
+import { type Part, RequestQueue, type Taken } from './decide/request-queue.js';
+import { Gate, type GateOptions } from './gate.js';
 import { runtimeLimits } from './limits.js';
+import { Quarantine } from './quarantine.js';
 import type { Tensor } from './tensor/tensor.js';
 import type { Answer, InferOptions, Ran } from './types.js';
+import { cancelled, expired, stopping, Waiting } from './waiting.js';
+
+/** Runs joined inputs; `limitMs` is when a run counts as stuck. */
+export type Run = (inputs: Tensor[], limitMs: number) => Promise<Ran>;
+
+/** What became of one batch. */
+export interface BatchRan {
+  readonly requests: number;
+  readonly rows: number;
+  readonly computeUs: number;
+  readonly failed: boolean;
+  /** The executor did not come back from it. */
+  readonly isStuck: boolean;
+  readonly reason: DispatchReason;
+}
+
+export interface BatcherOptions extends GateOptions {
+  /** False where rows cannot be run together: then each request runs alone. */
+  readonly batchable: boolean;
+  readonly preferredBatch: readonly number[];
+  /** A run may take no longer: where it blocks the thread that also does other things. */
+  readonly budgetUs: number;
+  /** Told when there is work and none was before. */
+  readonly wake: () => void;
+  readonly onBatch?: (batch: BatchRan) => void;
+  readonly onDropped?: () => void;
+}
 
 /** Batches of one process, told apart from those of every other. */
 const batchPrefix = uuidv7().slice(0, 18);
 let batchCount = 0;
 
-type Run = (inputs: Tensor[]) => Promise<Ran>;
-
-interface Waiting {
-  readonly inputs: readonly Tensor[];
-  readonly rows: number;
-  readonly bytes: number;
-  readonly key: string;
-  readonly arrivedAt: number;
-  /** On performance.now(); Infinity where there is none. */
-  readonly deadlineAt: number;
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: unknown) => void;
-  readonly alone: boolean;
-  /** How many executors ended while they ran this request, alone or with others. */
-  crashes: number;
-}
-
-export interface BatcherOptions {
-  /** False where the model's first dimension is fixed: then each request runs alone. */
-  readonly batchable: boolean;
-  /** Told once when there is work and no dispatch is asked for yet; whoever is told calls dispatch() when an executor is free. */
-  readonly wake: () => void;
-  readonly onBatch?: (batch: { requests: number; rows: number; computeUs: number; failed: boolean }) => void;
-}
+/** The middle of the urgencies, which run from 1. */
+const priorityDefault = 100;
 
 /**
  * Gathers the requests of one model while every executor is busy: a free executor takes all that fit in one run, so
- * that a lone request never waits for a window and many share the cost of one.
+ * that a lone request never waits for a window and many share the cost of one. What waits is bounded, and what cannot
+ * be answered in time is refused before any work is done for it.
  */
 export class Batcher {
-  readonly #options: BatcherOptions;
-  #queue: Waiting[] = [];
-  #rows = 0;
-  #bytes = 0;
+  readonly #o: BatcherOptions;
+  readonly #queue = new RequestQueue<Waiting>();
+  readonly #again: Part<Waiting>[] = [];
+  readonly #hold = new Hold();
+  readonly #gate: Gate;
+  readonly #quarantine = new Quarantine();
+  #rowsRunning = 0;
   #inFlight = 0;
+  #holdEndsAt: number | undefined;
+  #holdEnd: 'none' | 'over' | 'deadline' = 'none';
   #isClosed = false;
 
   constructor(options: BatcherOptions) {
-    this.#options = options;
+    this.#o = options;
+    this.#gate = new Gate(options);
   }
 
   /** Requests that wait or run. */
   get inHand(): number {
-    return this.#queue.length + this.#inFlight;
+    return this.#queue.size + this.#inFlight + this.#again.length;
   }
 
   get rowsWaiting(): number {
-    return this.#rows;
+    return this.#queue.rows;
   }
 
   get hasWork(): boolean {
-    return this.#queue.length > 0;
+    return this.#queue.size > 0 || this.#again.length > 0;
+  }
+
+  /** Microseconds that what waits will take. */
+  get backlogUs(): number {
+    const { cost } = this.#o;
+    return Math.ceil(this.#queue.rows / this.rowsMax) * cost.a + this.#queue.rows * cost.b;
+  }
+
+  /** Rows of one run at most, as learned. */
+  get rowsMax(): number {
+    return rowsMaxOf(this.#o.cost, {
+      cap: runtimeLimits.batchRowsMax,
+      allowedUs: this.#gate.allowedUs,
+      budgetUs: this.#o.budgetUs,
+    });
   }
 
   /**
    * Answers when the request has run.
    *
-   * @throws PlatformError QUEUE_EXHAUSTED (shed at once) or DEADLINE_EXCEEDED (dropped before it ran)
+   * @throws PlatformError QUEUE_EXHAUSTED (shed at once), DEADLINE_EXCEEDED (dropped before it ran), CANCELLED,
+   * REQUEST_QUARANTINED
    */
-  submit(
-    inputs: readonly Tensor[],
-    { deadlineAt = Number.POSITIVE_INFINITY, alone = false, signal }: InferOptions = {},
-  ): Promise<Answer> {
-    const rows = rowsOf(inputs);
-    const bytes = bytesOf(inputs);
-    const over =
-      this.#rows + rows > runtimeLimits.queueRowsMax || this.#bytes + bytes > runtimeLimits.queueBytesMax;
-    if (over && this.#queue.length > 0) {
-      throw new PlatformError(
-        'QUEUE_EXHAUSTED',
-        'dependency',
-        'after',
-        `Exceeds maximum queue size: ${this.#rows} rows wait for this model already; send fewer at a time, or again later`,
-        { retryAfterMs: 200 },
-      );
-    }
+  submit(inputs: readonly Tensor[], options: InferOptions = {}): Promise<Answer> {
+    const { signal } = options;
+    const now = performance.now();
+    if (this.#isClosed) throw stopping();
     if (signal?.aborted) throw cancelled();
+    const refusal = this.#quarantine.refusal(inputs, now);
+    if (refusal) throw refusal;
+    const request = {
+      inputs,
+      priority: options.priority || priorityDefault,
+      share: options.share ?? '',
+      key: this.#o.batchable ? shapeKey(inputs) : '',
+      alone: options.alone === true || !this.#o.batchable,
+      rows: rowsOf(inputs),
+      bytes: bytesOf(inputs),
+      deadlineAt: options.deadlineAt ?? Number.POSITIVE_INFINITY,
+      arrivedAt: now,
+    };
+    const predictedUs = this.#gate.admit(request, this.#queue, {
+      rowsRunning: this.#rowsRunning,
+      rowsMax: this.rowsMax,
+      backlogUs: this.backlogUs,
+      evict: (victim, error) => this.#refuse(victim, error),
+    });
     return new Promise((resolve, reject) => {
-      const wasIdle = this.#queue.length === 0;
-      const waiting: Waiting = {
-        inputs,
-        rows,
-        bytes,
-        key: this.#options.batchable ? shapeKey(inputs) : '',
-        arrivedAt: performance.now(),
-        deadlineAt,
-        resolve,
-        reject,
-        alone,
-        crashes: 0,
-      };
+      const hadWork = this.hasWork;
+      const wasFree = this.#o.surroundings.freeInUs() === 0;
+      const waiting = new Waiting({ ...request, wasFree, predictedUs, resolve, reject });
       this.#queue.push(waiting);
-      signal?.addEventListener('abort', () => this.#cancel(waiting));
-      this.#rows += rows;
-      this.#bytes += bytes;
-      if (wasIdle) this.#options.wake();
+      this.#o.held.bytes += request.bytes;
+      if (signal) this.#heed(signal, waiting);
+      if (!hadWork) this.#o.wake();
+      else if (this.#holdEndsAt !== undefined && this.#queue.rows >= this.rowsMax) this.#o.wake();
     });
   }
 
   /** What waits is refused, and what runs is not tried again if it fails. */
   close(): void {
     this.#isClosed = true;
-    for (const waiting of this.#queue.splice(0)) {
-      this.#forget(waiting);
-      waiting.reject(unavailable('EXECUTOR_CLOSED', 'the model runtime is stopping; ask again'));
-    }
+    for (const waiting of [...this.#queue.requests]) this.#refuse(waiting, stopping());
+    for (const { request } of this.#again.splice(0)) request.refuse(stopping());
   }
 
-  /** Runs the next batch; resolves, never rejects, when it is answered. */
-  async dispatch(run: Run): Promise<void> {
-    const batch = this.#take();
-    if (batch.length === 0) return;
-    this.#inFlight += batch.length;
-    try {
-      await this.#runBatch(batch, run);
-    } finally {
-      this.#inFlight -= batch.length;
+  /** Milliseconds to hold what waits for more to come; asked only while an executor is free. */
+  holdMs(now: number): number {
+    const { cost } = this.#o;
+    if (this.#again.length > 0 || 2 * cost.a < 500) return 0;
+    const rows = this.#queue.rows;
+    const slackUs = (this.#queue.earliestDeadline() - now) * 1000 - cost.predict(rows);
+    const budgetUs = this.#hold.budgetUs({ a: cost.a, b: cost.b, rows, slackUs });
+    if (budgetUs === 0 || rows >= this.rowsMax) {
+      if (this.#holdEndsAt !== undefined) this.#holdEnd = rows >= this.rowsMax ? 'none' : 'deadline';
+      return 0;
     }
+    this.#holdEndsAt ??= now + budgetUs / 1000;
+    const leftMs = Math.min(this.#holdEndsAt - now, budgetUs / 1000);
+    if (leftMs <= 0) this.#holdEnd = 'over';
+    return Math.max(0, leftMs);
   }
 
-  async #runBatch(batch: readonly Waiting[], run: Run): Promise<void> {
+  /** Starts the next batch; undefined where all that waited was too late. `done` never rejects. */
+  start(run: Run): { predictedUs: number; done: Promise<void> } | undefined {
+    const { parts, reason, rows } = this.#take();
+    this.#holdEndsAt = undefined;
+    this.#holdEnd = 'none';
+    if (parts.length === 0) return undefined;
+    this.#inFlight += parts.length;
+    this.#rowsRunning += rows;
+    const done = this.#runBatch(parts, reason, run).finally(() => {
+      this.#inFlight -= parts.length;
+      this.#rowsRunning -= rows;
+    });
+    return { predictedUs: this.#o.cost.predict(rows), done };
+  }
+
+  #take(): { parts: Part<Waiting>[]; reason: DispatchReason; rows: number } {
+    let again = this.#again.shift();
+    while (again?.request.isSettled) again = this.#again.shift();
+    if (again) return { parts: [again], reason: 'retry', rows: again.to - again.from };
+    const { cost, preferredBatch } = this.#o;
+    const now = performance.now();
+    const rowsMax = this.rowsMax;
+    const target = rowsToTake(this.#queue.rows, rowsMax, preferredBatch);
+    const taken: Taken<Waiting> = this.#queue.take(
+      target,
+      ({ deadlineAt, rows }) =>
+        deadlineAt <= now || deadlineAt < now + cost.predict(Math.min(rows, rowsMax)) / 1000,
+      (late) => this.#drop(late),
+    );
+    const { parts, rows, isFull, isMixed } = taken;
+    const first = parts[0];
+    for (const { request, to } of parts) if (to === request.rows) this.#o.held.bytes -= request.bytes;
+    const reason = reasonOf({
+      isRetry: false,
+      isAlone: first?.request.alone === true,
+      isPart: parts.some(({ request, from, to }) => from > 0 || to < request.rows),
+      isFull,
+      isPreferred: target < rowsMax && rows === target,
+      isMixed,
+      hold: this.#holdEnd,
+      wasFree: first?.request.wasFree === true,
+    });
+    return { parts, reason, rows };
+  }
+
+  async #runBatch(parts: readonly Part<Waiting>[], reason: DispatchReason, run: Run): Promise<void> {
     const startedAt = performance.now();
-    const rows = batch.reduce((sum, waiting) => sum + waiting.rows, 0);
-    const told = { requests: batch.length, rows };
+    const counts = parts.map(({ from, to }) => to - from);
+    const rows = counts.reduce((sum, count) => sum + count, 0);
+    const told = { requests: parts.length, rows, reason };
     const batchId = `${batchPrefix}-${(batchCount++).toString(36)}`;
     try {
-      const { outputs, computeUs } = await run(joinRows(batch.map(({ inputs }) => inputs)));
-      const parts = splitRows(
-        outputs,
-        batch.map((waiting) => waiting.rows),
-      );
-      this.#options.onBatch?.({ ...told, computeUs, failed: false });
-      batch.forEach((waiting, at) => {
-        const queueUs = (startedAt - waiting.arrivedAt) * 1000;
-        waiting.resolve({ outputs: parts[at] ?? [], queueUs, computeUs, batchId, batchRows: rows });
+      const { outputs, computeUs } = await run(joinRows(parts.map(inputsOfPart)), this.#stuckAfterMs(rows));
+      const pieces = splitRows(outputs, counts);
+      this.#learn(rows, (performance.now() - startedAt) * 1000);
+      this.#o.onBatch?.({ ...told, computeUs, failed: false, isStuck: false });
+      parts.forEach(({ request, from, to }, at) => {
+        const answer = { outputs: pieces[at] ?? [], startedAt, computeUs, batchId, batchRows: rows };
+        if (request.answer(from, to, answer))
+          this.#gate.answered(request, this.#queue.rows + this.#rowsRunning, this.rowsMax);
       });
     } catch (error) {
-      this.#options.onBatch?.({ ...told, computeUs: 0, failed: true });
-      if (isCrash(error) && !this.#isClosed) this.#again(batch, error);
-      else if (batch.length === 1) batch[0]?.reject(error);
+      this.#o.onBatch?.({ ...told, computeUs: 0, failed: true, isStuck: codeOf(error) === 'EXECUTOR_STUCK' });
+      if (isCrash(error) && !this.#isClosed) this.#afterCrash(parts, error);
+      else if (parts.length === 1) this.#refuseAll(parts, error);
       // One bad request must not fail its neighbours: each is tried alone.
-      else for (const waiting of batch) await this.#runBatch([waiting], run);
+      else for (const part of parts) if (!part.request.isSettled) await this.#runBatch([part], 'retry', run);
     }
   }
 
   /**
    * An executor ended under these requests; the next one gets each of them alone, so that a request that brings
-   * executors down takes no other with it and is given up after some.
+   * executors down takes no other with it. The second time it is given up, and refused for a while.
    */
-  #again(batch: readonly Waiting[], error: unknown): void {
-    const wasIdle = this.#queue.length === 0;
-    const kept = batch.filter((waiting) => {
-      waiting.crashes += 1;
-      if (waiting.crashes > runtimeLimits.crashesMax) waiting.reject(error);
-      return waiting.crashes <= runtimeLimits.crashesMax;
-    });
-    for (const { rows, bytes } of kept) {
-      this.#rows += rows;
-      this.#bytes += bytes;
+  #afterCrash(parts: readonly Part<Waiting>[], error: unknown): void {
+    const hadWork = this.hasWork;
+    for (const part of parts) {
+      const { request } = part;
+      request.crashes += 1;
+      if (request.isSettled) continue;
+      if (request.crashes < runtimeLimits.crashesMax) this.#again.push(part);
+      else {
+        this.#quarantine.add(request.inputs, performance.now());
+        this.#refuse(request, error);
+      }
     }
-    this.#queue.unshift(...kept);
-    if (wasIdle && kept.length > 0) this.#options.wake();
+    if (!hadWork && this.#again.length > 0) this.#o.wake();
   }
 
-  /** The oldest requests that fit one run and share a shape; those past their deadline are answered here. */
-  #take(): Waiting[] {
-    const now = performance.now();
-    const taken: Waiting[] = [];
-    const kept: Waiting[] = [];
-    let rows = 0;
-    for (const waiting of this.#queue) {
-      const first = taken[0];
-      if (waiting.deadlineAt <= now) {
-        this.#forget(waiting);
-        waiting.reject(expired());
-      } else if (
-        !first ||
-        (this.#options.batchable &&
-          first.crashes === 0 &&
-          !first.alone &&
-          !waiting.alone &&
-          waiting.crashes === 0 &&
-          waiting.key === first.key &&
-          rows + waiting.rows <= runtimeLimits.batchRowsMax)
-      ) {
-        this.#forget(waiting);
-        taken.push(waiting);
-        rows += waiting.rows;
-      } else kept.push(waiting);
-    }
-    this.#queue = kept;
-    return taken;
+  #learn(rows: number, tookUs: number): void {
+    const { cost, surroundings } = this.#o;
+    cost.observe(rows, tookUs);
+    if (2 * cost.a >= 500)
+      this.#hold.ran({ now: performance.now(), utilisation: surroundings.utilisation, a: cost.a });
   }
 
-  /** Of no use any more: its place is free at once. What runs already runs to its end. */
-  #cancel(waiting: Waiting): void {
-    const at = this.#queue.indexOf(waiting);
-    if (at < 0) return;
-    this.#queue.splice(at, 1);
-    this.#forget(waiting);
-    waiting.reject(cancelled());
+  /** Ten times what it should take, and never less than two seconds: a machine has worse moments than a model. */
+  #stuckAfterMs(rows: number): number {
+    const { cost } = this.#o;
+    if (!cost.isKnown) return runtimeLimits.stuckAfterMsUnknown;
+    return Math.max((10 * cost.predict(rows)) / 1000, runtimeLimits.stuckAfterMsMin);
   }
 
-  #forget(waiting: Waiting): void {
-    this.#rows -= waiting.rows;
-    this.#bytes -= waiting.bytes;
+  #heed(signal: NonNullable<InferOptions['signal']>, waiting: Waiting): void {
+    const abort = () => this.#refuse(waiting, cancelled());
+    signal.addEventListener('abort', abort);
+    waiting.onSettled = () => signal.removeEventListener('abort', abort);
   }
+
+  #drop(late: Waiting): void {
+    this.#o.held.bytes -= late.bytes;
+    late.refuse(expired());
+    this.#gate.dropped(this.rowsMax);
+    this.#o.onDropped?.();
+  }
+
+  /** What of it waits, waits no more; what of it runs, runs to its end for nobody. */
+  #refuse(waiting: Waiting, error: unknown): void {
+    if (this.#queue.remove(waiting)) this.#o.held.bytes -= waiting.bytes;
+    waiting.refuse(error);
+  }
+
+  #refuseAll(parts: readonly Part<Waiting>[], error: unknown): void {
+    for (const { request } of parts) this.#refuse(request, error);
+  }
+}
+
+function inputsOfPart({ request, from, to }: Part<Waiting>): readonly Tensor[] {
+  if (from === 0 && to === request.rows) return request.inputs;
+  return request.inputs.map((tensor) => sliceRows(tensor, from, to));
 }
 
 function isCrash(error: unknown): boolean {
-  return error instanceof PlatformError && /^EXECUTOR_(CRASHED|CLOSED)$/.test(error.code);
+  return /^EXECUTOR_(CRASHED|CLOSED|STUCK)$/.test(codeOf(error) ?? '');
 }
 
-function cancelled(): PlatformError {
-  return new PlatformError('CANCELLED', 'caller', 'never', 'the caller went away before the model ran');
-}
-
-function expired(): PlatformError {
-  return new PlatformError(
-    'DEADLINE_EXCEEDED',
-    'dependency',
-    'after',
-    'Request timeout expired before the model was free; allow more time, or send fewer rows at a time',
-  );
+function codeOf(error: unknown): string | undefined {
+  return error instanceof PlatformError ? error.code : undefined;
 }

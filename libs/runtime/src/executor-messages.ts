@@ -17,6 +17,8 @@ export interface LoadedShape {
   readonly outputs: readonly TensorSpec[];
   /** Growth of the process while it was loaded; never less than the file. */
   readonly memoryBytes: number;
+  /** A row's answer does not depend on the rows beside it, as far as was seen at load. */
+  readonly isRowwise: boolean;
   readonly device: string;
   readonly costs: readonly BatchCost[];
 }

@@ -8,8 +8,12 @@ export interface Executor {
   readonly loaded: ReadonlySet<string>;
   /** @throws PlatformError MODEL_* where the file is none we may run */
   load(digest: string, bytes: Uint8Array, golden: Golden): Promise<LoadedShape>;
-  /** @throws PlatformError MODEL_RUN_FAILED, EXECUTOR_CRASHED, EXECUTOR_CLOSED */
-  run(digest: string, inputs: readonly Tensor[]): Promise<Ran>;
+  /**
+   * A run that is not over after `limitMs` is stuck: it is given up together with the executor.
+   *
+   * @throws PlatformError MODEL_RUN_FAILED, EXECUTOR_CRASHED, EXECUTOR_STUCK, EXECUTOR_CLOSED
+   */
+  run(digest: string, inputs: readonly Tensor[], limitMs: number): Promise<Ran>;
   unload(digest: string): Promise<void>;
   /** Ends it when it has run what it has in hand. */
   close(): Promise<void>;

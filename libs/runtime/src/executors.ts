@@ -1,4 +1,5 @@
 import { BusyShare } from './decide/busy-share.js';
+import { Turns } from './decide/turns.js';
 import type { Executor } from './executor.js';
 import { InlineExecutor } from './inline-executor.js';
 import { ThreadExecutor } from './thread-executor.js';
@@ -6,47 +7,59 @@ import { ThreadExecutor } from './thread-executor.js';
 /** Something that has work for an executor. */
 export interface Source {
   readonly hasWork: boolean;
-  dispatch(executor: Executor): Promise<void>;
+  /** Microseconds of work that waits. */
+  readonly backlogUs: number;
+  /** Milliseconds that it would rather wait for more work; asked only while an executor is free. */
+  holdMs(now: number): number;
+  /** Undefined where there was nothing to start after all. `done` never rejects. */
+  start(executor: Executor): { predictedUs: number; done: Promise<void> } | undefined;
+}
+
+export interface ExecutorsOptions {
+  /** Threads of their own, or this one. */
+  readonly count: number | 'inline';
+  readonly threads: number;
+  readonly onExit: (reason: string) => void;
+}
+
+interface Running {
+  readonly startedAt: number;
+  readonly predictedUs: number;
 }
 
 /**
- * The executors and who waits for one. A free executor goes to the source that has waited longest, one batch at a
- * time, so that a busy model cannot starve a quiet one.
+ * The executors and who waits for one. A free executor goes to the source that was given the least time so far, one
+ * batch at a time, so that neither a busy model nor a slow one can starve another.
  */
 export class Executors {
+  readonly #o: ExecutorsOptions;
   readonly #all: Executor[] = [];
   #free: Executor[] = [];
+  readonly #turns = new Turns<Source>();
   readonly #waiting = new Set<Source>();
-  readonly #count: number | 'inline';
-  readonly #threads: number;
-  readonly #onExit: (reason: string) => void;
+  readonly #running = new Map<Executor, Running>();
   readonly #load: BusyShare;
+  #holdTimer: NodeJS.Timeout | undefined;
   #turnAsked = false;
   #isStarted = false;
   #closed = false;
 
-  constructor({
-    count,
-    threads,
-    onExit,
-  }: {
-    /** Threads of their own, or this one. */
-    count: number | 'inline';
-    threads: number;
-    onExit: (reason: string) => void;
-  }) {
-    this.#count = count;
-    this.#load = new BusyShare(count === 'inline' ? 1 : count);
-    this.#threads = threads;
-    this.#onExit = onExit;
+  constructor(options: ExecutorsOptions) {
+    this.#o = options;
+    this.#load = new BusyShare(this.slots);
+  }
+
+  /** Batches that run at the same time. */
+  get slots(): number {
+    return this.#o.count === 'inline' ? 1 : this.#o.count;
   }
 
   /** Started when they are first needed: the engine takes tens of MiB that an idle process does without. */
   get all(): readonly Executor[] {
     if (!this.#isStarted && !this.#closed) {
       this.#isStarted = true;
-      if (this.#count === 'inline') this.#add(new InlineExecutor({ threads: this.#threads }));
-      else for (let at = 0; at < this.#count; at++) this.#start();
+      if (this.#o.count === 'inline') this.#add(new InlineExecutor({ threads: this.#o.threads }));
+      else for (let at = 0; at < this.#o.count; at++) this.#start();
     }
     return this.#all;
   }
@@ -56,9 +69,27 @@ export class Executors {
     return this.#load.at(performance.now());
   }
 
+  /** Until the soonest executor is free, in microseconds; 0 where one is. */
+  freeInUs(): number {
+    if (this.#free.length > 0 || this.#running.size === 0) return 0;
+    const now = performance.now();
+    let soonest = Number.POSITIVE_INFINITY;
+    for (const { startedAt, predictedUs } of this.#running.values())
+      soonest = Math.min(soonest, Math.max(1, predictedUs - (now - startedAt) * 1000));
+    return soonest;
+  }
+
+  /** What the other sources have waiting, in microseconds each. */
+  others(than: Source): number[] {
+    const found: number[] = [];
+    for (const source of this.#waiting) if (source !== than) found.push(source.backlogUs);
+    return found;
+  }
+
   /** Gives the source an executor as soon as one is free. */
   ask(source: Source): void {
     this.#waiting.add(source);
+    this.#turns.add(source);
     if (this.#turnAsked) return;
     this.#turnAsked = true;
     // Requests that arrive in the same turn of the event loop share a batch.
@@ -68,33 +99,73 @@ export class Executors {
     });
   }
 
+  forget(source: Source): void {
+    this.#waiting.delete(source);
+    this.#turns.delete(source);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#holdTimer);
     await Promise.all(this.#all.map((executor) => executor.close()));
   }
 
   #assign(): void {
-    for (const source of this.#waiting) {
-      const executor = this.#free.pop();
-      if (!executor) return;
+    const holding: Source[] = [];
+    let holdMs = Number.POSITIVE_INFINITY;
+    while (this.#free.length > 0) {
+      const source = this.#turns.next();
+      if (!source) break;
       this.#waiting.delete(source);
-      this.#load.began(performance.now());
-      void source.dispatch(executor).finally(() => {
-        this.#load.ended(performance.now());
-        if (this.#all.includes(executor)) this.#free.push(executor);
-        this.#assign();
-      });
-      if (source.hasWork) this.#waiting.add(source);
+      if (!source.hasWork) continue;
+      const asked = source.holdMs(performance.now());
+      if (asked > 0) {
+        holding.push(source);
+        holdMs = Math.min(holdMs, asked);
+      } else this.#run(source, this.#free.pop() as Executor);
     }
+    for (const source of holding) {
+      this.#waiting.add(source);
+      this.#turns.add(source);
+    }
+    clearTimeout(this.#holdTimer);
+    if (holding.length > 0) this.#holdTimer = setTimeout(() => this.#assign(), Math.max(1, holdMs));
+  }
+
+  #run(source: Source, executor: Executor): void {
+    const started = source.start(executor);
+    if (!started) {
+      this.#free.push(executor);
+      return;
+    }
+    const { predictedUs, done } = started;
+    const startedAt = performance.now();
+    this.#running.set(executor, { startedAt, predictedUs });
+    this.#load.began(startedAt);
+    this.#turns.charge(source, predictedUs);
+    let charged = predictedUs;
+    if (source.hasWork) {
+      this.#waiting.add(source);
+      this.#turns.add(source);
+    }
+    void done.finally(() => {
+      const now = performance.now();
+      this.#load.ended(now);
+      charged = (now - startedAt) * 1000 - charged;
+      this.#turns.charge(source, charged);
+      this.#running.delete(executor);
+      if (this.#all.includes(executor)) this.#free.push(executor);
+      this.#assign();
+    });
   }
 
   #start(): void {
     const executor = new ThreadExecutor({
-      threads: this.#threads,
+      threads: this.#o.threads,
       onExit: (reason) => {
         this.#all.splice(this.#all.indexOf(executor), 1);
         this.#free = this.#free.filter((other) => other !== executor);
-        this.#onExit(reason);
+        this.#o.onExit(reason);
         if (!this.#closed) this.#start();
         this.#assign();
       },

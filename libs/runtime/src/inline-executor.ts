@@ -5,7 +5,7 @@ import { type HostOptions, ModelHost } from './model-host.js';
 import type { Tensor } from './tensor/tensor.js';
 import type { Ran } from './types.js';
 
-/** Runs models on the calling thread, which blocks meanwhile: for batches that cost less than a hop to another one. */
+/** Runs models on the calling thread, which blocks meanwhile (so that no limit can be kept): for batches that cost less than a hop. */
 export class InlineExecutor implements Executor {
   readonly #host: ModelHost;
   readonly loaded = new Set<string>();

@@ -1,6 +1,7 @@
 export { joinRows, rowsOf, shapeKey, sliceRows, splitRows } from './batch.js';
 export { checkInputs } from './check-inputs.js';
-export type { ModelStatistics } from './model.js';
+export type { DispatchReason } from './decide/dispatch-reason.js';
+export type { ModelStatistics } from './model-counts.js';
 export { Runtime, type RuntimeOptions } from './runtime.js';
 export { parseExact } from './tensor/exact-json.js';
 export { jsonDepthMax, readJson, writeJson } from './tensor/json.js';

@@ -3,6 +3,7 @@ import { checkModel } from '@perennial/onnx';
 import type { Golden, LoadedShape } from './executor-messages.js';
 import { runtimeLimits } from './limits.js';
 import { measureCosts } from './measure-costs.js';
+import { isRowwise } from './row-independence.js';
 import type { Session } from './session.js';
 import type { Tensor } from './tensor/tensor.js';
 import type { Ran } from './types.js';
@@ -30,12 +31,14 @@ export class ModelHost {
       session = await this.#open(bytes);
       this.#sessions.set(digest, session);
     }
+    const isIndependent = await isRowwise(session);
     const costs = await measureCosts(session, golden);
     const grown = process.memoryUsage.rss() - before;
     return {
       inputs: session.inputs,
       outputs: session.outputs,
       memoryBytes: Math.max(grown, bytes.byteLength, runtimeLimits.sessionBytesMin),
+      isRowwise: isIndependent,
       device: session.device,
       costs,
     };

@@ -1,58 +1,71 @@
-import { Batcher } from './batcher.js';
+import { unavailable } from '@perennial/kernel';
+import { Batcher, type BatchRan } from './batcher.js';
 import { checkInputs } from './check-inputs.js';
+import { CostModel } from './decide/cost-model.js';
 import type { Executor } from './executor.js';
 import type { LoadedShape } from './executor-messages.js';
 import type { Executors, Source } from './executors.js';
+import { runtimeLimits } from './limits.js';
+import { ModelCounts, type ModelStatistics } from './model-counts.js';
 import type { Tensor, TensorSpec } from './tensor/tensor.js';
 import type { Answer, InferOptions } from './types.js';
 import { isBatchable } from './zero-inputs.js';
 
-/** What a model did and what it costs; times are sums in microseconds. */
-export interface ModelStatistics {
+export interface ModelOptions {
   readonly digest: string;
-  readonly memoryBytes: number;
-  readonly requests: number;
-  readonly rows: number;
-  readonly batches: number;
-  readonly failures: number;
-  readonly queueUs: number;
-  readonly computeUs: number;
-  readonly pinned: boolean;
+  readonly shape: LoadedShape;
+  readonly loadMs: number;
+  readonly executors: Executors;
+  readonly ensureLoaded: (executor: Executor) => Promise<void>;
+  readonly preferredBatch: readonly number[];
+  readonly queueRowsMax: number;
+  readonly budgetUs: number;
+  readonly held: { bytes: number };
 }
 
 /** A loaded model: its shape, its queue and its counts. */
 export class Model implements Source {
   readonly digest: string;
   readonly shape: LoadedShape;
+  readonly loadMs: number;
+  readonly #o: ModelOptions;
   readonly #batcher: Batcher;
-  readonly #ensureLoaded: (executor: Executor) => Promise<void>;
-  #counts = { requests: 0, rows: 0, batches: 0, failures: 0, queueUs: 0, computeUs: 0 };
-  /** performance.now() of the last request; the least recently used model is unloaded first. */
+  readonly #cost: CostModel;
+  readonly #counts = new ModelCounts();
+  /** performance.now() of the last request. */
   usedAt = performance.now();
+  #stuck = 0;
+  #refusedUntil = 0;
 
-  constructor(options: {
-    digest: string;
-    shape: LoadedShape;
-    executors: Executors;
-    ensureLoaded: (executor: Executor) => Promise<void>;
-  }) {
-    this.digest = options.digest;
-    this.shape = options.shape;
-    this.#ensureLoaded = options.ensureLoaded;
+  constructor(options: ModelOptions) {
+    const { digest, shape, loadMs, executors } = options;
+    this.digest = digest;
+    this.shape = shape;
+    this.loadMs = loadMs;
+    this.#o = options;
+    this.#cost = new CostModel(shape.costs);
     this.#batcher = new Batcher({
-      batchable: isBatchable(options.shape.inputs),
-      wake: () => options.executors.ask(this),
-      onBatch: ({ requests, rows, computeUs, failed }) => {
-        const counts = this.#counts;
-        counts.batches += 1;
-        counts.rows += rows;
-        counts.requests += requests;
-        counts.computeUs += computeUs;
-        if (failed) counts.failures += 1;
+      batchable: shape.isRowwise && isBatchable(shape.inputs),
+      cost: this.#cost,
+      surroundings: {
+        slots: executors.slots,
+        get utilisation() {
+          return executors.utilisation;
+        },
+        freeInUs: () => executors.freeInUs(),
+        others: () => executors.others(this),
       },
+      preferredBatch: options.preferredBatch,
+      queueRowsMax: options.queueRowsMax,
+      budgetUs: options.budgetUs,
+      held: options.held,
+      wake: () => executors.ask(this),
+      onBatch: (batch) => this.#ran(batch),
+      onDropped: () => this.#counts.dropped(),
     });
   }
 
+  /** Requests that wait or run. */
   get inHand(): number {
     return this.#batcher.inHand;
   }
@@ -65,30 +78,75 @@ export class Model implements Source {
     return this.#batcher.hasWork;
   }
 
+  get backlogUs(): number {
+    return this.#batcher.backlogUs;
+  }
+
   get inputs(): readonly TensorSpec[] {
     return this.shape.inputs;
   }
 
-  /** @throws PlatformError INPUT_*, QUEUE_EXHAUSTED, DEADLINE_EXCEEDED, MODEL_RUN_FAILED */
-  async infer(name: string, inputs: readonly Tensor[], options?: InferOptions): Promise<Answer> {
-    this.usedAt = performance.now();
-    const answer = await this.#batcher.submit(checkInputs(name, this.inputs, inputs), options);
-    this.#counts.queueUs += answer.queueUs;
-    return answer;
+  holdMs(now: number): number {
+    return this.#batcher.holdMs(now);
   }
 
-  async dispatch(executor: Executor): Promise<void> {
-    await this.#batcher.dispatch(async (inputs) => {
-      await this.#ensureLoaded(executor);
-      return executor.run(this.digest, inputs);
+  /** @throws PlatformError INPUT_*, QUEUE_EXHAUSTED, DEADLINE_EXCEEDED, MODEL_RUN_FAILED, MODEL_STUCK */
+  async infer(name: string, inputs: readonly Tensor[], options?: InferOptions): Promise<Answer> {
+    this.usedAt = performance.now();
+    if (this.#refusedUntil > 0) this.#refuseStuck();
+    try {
+      const answer = await this.#batcher.submit(checkInputs(name, this.inputs, inputs), options);
+      this.#counts.answered(answer);
+      return answer;
+    } catch (error) {
+      this.#counts.refused();
+      throw error;
+    }
+  }
+
+  start(executor: Executor): { predictedUs: number; done: Promise<void> } | undefined {
+    return this.#batcher.start(async (inputs, limitMs) => {
+      await this.#o.ensureLoaded(executor);
+      return executor.run(this.digest, inputs, limitMs);
     });
   }
 
   close(): void {
     this.#batcher.close();
+    this.#o.executors.forget(this);
   }
 
   statistics(pinned: boolean): ModelStatistics {
-    return { digest: this.digest, memoryBytes: this.shape.memoryBytes, ...this.#counts, pinned };
+    return {
+      digest: this.digest,
+      memoryBytes: this.shape.memoryBytes,
+      device: this.shape.device,
+      costs: this.shape.costs,
+      learned: { runUs: this.#cost.a, rowUs: this.#cost.b },
+      pinned,
+      inHand: this.inHand,
+      rowsWaiting: this.rowsWaiting,
+      ...this.#counts.read(),
+    };
+  }
+
+  #ran(batch: BatchRan): void {
+    this.#counts.ran(batch);
+    if (!batch.isStuck) return;
+    this.#stuck += 1;
+    if (this.#stuck >= runtimeLimits.stuckMax)
+      this.#refusedUntil = performance.now() + runtimeLimits.stuckRefusedMs;
+  }
+
+  #refuseStuck(): void {
+    const leftMs = this.#refusedUntil - performance.now();
+    if (leftMs > 0)
+      throw unavailable(
+        'MODEL_STUCK',
+        `the model did not come back from ${this.#stuck} runs and is not asked for ${Math.ceil(leftMs / 1000)} s; roll it back`,
+        { retryAfterMs: Math.ceil(leftMs) },
+      );
+    this.#refusedUntil = 0;
+    this.#stuck = 0;
   }
 }

@@ -1,7 +1,9 @@
 import { type Digest, digestOf, invalid, unavailable } from '@perennial/kernel';
 import type { Executor } from './executor.js';
 import { Executors } from './executors.js';
-import { Model, type ModelStatistics } from './model.js';
+import { runtimeLimits } from './limits.js';
+import { Model } from './model.js';
+import type { ModelStatistics } from './model-counts.js';
 import type { Tensor } from './tensor/tensor.js';
 import type { Answer, InferOptions, LoadedModel, LoadOptions } from './types.js';
 
@@ -25,6 +27,7 @@ export class Runtime {
   readonly #options: RuntimeOptions;
   readonly #executors: Executors;
   readonly #models = new Map<Digest, Model>();
+  readonly #held = { bytes: 0 };
   readonly #loading = new Map<Digest, Promise<Model>>();
   #pins: ReadonlySet<string> = new Set();
 
@@ -120,7 +123,9 @@ export class Runtime {
     return loading;
   }
 
-  async #load(digest: Digest, { golden = [] }: LoadOptions): Promise<Model> {
+  async #load(digest: Digest, options: LoadOptions): Promise<Model> {
+    const { golden = [] } = options;
+    const startedAt = performance.now();
     const bytes = await this.#fetch(digest);
     const shapes = [];
     for (const executor of this.#executors.all) shapes.push(await executor.load(digest, bytes, golden));
@@ -130,8 +135,13 @@ export class Runtime {
     const model = new Model({
       digest,
       shape: { ...shape, memoryBytes },
+      loadMs: performance.now() - startedAt,
       executors: this.#executors,
       ensureLoaded: (executor) => this.#ensureLoaded(executor, digest),
+      preferredBatch: options.preferredBatch ?? [],
+      queueRowsMax: options.queueRowsMax || runtimeLimits.queueRowsMax,
+      budgetUs: this.#options.executors === 'inline' ? runtimeLimits.inlineBatchUs : Number.POSITIVE_INFINITY,
+      held: this.#held,
     });
     this.#models.set(digest, model);
     await this.#makeRoom(model);
@@ -178,6 +188,7 @@ export class Runtime {
 
   async #unload(model: Model): Promise<void> {
     this.#models.delete(model.digest as Digest);
+    model.close();
     for (const executor of this.#executors.all) await executor.unload(model.digest);
   }
 }

@@ -23,6 +23,7 @@ interface Pending {
 export class ThreadExecutor implements Executor {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
+  readonly #onExit: (reason: string) => void;
   #jobs = 0;
   #closed = false;
   readonly loaded = new Set<string>();
@@ -34,10 +35,11 @@ export class ThreadExecutor implements Executor {
     this.#worker.on('error', (error) => {
       reason = error.message;
     });
+    this.#onExit = onExit;
     this.#worker.on('exit', (code) => {
       const wanted = this.#closed;
       this.#closed = true;
-      this.#failAll(`${reason} (exit code ${code})`);
+      this.#failAll('EXECUTOR_CRASHED', `${reason} (exit code ${code})`);
       if (!wanted) onExit(`${reason} (exit code ${code})`);
     });
   }
@@ -49,8 +51,16 @@ export class ThreadExecutor implements Executor {
     return answer.shape;
   }
 
-  async run(digest: string, inputs: readonly Tensor[]): Promise<Ran> {
-    const answer = await this.#ask({ kind: 'run', digest, inputs });
+  async run(digest: string, inputs: readonly Tensor[], limitMs: number): Promise<Ran> {
+    const timer = setTimeout(() => {
+      // An answer that is here already and was only not read yet, is read first.
+      setImmediate(() => {
+        if (timer.hasRef()) this.#giveUp(`a run of ${digest} was not over after ${Math.round(limitMs)} ms`);
+      });
+    }, limitMs);
+    const answer = await this.#ask({ kind: 'run', digest, inputs }).finally(() =>
+      clearTimeout(timer.unref()),
+    );
     if (answer.kind !== 'ran') throw new Error(`expected ran, got ${answer.kind}`);
     return answer;
   }
@@ -90,13 +100,23 @@ export class ThreadExecutor implements Executor {
     else pending?.resolve(answer);
   }
 
-  #failAll(internal: string): void {
+  /**
+   * A thread inside of the engine cannot be stopped without the process. It is left to itself, told to end when it comes
+   * back, and another one takes its place.
+   */
+  #giveUp(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#worker.postMessage({ job: 0, kind: 'end' } satisfies ExecutorRequest);
+    this.#worker.unref();
+    this.#failAll('EXECUTOR_STUCK', reason);
+    this.#onExit(reason);
+  }
+
+  #failAll(code: 'EXECUTOR_CRASHED' | 'EXECUTOR_STUCK', internal: string): void {
+    const what = code === 'EXECUTOR_CRASHED' ? 'ended while it ran this' : 'did not come back from this';
     for (const { reject } of this.#pending.values())
-      reject(
-        unavailable('EXECUTOR_CRASHED', 'the model executor ended while it ran this; ask again', {
-          internal,
-        }),
-      );
+      reject(unavailable(code, `the model executor ${what}; ask again`, { internal }));
     this.#pending.clear();
     this.loaded.clear();
   }

@@ -1,8 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import { digestOf, unavailable } from '@perennial/kernel';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { Batcher, type Ran } from '../src/batcher.js';
+import { Batcher } from '../src/batcher.js';
 import { Runtime, type Tensor } from '../src/mod.js';
+import type { Ran } from '../src/types.js';
+import { batcherOptions } from './batcher-options.js';
 import { addModel } from './tiny-onnx.js';
 
 const column = (name: string, ...values: number[]): Tensor => ({
@@ -24,9 +26,9 @@ describe('an executor that crashes', () => {
       if (values.includes(-1)) throw unavailable('EXECUTOR_CRASHED', 'it ended');
       return { outputs: inputs, computeUs: 1 };
     };
-    const batcher = new Batcher({ batchable: true, wake: () => undefined });
+    const batcher = new Batcher(batcherOptions());
     const dispatchAll = async () => {
-      while (batcher.hasWork) await batcher.dispatch(run);
+      while (batcher.hasWork) await batcher.start(run)?.done;
     };
     return { batcher, runs, dispatchAll };
   }
@@ -40,7 +42,10 @@ describe('an executor that crashes', () => {
       { status: 'rejected', reason: { code: 'EXECUTOR_CRASHED' } },
       { status: 'fulfilled', value: { outputs: [{ data: Float64Array.of(2) }] } },
     ]);
-    expect(runs.filter((values) => values.includes(-1))).toEqual([[1, -1, 2], [-1], [-1]]);
+    expect(runs.filter((values) => values.includes(-1))).toEqual([[1, -1, 2], [-1]]);
+    await expect(async () => batcher.submit([column('a', -1)])).rejects.toMatchObject({
+      code: 'REQUEST_QUARANTINED',
+    });
     expect(batcher.inHand).toBe(0);
   });
 

@@ -137,7 +137,9 @@ describe('runtime', () => {
     const ask = () => made.infer(add, 'add', [column('a', rows), column('b', rows)]);
     const settled = await Promise.allSettled([ask(), ask(), ask()]);
     expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
-    expect(settled[1]).toMatchObject({ reason: { code: 'QUEUE_EXHAUSTED', retryAfterMs: 200 } });
+    expect(settled[1]).toMatchObject({
+      reason: { code: 'QUEUE_EXHAUSTED', retryAfterMs: expect.any(Number) },
+    });
   });
 
   test('the thread that queues stays free while a model runs', async () => {

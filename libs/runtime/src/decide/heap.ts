@@ -1,0 +1,64 @@
+/** A binary heap; the least by `before` comes first. */
+export class Heap<T> {
+  readonly #before: (a: T, b: T) => boolean;
+  readonly #items: T[] = [];
+
+  constructor(before: (a: T, b: T) => boolean) {
+    this.#before = before;
+  }
+
+  get size(): number {
+    return this.#items.length;
+  }
+
+  /** In no order. */
+  get items(): readonly T[] {
+    return this.#items;
+  }
+
+  peek(): T | undefined {
+    return this.#items[0];
+  }
+
+  push(item: T): void {
+    const items = this.#items;
+    let at = items.length;
+    items.push(item);
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!this.#before(item, items[parent] as T)) break;
+      items[at] = items[parent] as T;
+      at = parent;
+    }
+    items[at] = item;
+  }
+
+  pop(): T | undefined {
+    const items = this.#items;
+    const first = items[0];
+    const last = items.pop();
+    if (last !== undefined && items.length > 0) this.#sink(last);
+    return first;
+  }
+
+  /** Keeps what `isKept` says. */
+  filter(isKept: (item: T) => boolean): void {
+    const kept = this.#items.filter(isKept);
+    this.#items.length = 0;
+    for (const item of kept) this.push(item);
+  }
+
+  #sink(item: T): void {
+    const items = this.#items;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= items.length) break;
+      if (child + 1 < items.length && this.#before(items[child + 1] as T, items[child] as T)) child += 1;
+      if (!this.#before(items[child] as T, item)) break;
+      items[at] = items[child] as T;
+      at = child;
+    }
+    items[at] = item;
+  }
+}
