@@ -1,4 +1,4 @@
-import type { DeploymentUpdated, SystemApplied } from '@perennial/contracts';
+import type { DeploymentUpdated, Route, SystemApplied } from '@perennial/contracts';
 import { notFound, PlatformError } from '@perennial/kernel';
 import { replaces } from './decide/route.js';
 import { type SystemSource, systemSource } from './decide/system-source.js';
@@ -10,8 +10,10 @@ export interface Serving {
 }
 
 export interface DeploymentsOptions {
-  /** Resolves when the replica has the model loaded. */
-  readonly load: (model: string, version: number, digest: string) => Promise<unknown>;
+  /** Resolves when the model can answer: loaded by a replica of the deployment's pool. */
+  readonly load: (deployment: DeploymentUpdated, route: Route) => Promise<unknown>;
+  /** Whether the pool has a replica at all. */
+  readonly isPoolUp: (pool: string) => boolean;
   readonly onSwitch: (deployment: DeploymentUpdated) => void;
   /** Told when loading a new epoch's models failed; it is tried again. `attempt` counts from 1. */
   readonly onLoadFailed: (deployment: DeploymentUpdated, attempt: number, error: unknown) => void;
@@ -20,8 +22,9 @@ export interface DeploymentsOptions {
 const loadRetryDelayMs = 200;
 
 /**
- * What each system serves. A new epoch takes over only when the replica has loaded every model of it; until then the
- * old one goes on, so that no request meets a model that is not there.
+ * What each system serves. A new epoch takes over only when a replica of its pool has loaded every model of it; until
+ * then the old one goes on, so that no request meets a model that is not there. Where there is no old one and the pool
+ * has no replica, it takes over at once: the requests that wait for it are what a replica is started for.
  */
 export class Deployments {
   readonly #options: DeploymentsOptions;
@@ -64,6 +67,15 @@ export class Deployments {
 
   current(system: string): Serving | undefined {
     return this.#serving.get(system);
+  }
+
+  /** Digests of all models that are served or about to be. */
+  digests(): Set<string> {
+    const deployments = [
+      ...this.#newest.values(),
+      ...[...this.#serving.values()].map((one) => one.deployment),
+    ];
+    return new Set(deployments.flatMap(({ routes }) => routes.map(({ digest }) => digest)));
   }
 
   /** The epoch that is served; -1 where nothing is. */
@@ -118,22 +130,29 @@ export class Deployments {
   }
 
   async #switchTo(next: Serving): Promise<void> {
-    const { system, epoch, routes } = next.deployment;
+    const { deployment } = next;
+    const { system, epoch, routes, pool } = deployment;
     const isNewest = () => this.#newest.get(system)?.epoch === epoch;
     for (let attempt = 1; isNewest(); attempt++) {
       try {
-        await Promise.all(routes.map(({ version, digest }) => this.#options.load(system, version, digest)));
-        if (!isNewest()) return;
-        this.#serving.set(system, next);
-        this.#sources.set(system, next.source);
-        this.#options.onSwitch(next.deployment);
-        this.#changed();
+        await Promise.all(routes.map((route) => this.#options.load(deployment, route)));
+        if (isNewest()) this.#serve(next);
         return;
       } catch (error) {
-        this.#options.onLoadFailed(next.deployment, attempt, error);
+        if (isNewest() && !this.#serving.has(system) && !this.#options.isPoolUp(pool)) this.#serve(next);
+        this.#options.onLoadFailed(deployment, attempt, error);
         await new Promise((resolve) => setTimeout(resolve, loadRetryDelayMs));
       }
     }
+  }
+
+  #serve(next: Serving): void {
+    const { system } = next.deployment;
+    if (this.#serving.get(system) === next) return;
+    this.#serving.set(system, next);
+    this.#sources.set(system, next.source);
+    this.#options.onSwitch(next.deployment);
+    this.#changed();
   }
 
   #changed(): void {

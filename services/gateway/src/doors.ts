@@ -44,7 +44,7 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
       ready: deployments.isCaughtUp,
       backlog: gateway.spool.size,
       dead_letters: 0,
-      detail: gateway.replica.isConnected ? '' : 'inference does not answer',
+      detail: gateway.fleet.hasReplicas('cpu') ? '' : 'inference does not answer',
     })),
   });
   const models = modelsOf(gateway);

@@ -10,7 +10,7 @@ export const gatewayService: ServiceOptions<typeof settings> = {
   settings,
   build: async (frame) => {
     const gateway = await openGateway(frame);
-    const { deployments, replica, spool } = gateway;
+    const { deployments, fleet, spool } = gateway;
     let doors: Doors | undefined;
     return {
       ready: () => doors !== undefined && deployments.isCaughtUp,
@@ -27,7 +27,7 @@ export const gatewayService: ServiceOptions<typeof settings> = {
         await doors?.close();
         const isEmpty = await spool.drain(gatewayLimits.spoolDrainMs);
         if (!isEmpty) frame.log.error('prediction events are lost: the bus took none', { count: spool.size });
-        replica.close();
+        fleet.close();
       },
     };
   },

@@ -14,13 +14,13 @@ import type { settings } from './config.js';
 import { parseTokens, type Token } from './decide/access.js';
 import { Deployments } from './deployments.js';
 import { EventFeed } from './effects/event-feed.js';
-import { JointInference } from './effects/joint-inference.js';
 import { onlineFeatures } from './effects/online-features.js';
 import { type Peers, peersOf } from './effects/peers.js';
 import { PredictionSpool } from './effects/prediction-spool.js';
-import { Replica } from './effects/replica.js';
 import { Settlement } from './effects/settlement.js';
 import { streamSequences } from './effects/stream-sequences.js';
+import type { Fleet } from './fleet/fleet.js';
+import { openFleet } from './fleet/open-fleet.js';
 import type { Inference } from './inference.js';
 import { gatewayInstruments } from './instruments.js';
 import { gatewayLimits } from './limits.js';
@@ -32,7 +32,7 @@ export type GatewayFrame = Frame<typeof settings>;
 export interface Gateway {
   readonly peers: Peers;
   readonly deployments: Deployments;
-  readonly replica: Replica;
+  readonly fleet: Fleet;
   readonly inference: Inference;
   readonly spool: PredictionSpool;
   readonly predictor: Predictor;
@@ -58,31 +58,34 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
         : log.warn('the bus takes no prediction events; they are kept', { error }),
   });
   const deployments: Deployments = new Deployments({
-    load: (model, version, digest) => replica.load(model, version, digest),
-    onSwitch: ({ system, epoch, routes }) =>
+    load: ({ system, pool, serve }, route) => fleet.load(system, route, pool, serve),
+    isPoolUp: (pool) => fleet.hasReplicas(pool),
+    onSwitch: ({ system, epoch, routes }) => {
+      fleet.keep(deployments.digests());
       log.info('serves a new epoch', {
         system,
         epoch: String(epoch),
         versions: routes.map((r) => r.version),
-      }),
+        where: Object.fromEntries(routes.map(({ version, digest }) => [version, fleet.where(digest)])),
+      });
+    },
     onLoadFailed: ({ system, epoch }, attempt, error) => {
       // Tried again several times a second: said once.
       if (attempt === 1) log.warn('a model cannot be loaded yet', { system, epoch: String(epoch), error });
     },
   });
-  const replica = openReplica(peers, frame);
-  const inference = new JointInference(replica);
+  const fleet = openFleet(frame);
   const features = onlineFeatures(peers.featurize);
   followModels(bus, deployments, frame);
   return {
     peers,
     deployments,
-    replica,
-    inference,
+    fleet,
+    inference: fleet,
     spool,
     predictor: new Predictor({
       deployments,
-      inference,
+      inference: fleet,
       spool,
       features,
       clock,
@@ -96,19 +99,6 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
     feed: new EventFeed(bus, tenant, (error) => log.warn('following the bus failed', { error })),
     tokens: await readTokens(frame.settings.tokensFile),
   };
-}
-
-function openReplica({ inference }: Peers, { log }: GatewayFrame): Replica {
-  return new Replica(
-    {
-      ping: () => inference.getReplica({}),
-      load: (model, version, digest) =>
-        inference.loadModel({ model, version, digest }, { timeoutMs: gatewayLimits.loadTimeoutMs }),
-      serve: (requests, signal) => inference.serve(requests, { signal }),
-    },
-    (isConnected, error) =>
-      isConnected ? log.info('joined to inference') : log.debug('inference does not answer', { error }),
-  );
 }
 
 /** Hears what is served: first the last word about each system, then every change. */

@@ -15,10 +15,11 @@ const deployment = (epoch: bigint, version: number): DeploymentUpdated =>
   });
 const soon = () => performance.now() + 50;
 
-function open(load: (version: number) => Promise<unknown> = async () => undefined) {
+function open(load: (version: number) => Promise<unknown> = async () => undefined, isPoolUp = true) {
   const failures: unknown[] = [];
   const deployments = new Deployments({
-    load: (_model, version) => load(version),
+    load: (_deployment, { version }) => load(version),
+    isPoolUp: () => isPoolUp,
     onSwitch: () => {},
     onLoadFailed: (_deployment, attempt) => failures.push(attempt),
   });
@@ -78,10 +79,24 @@ test('a system that nobody applied is not found; one without a model is to come'
 test('a request that comes before the first word about its system waits for it', async () => {
   const deployments = new Deployments({
     load: async () => undefined,
+    isPoolUp: () => true,
     onSwitch: () => {},
     onLoadFailed: () => {},
   });
   const found = deployments.find('heat', performance.now() + 5_000);
   deployments.updated(deployment(1n, 1));
   expect((await found).deployment.epoch).toBe(1n);
+});
+
+test('a first epoch whose pool has no replica serves at once, so that requests can wait for one', async () => {
+  const { deployments, failures } = open(async () => {
+    throw new Error('no replica is up');
+  }, false);
+  deployments.updated(deployment(1n, 1));
+  expect(await deployments.serves('heat', 1n, 1_000)).toBe(true);
+  deployments.updated(deployment(2n, 2));
+  await waitFor('tries of the second one', () => failures.length >= 3);
+  expect(deployments.epoch('heat')).toBe(1n);
+  expect([...deployments.digests()].sort()).toEqual(['sha256:1', 'sha256:2']);
+  deployments.updated(deployment(3n, 3));
 });

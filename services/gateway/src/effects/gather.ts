@@ -10,6 +10,10 @@ export interface GatherOptions<Ask, Answer> {
   readonly sizeMax: number;
   /** A call that takes longer no longer keeps the next ones waiting: something is in its way. */
   readonly patienceMs: number;
+  /** How many calls may be under way at once; 1 where left out. */
+  readonly callsMax?: () => number;
+  /** Why an ask that waited is not worth asking any more; undefined where it is. */
+  readonly refusal?: (ask: Ask) => unknown;
 }
 
 interface Waiting<Ask, Answer> {
@@ -25,6 +29,7 @@ interface Waiting<Ask, Answer> {
 export class Gather<Ask, Answer> {
   readonly #options: GatherOptions<Ask, Answer>;
   #waiting: Waiting<Ask, Answer>[] = [];
+  #size = 0;
   #underWay = 0;
   #isScheduled = false;
 
@@ -37,16 +42,23 @@ export class Gather<Ask, Answer> {
     return this.#waiting.length === 0 && this.#underWay === 0;
   }
 
+  /** What waits for its turn, by `sizeOf`. */
+  get size(): number {
+    return this.#size;
+  }
+
   ask(ask: Ask): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ ask, resolve, reject });
+      this.#size += this.#options.sizeOf(ask);
       this.#schedule();
     });
   }
 
   /** At the end of this turn of the event loop: what the same turn brings goes along. */
   #schedule(): void {
-    if (this.#isScheduled || this.#underWay > 0 || this.#waiting.length === 0) return;
+    const callsMax = this.#options.callsMax?.() ?? 1;
+    if (this.#isScheduled || this.#underWay >= callsMax || this.#waiting.length === 0) return;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
@@ -56,7 +68,10 @@ export class Gather<Ask, Answer> {
 
   async #leave(): Promise<void> {
     const together = this.#take();
+    if (together.length === 0) return;
     this.#underWay += 1;
+    // Where more than one call may be under way, what is left over goes along at once.
+    this.#schedule();
     let isCounted = true;
     const free = () => {
       if (!isCounted) return;
@@ -76,15 +91,26 @@ export class Gather<Ask, Answer> {
   }
 
   #take(): Waiting<Ask, Answer>[] {
-    const { sizeOf, sizeMax } = this.#options;
+    const { sizeOf, sizeMax, refusal } = this.#options;
+    if (refusal) this.#waiting = this.#waiting.filter((waiting) => this.#isWanted(waiting, refusal));
     let size = 0;
     let count = 0;
     for (const { ask } of this.#waiting) {
-      size += sizeOf(ask);
-      if (count > 0 && size > sizeMax) break;
+      const next = size + sizeOf(ask);
+      if (count > 0 && next > sizeMax) break;
+      size = next;
       count += 1;
     }
+    this.#size -= size;
     return this.#waiting.splice(0, count);
+  }
+
+  #isWanted({ ask, reject }: Waiting<Ask, Answer>, refusal: (ask: Ask) => unknown): boolean {
+    const error = refusal(ask);
+    if (error === undefined) return true;
+    this.#size -= this.#options.sizeOf(ask);
+    reject(error);
+    return false;
   }
 }
 

@@ -7,7 +7,8 @@ import { LatencyWindow } from '../../../src/fleet/decide/latency-window.js';
 import { PeakEwma } from '../../../src/fleet/decide/peak-ewma.js';
 import { costOf, pickOfTwo, slowStartWeight } from '../../../src/fleet/decide/pick.js';
 import { batchCostUs, placeOf } from '../../../src/fleet/decide/placement.js';
-import { SlowWatch } from '../../../src/fleet/decide/slow-watch.js';
+import { homeOf } from '../../../src/fleet/decide/rendezvous.js';
+import { SlowWatch, slownessOf } from '../../../src/fleet/decide/slow-watch.js';
 
 describe('the latency of a replica', () => {
   test('jumps to a slow answer at once and forgets it by half in a half-life', () => {
@@ -118,26 +119,35 @@ describe('the circuit of a replica', () => {
 });
 
 test('a replica whose median is over three times the others for three looks is left out, and only that one', () => {
-  const watch = new SlowWatch({ factor: 3, looks: 3, differenceMsMin: 5 });
+  const watch = new SlowWatch({ factor: 3, looks: 3 });
   const look = (slow: number) =>
     watch.look(
       new Map([
-        ['a', 2],
-        ['b', 3],
+        ['a', 1],
+        ['b', 1.2],
         ['c', slow],
       ]),
     );
-  expect([look(20), look(20), look(4), look(20), look(20)].flat()).toEqual([]);
+  expect([look(20), look(20), look(3), look(20), look(20)].flat()).toEqual([]);
   expect(look(20)).toEqual(['c']);
   expect(look(20)).toEqual([]);
-  const quick = () =>
-    watch.look(
-      new Map([
-        ['a', 0.2],
-        ['b', 2],
-      ]),
-    );
-  expect([quick(), quick(), quick(), quick()].flat()).toEqual([]);
+  expect(slownessOf(60, 10)).toBe(6);
+  expect(slownessOf(5, 10)).toBe(0.5);
+  expect(slownessOf(4, 0.5)).toBe(1);
+  expect(slownessOf(400, undefined)).toBe(1);
+});
+
+test('a model that nobody holds has one home, and only those of a replica that leaves move', () => {
+  const names = ['a', 'b', 'c', 'd'];
+  const digests = Array.from({ length: 400 }, (_, at) => `sha256:${at}`);
+  const homes = (replicas: string[]) => digests.map((digest) => homeOf(digest, replicas, (name) => name));
+  const all = homes(names);
+  const without = homes(names.filter((name) => name !== 'c'));
+  for (const name of names) expect(all.filter((home) => home === name).length).toBeGreaterThan(60);
+  all.forEach((home, at) => {
+    if (home !== 'c') expect(without[at]).toBe(home);
+  });
+  expect(homeOf('sha256:1', [], String)).toBeUndefined();
 });
 
 test('repeats are a share of the traffic, with a little for quiet times', () => {

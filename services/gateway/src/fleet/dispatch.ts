@@ -1,0 +1,277 @@
+import type { oip, ServeResponse } from '@perennial/contracts';
+import { PlatformError, unavailable } from '@perennial/kernel';
+import { Budget } from './decide/budget.js';
+import { LatencyWindow } from './decide/latency-window.js';
+import { fleetLimits } from './limits.js';
+import type { Member } from './member.js';
+import type { Pool } from './pool.js';
+import { errorOf, ReplicaLost, type Sent, tooLate } from './replica.js';
+import { SuspectLane } from './suspects.js';
+
+/** One message for a replica: a request, or several that travel together. */
+export interface Job {
+  readonly digest: string;
+  readonly signature: string;
+  readonly pool: Pool;
+  readonly request: oip.ModelInferRequest;
+  readonly rows: number;
+  /** On performance.now(). */
+  readonly deadlineAt: number;
+  readonly priority: number;
+  readonly share: string;
+  /** Runs in a batch of its own. */
+  readonly alone: boolean;
+  readonly hedge: boolean;
+  readonly signal: AbortSignal | undefined;
+  /** Replicas that went down with it, or with the message that it was part of. */
+  readonly losses: number;
+  /** With so many it is given up: LostWithReplicas. */
+  readonly lossesMax: number;
+}
+
+export interface Answered {
+  readonly response: ServeResponse;
+  /** Who answered. */
+  readonly replica: string;
+}
+
+/** So many replicas went down with this in hand that it may be the reason. */
+export class LostWithReplicas extends Error {}
+
+/** What happens beside the answers, for counts and logs. */
+export interface DispatchEvents {
+  readonly onRetry: (why: string) => void;
+  readonly onHedge: (isWon: boolean) => void;
+  readonly onEjected: (member: Member, why: string) => void;
+}
+
+/**
+ * Gets a message answered by some replica of its pool. Inference changes nothing anywhere, so what is lost with a
+ * replica, refused by a full one or failed by an ill one is asked of another, within the deadline and a budget. What
+ * replicas go down with is suspected, goes alone, and is given up after two.
+ */
+export class Dispatch {
+  readonly #events: DispatchEvents;
+  readonly #random: () => number;
+  readonly #retries = new Budget(fleetLimits.retries);
+  readonly #hedges = new Budget(fleetLimits.hedges);
+  readonly #lane = new SuspectLane(fleetLimits.suspectPatienceMs);
+  readonly #usual = new Map<string, LatencyWindow>();
+
+  constructor(events: DispatchEvents, random: () => number) {
+    this.#events = events;
+    this.#random = random;
+  }
+
+  /** @throws LostWithReplicas, or PlatformError DEADLINE_EXCEEDED, INFERENCE_UNAVAILABLE, or what the replica says */
+  async run(job: Job): Promise<Answered> {
+    this.#retries.earn();
+    if (job.hedge) this.#hedges.earn();
+    let { losses } = job;
+    let but: Member | undefined;
+    for (let sends = 1; ; sends++) {
+      if (performance.now() >= job.deadlineAt) throw tooLate();
+      const tried = await this.#try(job, losses > 0, but);
+      if ('response' in tried && tried.response.outcome.case === 'response')
+        return { response: tried.response, replica: tried.member.id };
+      but = tried.member;
+      const { error, why, isFinal, isLoss } = this.#judge(job, tried, sends);
+      if (isLoss) losses += 1;
+      if (isFinal) throw error;
+      if (losses >= job.lossesMax) throw new LostWithReplicas();
+      // What was never begun is no repetition.
+      const isRepeat = why !== 'drained' && why !== 'closed';
+      if (isRepeat && (sends >= fleetLimits.sendsMax || !this.#retries.spend(performance.now()))) throw error;
+      this.#events.onRetry(why);
+      if (!isLoss && job.pool.choose(job.digest, but) === but) await pause(fleetLimits.resendDelayMs);
+    }
+  }
+
+  /** Forgets what it learnt about a model. */
+  forget(digest: string): void {
+    this.#usual.delete(digest);
+  }
+
+  #try(job: Job, isSuspect: boolean, but: Member | undefined): Promise<Tried> {
+    const attempt = async (sent: () => void) => {
+      const member = await job.pool.take(job.digest, job.deadlineAt, job.signal, but);
+      sent();
+      return this.#attempt(job, member);
+    };
+    return isSuspect ? this.#lane.run(attempt) : attempt(() => {});
+  }
+
+  /** What an outcome that is no answer means for the request. */
+  #judge(
+    job: Job,
+    tried: Tried,
+    sends: number,
+  ): { error: unknown; why: string; isFinal: boolean; isLoss: boolean } {
+    if ('lost' in tried) {
+      const { how } = tried.lost;
+      const error = unavailable(
+        'INFERENCE_UNAVAILABLE',
+        'inference went away with this request and there is no time or allowance to ask again; ask again in a second',
+      );
+      return { error, why: how, isFinal: false, isLoss: how === 'crashed' };
+    }
+    const { outcome } = tried.response;
+    const { code, message } =
+      outcome.case === 'error'
+        ? outcome.value
+        : { code: 'INTERNAL', message: 'a replica answered without an outcome' };
+    const error = errorOf(code, message);
+    const hasOther = job.pool.choose(job.digest, tried.member) !== tried.member;
+    const isFinal =
+      error.fault === 'caller' ||
+      /^(DEADLINE_EXCEEDED|CANCELLED)$/.test(code) ||
+      (code === 'QUEUE_EXHAUSTED' && (sends > 1 || !hasOther));
+    return { error, why: code, isFinal, isLoss: code === 'EXECUTOR_CRASHED' };
+  }
+
+  async #attempt(job: Job, member: Member): Promise<Tried> {
+    if (!job.hedge) return this.#send(job, member).tried;
+    const usual = this.#usualOf(job.digest);
+    const now = performance.now();
+    const afterMs = usual.quantile(fleetLimits.hedgeQuantile, now, fleetLimits.hedgeSamplesMin);
+    const first = this.#send(job, member);
+    if (afterMs === undefined || (await isSettledWithin(first.tried, afterMs))) return first.tried;
+    const second = this.#hedge(job, member);
+    return second ? this.#firstOf(job.digest, first, second) : first.tried;
+  }
+
+  #hedge(job: Job, first: Member): Flight | undefined {
+    const other = job.pool.choose(job.digest, first);
+    const now = performance.now();
+    if (!other || other === first || other.utilisation(now) > fleetLimits.hedgeUtilisationMax)
+      return undefined;
+    if (!this.#hedges.spend(now)) return undefined;
+    return this.#send(job, other);
+  }
+
+  /** The first that has an answer wins, and the other one's place is given back. */
+  async #firstOf(digest: string, first: Flight, second: Flight): Promise<Tried> {
+    const winner = await Promise.race([
+      first.tried.then((tried) => ({ tried, isSecond: false })),
+      second.tried.then((tried) => ({ tried, isSecond: true })),
+    ]);
+    const isAnswer = 'response' in winner.tried && winner.tried.response.outcome.case === 'response';
+    const other = winner.isSecond ? first : second;
+    this.#events.onHedge(winner.isSecond && isAnswer);
+    if (!isAnswer) return other.tried;
+    other.cancel();
+    // It has not answered for so long: as much is known of its latency.
+    const now = performance.now();
+    other.member.answered(digest, now - other.sentAt, undefined, now);
+    return winner.tried;
+  }
+
+  #send(job: Job, member: Member): Flight {
+    const sentAt = performance.now();
+    member.circuit.took(sentAt);
+    const { digest, signature, request, priority, share, alone, signal } = job;
+    const sent = member.send(
+      { digest, signature, request, priority, share, alone },
+      job.rows,
+      job.deadlineAt,
+    );
+    const noted = this.#noted(job, member, sent, sentAt);
+    if (!signal && !job.hedge) return { member, sentAt, tried: noted, cancel: () => {} };
+    let cancel = () => {};
+    const givenUp = new Promise<never>((_, reject) => {
+      cancel = () => {
+        sent.cancel();
+        member.circuit.gaveBack();
+        reject(cancelled());
+      };
+    });
+    signal?.addEventListener('abort', cancel, { once: true });
+    const tried = Promise.race([noted, givenUp]).finally(() => signal?.removeEventListener('abort', cancel));
+    // Of two flights one is left alone; what comes of it then is nobody's concern.
+    tried.catch(() => {});
+    return { member, sentAt, tried, cancel };
+  }
+
+  /** Waits for what comes of it and tells the member's record. */
+  async #noted(job: Job, member: Member, sent: Sent, sentAt: number): Promise<Tried> {
+    try {
+      const response = await sent.answer;
+      const now = performance.now();
+      const { outcome } = response;
+      if (outcome.case === 'response') {
+        const usual = this.#usualOf(job.digest);
+        member.circuit.succeeded(now);
+        member.answered(job.digest, now - sentAt, usual.quantile(0.5, now, fleetLimits.slowSamplesMin), now);
+        usual.add(now - sentAt, now);
+      } else if (outcome.case === 'error' && isIllness(outcome.value.code))
+        this.#failed(job, member, outcome.value.code);
+      else member.circuit.succeeded(now);
+      return { member, response };
+    } catch (thrown) {
+      if (thrown instanceof ReplicaLost) return { member, lost: thrown };
+      const tookMs = performance.now() - sentAt;
+      if (tookMs > fleetLimits.slowIsFailureMs) this.#failed(job, member, 'no answer');
+      else member.circuit.gaveBack();
+      throw thrown;
+    }
+  }
+
+  #failed(job: Job, member: Member, why: string): void {
+    const now = performance.now();
+    if (!member.circuit.failed(now)) return;
+    const isLast = !job.pool.usable().some((other) => other !== member && other.circuit.mayTake(now));
+    if (isLast) return;
+    member.circuit.open(now, this.#random());
+    this.#events.onEjected(member, why);
+  }
+
+  #usualOf(digest: string): LatencyWindow {
+    let usual = this.#usual.get(digest);
+    if (!usual) {
+      usual = new LatencyWindow(fleetLimits.latencyWindowMs);
+      this.#usual.set(digest, usual);
+    }
+    return usual;
+  }
+}
+
+type Tried = { readonly member: Member } & (
+  | { readonly response: ServeResponse }
+  | { readonly lost: ReplicaLost }
+);
+
+interface Flight {
+  readonly member: Member;
+  readonly sentAt: number;
+  /** Rejects at the deadline, and where it was cancelled. */
+  readonly tried: Promise<Tried>;
+  cancel(): void;
+}
+
+/** What a request is told that was given up by its own client. */
+export function cancelled(): PlatformError {
+  return new PlatformError('CANCELLED', 'caller', 'never', 'nobody waits for the answer any more');
+}
+
+async function isSettledWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, ms, false);
+  });
+  const settled = work.then(
+    () => true,
+    () => true,
+  );
+  return Promise.race([settled, late]).finally(() => clearTimeout(timer));
+}
+
+/** Errors that say something about the replica: not those of a request, of a full queue, or of the deadline. */
+function isIllness(code: string): boolean {
+  return (
+    errorOf(code, '').fault !== 'caller' && !/^(QUEUE_EXHAUSTED|DEADLINE_EXCEEDED|CANCELLED)$/.test(code)
+  );
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

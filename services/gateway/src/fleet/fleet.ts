@@ -1,0 +1,266 @@
+import type { LoadModelResponse, ReplicaAnnounced, Route, ServeSettings } from '@perennial/contracts';
+import { unavailable } from '@perennial/kernel';
+import { rowsOf, type Tensor } from '@perennial/runtime';
+import type { Inference, InferOptions, Inferred, ModelAsked } from '../inference.js';
+import { SlowWatch } from './decide/slow-watch.js';
+import { Dispatch, type DispatchEvents } from './dispatch.js';
+import { JointInference } from './joint.js';
+import { fleetLimits } from './limits.js';
+import { Member, type MemberOptions, type MemberView } from './member.js';
+import { Pool } from './pool.js';
+import { type HeldModels, mergeModels, type ReplicaModels } from './statistics.js';
+
+/** A model that deployments want served, and what its load showed. */
+export interface WantedModel {
+  readonly name: string;
+  readonly route: Route;
+  readonly pool: string;
+  readonly serve: ServeSettings | undefined;
+  /** What a replica said when it loaded it; undefined where none did yet. */
+  loaded: LoadModelResponse | undefined;
+}
+
+export interface FleetOptions {
+  /** Connects to a replica at this address. */
+  readonly dial: (address: string) => MemberOptions['calls'];
+  readonly events: DispatchEvents;
+  readonly onConnection: MemberOptions['onConnection'];
+  readonly onGone: (member: Member) => void;
+  /** In [0, 1). */
+  readonly random?: () => number;
+}
+
+/** The pool of a deployment that names none. */
+const defaultPool = 'cpu';
+
+/**
+ * Every replica of inference that this gateway knows, by pool. Replicas come by their announcements, or are configured;
+ * they go when they drain or fall silent.
+ */
+export class Fleet implements Inference {
+  readonly #o: FleetOptions;
+  readonly #random: () => number;
+  readonly #members = new Map<string, Member>();
+  readonly #pools = new Map<string, Pool>();
+  readonly #wanted = new Map<string, WantedModel>();
+  readonly #dispatch: Dispatch;
+  readonly #joint: JointInference;
+  readonly #slow = new Map<string, SlowWatch>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(options: FleetOptions) {
+    this.#o = options;
+    this.#random = options.random ?? Math.random;
+    this.#dispatch = new Dispatch(options.events, this.#random);
+    this.#joint = new JointInference(this.#dispatch);
+    this.#timer = setInterval(() => this.#look(), fleetLimits.slowLookMs);
+    this.#timer.unref();
+  }
+
+  /** Adds a replica that is named in the settings; it stays a member while it is away. */
+  configure(address: string, id: string): void {
+    this.#join({ address, id, pool: defaultPool, isConfigured: true });
+  }
+
+  /** A replica said that it is there, or that it drains. */
+  announced(word: ReplicaAnnounced): void {
+    const { address, replicaId: id, pool, draining } = word;
+    const known = this.#members.get(address);
+    if (!known && draining) return;
+    const member = known ?? this.#join({ address, id, pool, isConfigured: false });
+    const before = member.pool;
+    member.announced(word, performance.now());
+    if (before !== member.pool) this.#changed();
+  }
+
+  /** @throws PlatformError as JointInference.infer; INFERENCE_UNAVAILABLE where too many wait for a first replica */
+  async infer(model: ModelAsked, inputs: readonly Tensor[], options: InferOptions): Promise<Inferred> {
+    const pool = this.#pool(model.pool);
+    const isBatchable = batchable(this.#wanted.get(model.route.digest)?.loaded);
+    const release = pool.admit(rowsOf(inputs), options.deadlineAt);
+    if (!release) return this.#joint.infer(model, pool, inputs, isBatchable, options);
+    try {
+      return await this.#joint.infer(model, pool, inputs, isBatchable, options);
+    } finally {
+      release();
+    }
+  }
+
+  /**
+   * Has the model loaded by every replica of the pool; resolves when the first one has it.
+   *
+   * @throws PlatformError INFERENCE_UNAVAILABLE where no replica is up, or why the first replica could not load it
+   */
+  async load(name: string, route: Route, pool: string, serve: ServeSettings | undefined): Promise<void> {
+    const { digest, version, signature } = route;
+    const known = this.#wanted.get(digest)?.loaded;
+    const model: WantedModel = { name, route, pool, serve, loaded: known };
+    this.#wanted.set(digest, model);
+    const members = this.#pool(pool).usable();
+    if (members.length === 0) {
+      throw unavailable('INFERENCE_UNAVAILABLE', `no replica of pool '${pool || defaultPool}' is up yet`);
+    }
+    const request = {
+      model: name,
+      version,
+      digest,
+      signature,
+      pinned: serve?.pinned ?? false,
+      queueRowsMax: serve?.queueRowsMax ?? 0,
+      preferredBatch: serve?.preferredBatch ?? [],
+    };
+    try {
+      model.loaded = await Promise.any(members.map((member) => member.load(request)));
+    } catch (thrown) {
+      throw thrown instanceof AggregateError ? thrown.errors[0] : thrown;
+    }
+  }
+
+  /** These are what deployments want; anything else that was loaded here is no longer kept in mind. */
+  keep(digests: ReadonlySet<string>): void {
+    for (const digest of [...this.#wanted.keys()]) if (!digests.has(digest)) this.#forget(digest);
+  }
+
+  /** Has every replica give the model's memory back. A deployment that still wants it has it loaded when it is asked. */
+  async unload(digest: string): Promise<void> {
+    this.#forget(digest);
+    await Promise.all(
+      this.#all()
+        .filter((member) => member.isConnected)
+        .map((member) => member.unload(digest)),
+    );
+  }
+
+  /** Whether somebody has it loaded. */
+  isReady(digest: string): boolean {
+    return this.where(digest).length > 0;
+  }
+
+  /** The ids of the replicas that have it. */
+  where(digest: string): string[] {
+    return this.#all()
+      .filter((member) => member.isUsable && member.holds(digest))
+      .map(({ id }) => id);
+  }
+
+  /** Whether anybody could answer for this pool. */
+  hasReplicas(pool: string): boolean {
+    return !this.#pool(pool).isEmpty;
+  }
+
+  replicas(): MemberView[] {
+    const now = performance.now();
+    return this.#all().map((member) => member.view(now));
+  }
+
+  /** Rows that wait for a first replica, by pool. */
+  waitingRows(): ReadonlyMap<string, number> {
+    return new Map([...this.#pools.values()].map(({ name, rowsWaiting }) => [name, rowsWaiting]));
+  }
+
+  /** What every replica that answers says of its models, merged by digest. */
+  async statistics(): Promise<ReplicaModels[]> {
+    const members = this.#all().filter((member) => member.isConnected);
+    const asked = await Promise.allSettled(members.map((member) => member.ping()));
+    const held: HeldModels[] = asked.flatMap((answer, at) =>
+      answer.status === 'fulfilled'
+        ? [{ replica: (members[at] as Member).id, models: answer.value.models }]
+        : [],
+    );
+    return mergeModels(held);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    for (const member of this.#members.values()) member.close();
+    this.#members.clear();
+  }
+
+  #all(): Member[] {
+    return [...this.#members.values()];
+  }
+
+  #pool(name: string): Pool {
+    const key = name || defaultPool;
+    let pool = this.#pools.get(key);
+    if (!pool) {
+      pool = new Pool({
+        name: key,
+        members: () => this.#all().filter((member) => (member.pool || defaultPool) === key),
+        random: this.#random,
+      });
+      this.#pools.set(key, pool);
+    }
+    return pool;
+  }
+
+  #join(o: Pick<MemberOptions, 'address' | 'id' | 'pool' | 'isConfigured'>): Member {
+    const member = new Member(
+      {
+        ...o,
+        calls: this.#o.dial(o.address),
+        onChange: () => this.#changed(),
+        onConnection: this.#o.onConnection,
+      },
+      performance.now(),
+    );
+    this.#members.set(o.address, member);
+    return member;
+  }
+
+  #leave(member: Member): void {
+    this.#members.delete(member.address);
+    member.close();
+    this.#changed();
+    this.#o.onGone(member);
+  }
+
+  #changed(): void {
+    for (const pool of this.#pools.values()) pool.changed();
+  }
+
+  #forget(digest: string): void {
+    this.#wanted.delete(digest);
+    this.#dispatch.forget(digest);
+    for (const member of this.#members.values()) member.forget(digest);
+  }
+
+  /** Once a second: who is silent, and who is slow. */
+  #look(): void {
+    const now = performance.now();
+    for (const member of this.#all()) {
+      if (member.isConfigured || now - member.heardAt < fleetLimits.announcedWithinMs) continue;
+      // The bus may be what is silent: the replica itself is asked.
+      member.heardAt = now;
+      member.ping().catch(() => {
+        if (this.#members.get(member.address) === member) this.#leave(member);
+      });
+    }
+    for (const pool of this.#pools.values()) this.#lookForSlow(pool, now);
+  }
+
+  #lookForSlow(pool: Pool, now: number): void {
+    const able = pool.usable().filter(({ circuit }) => circuit.state(now) === 'closed');
+    const slowness = new Map<string, number>();
+    for (const member of able) {
+      const median = member.slowness(now);
+      if (median !== undefined) slowness.set(member.address, median);
+    }
+    let watch = this.#slow.get(pool.name);
+    if (!watch) {
+      watch = new SlowWatch(fleetLimits.slowWatch);
+      this.#slow.set(pool.name, watch);
+    }
+    for (const address of watch.look(slowness)) {
+      const member = this.#members.get(address);
+      if (!member) continue;
+      member.circuit.open(now, this.#random());
+      this.#o.events.onEjected(member, 'slower than the others');
+    }
+  }
+}
+
+/** Whether rows of several requests may be put together: where every input's first dimension is free. */
+function batchable(loaded: LoadModelResponse | undefined): boolean {
+  return (loaded?.inputs ?? []).every(({ shape }) => shape.length === 0 || shape[0] === -1n);
+}

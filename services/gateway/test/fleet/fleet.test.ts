@@ -1,0 +1,325 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  LoadedModelSchema,
+  ReplicaAnnouncedSchema,
+  RouteSchema,
+  type ServeRequest,
+  ServeSettingsSchema,
+} from '@perennial/contracts';
+import { inputsOf, type Tensor } from '@perennial/runtime';
+import { waitFor } from '@perennial/testkit';
+import { afterEach, describe, expect, test } from 'vitest';
+import { Fleet } from '../../src/fleet/fleet.js';
+import { fleetLimits } from '../../src/fleet/limits.js';
+import type { ModelAsked } from '../../src/inference.js';
+import { callsTo, cuttable, type Decide, startReplica, stopAll } from './replicas.js';
+
+const fleets: Fleet[] = [];
+afterEach(async () => {
+  for (const fleet of fleets.splice(0)) fleet.close();
+  await stopAll();
+});
+
+interface Told {
+  readonly retries: string[];
+  readonly hedges: boolean[];
+  readonly ejected: string[];
+  readonly gone: string[];
+}
+
+async function openFleet(addresses: readonly string[], random: () => number = Math.random) {
+  const told: Told = { retries: [], hedges: [], ejected: [], gone: [] };
+  const fleet = new Fleet({
+    dial: callsTo,
+    events: {
+      onRetry: (why) => told.retries.push(why),
+      onHedge: (isWon) => told.hedges.push(isWon),
+      onEjected: ({ id }, why) => told.ejected.push(`${id} ${why}`),
+    },
+    onConnection: () => {},
+    onGone: ({ id }) => told.gone.push(id),
+    random,
+  });
+  fleets.push(fleet);
+  addresses.forEach((address, at) => {
+    fleet.configure(address, `r${at + 1}`);
+  });
+  await waitFor('all streams', () => fleet.replicas().every(({ state }) => state !== 'away'));
+  return { fleet, told };
+}
+
+const model = (over: Partial<ModelAsked> = {}): ModelAsked => ({
+  name: 'heat',
+  route: create(RouteSchema, { version: 1, digest: 'd' }),
+  pool: '',
+  serve: undefined,
+  ...over,
+});
+const served = (serve: Parameters<typeof create<typeof ServeSettingsSchema>>[1]) =>
+  model({ serve: create(ServeSettingsSchema, serve) });
+
+const column = (values: readonly number[]): Tensor => ({
+  name: 'x',
+  datatype: 'FP64',
+  shape: [values.length, 1],
+  data: Float64Array.from(values),
+});
+
+const ask = (fleet: Fleet, values: readonly number[], asked = model(), withinMs = 20_000) =>
+  fleet.infer(asked, [column(values)], { deadlineAt: performance.now() + withinMs });
+
+const answerOf = async (asked: ReturnType<typeof ask>) => [...((await asked).outputs[0]?.data ?? [])];
+
+const rowsIn = ({ request }: ServeRequest) => [
+  ...(inputsOf(request as NonNullable<typeof request>)[0] as Tensor).data,
+];
+
+describe('requests that come together', () => {
+  test('travel as one, and each gets its own rows and is told how it ran', async () => {
+    const replica = await startReplica();
+    const { fleet } = await openFleet([replica.address]);
+    const asked = [ask(fleet, [1]), ask(fleet, [2, 3]), ask(fleet, [4])];
+    expect(await Promise.all(asked.map(answerOf))).toEqual([[2], [4, 6], [8]]);
+    expect(replica.heard.map((request) => rowsIn(request).length)).toEqual([4]);
+    expect((await ask(fleet, [1])).replica).toBe('r1');
+  });
+
+  test('go alone where they have many rows, where rows may not be joined, and where batches must be replayable', async () => {
+    const fixed = await startReplica(undefined, {
+      inputs: [{ name: 'x', datatype: 'FP64', shape: [2n, 3n] }],
+    });
+    const { fleet } = await openFleet([fixed.address]);
+    const many = Array.from({ length: 40 }, (_, at) => at);
+    await Promise.all([ask(fleet, [1]), ask(fleet, many)]);
+    await Promise.all([
+      ask(fleet, [1], served({ rowByRow: true })),
+      ask(fleet, [2], served({ rowByRow: true })),
+    ]);
+    expect(fixed.heard.map(({ alone }) => alone)).toEqual([false, false, true, true]);
+    await fleet.load('heat', model().route, '', undefined);
+    await Promise.all([ask(fleet, [1]), ask(fleet, [2])]);
+    expect(fixed.heard.slice(4).map((request) => rowsIn(request).length)).toEqual([1, 1]);
+  });
+
+  test('fail each by itself: what the model refuses of one harms no other', async () => {
+    const replica = await startReplica((request) =>
+      rowsIn(request).includes(7) ? { error: 'MODEL_RUN_FAILED' } : 'answer',
+    );
+    const { fleet, told } = await openFleet([replica.address]);
+    const [bad, good] = await Promise.allSettled([ask(fleet, [7]), answerOf(ask(fleet, [2]))]);
+    expect(bad).toMatchObject({ status: 'rejected', reason: { code: 'MODEL_RUN_FAILED', fault: 'caller' } });
+    expect(good).toEqual({ status: 'fulfilled', value: [4] });
+    expect(told.retries).toEqual([]);
+  });
+
+  test('are not joined across callers, whose turns the replica counts, nor across priorities', async () => {
+    const replica = await startReplica();
+    const { fleet } = await openFleet([replica.address]);
+    const options = { deadlineAt: performance.now() + 20_000 };
+    await Promise.all([
+      fleet.infer(model(), [column([1])], { ...options, share: 'a' }),
+      fleet.infer(model(), [column([2])], { ...options, share: 'b', priority: 1 }),
+    ]);
+    const told = replica.heard.map(({ share, priority }) => `${share}${priority}`);
+    expect(told.sort()).toEqual(['a0', 'b1']);
+  });
+
+  test('beyond what may wait are refused at once', async () => {
+    const replica = await startReplica(() => 'ignore');
+    const { fleet } = await openFleet([replica.address]);
+    const small = served({ queueRowsMax: 3 });
+    const asked = [1, 2, 3, 4, 5].map((value) => ask(fleet, [value], small, 500));
+    const outcomes = await Promise.allSettled(asked);
+    const codes = outcomes.map((one) => one.status === 'rejected' && one.reason.code);
+    expect(codes.slice(0, 3)).toEqual(Array(3).fill('DEADLINE_EXCEEDED'));
+    expect(codes.slice(3)).toEqual(Array(2).fill('QUEUE_EXHAUSTED'));
+  });
+});
+
+describe('a replica that goes down', () => {
+  test('loses nothing: its requests are asked of another', async () => {
+    const dying = await startReplica(() => 'ignore');
+    const living = await startReplica();
+    const { address, cut } = await cuttable(dying.address);
+    // Only the dying one has the model.
+    living.self = { pool: 'cpu' };
+    const { fleet, told } = await openFleet([address, living.address]);
+    const asked = [ask(fleet, [1]), ask(fleet, [2])].map(answerOf);
+    await waitFor('the first one to hear them', () => dying.heard.length === 1);
+    cut();
+    expect(await Promise.all(asked)).toEqual([[2], [4]]);
+    expect(living.heard).toHaveLength(2);
+    expect(told.retries).not.toContain('drained');
+  });
+
+  test('is waited for where it is the only one', async () => {
+    let isIll = true;
+    const replica = await startReplica(() => (isIll ? 'ignore' : 'answer'));
+    const { address, cut } = await cuttable(replica.address);
+    const { fleet } = await openFleet([address]);
+    const asked = answerOf(ask(fleet, [1]));
+    await waitFor('it to hear', () => replica.heard.length === 1);
+    isIll = false;
+    cut();
+    expect(await asked).toEqual([2]);
+  });
+
+  test('over one request takes no other with it, and that one is refused from then on', async () => {
+    const poison = 13;
+    const decide: Decide = (request) => (rowsIn(request).includes(poison) ? 'crash' : 'answer');
+    const replicas = [await startReplica(decide), await startReplica(decide)];
+    const { fleet } = await openFleet(replicas.map(({ address }) => address));
+    const [bad, ...good] = await Promise.allSettled([
+      ask(fleet, [poison]),
+      answerOf(ask(fleet, [2])),
+      answerOf(ask(fleet, [3])),
+    ]);
+    expect(bad).toMatchObject({
+      status: 'rejected',
+      reason: { code: 'REQUEST_QUARANTINED', fault: 'caller' },
+    });
+    expect(good.map((one) => one.status === 'fulfilled' && one.value)).toEqual([[4], [6]]);
+    const heard = () =>
+      replicas.flatMap((replica) => replica.heard).filter((one) => rowsIn(one).includes(poison));
+    expect(heard()).toHaveLength(fleetLimits.lossesMax);
+    await expect(ask(fleet, [poison])).rejects.toMatchObject({ code: 'REQUEST_QUARANTINED' });
+    expect(heard()).toHaveLength(fleetLimits.lossesMax);
+    expect(await answerOf(ask(fleet, [14]))).toEqual([28]);
+  });
+});
+
+describe('replicas that are heard of', () => {
+  const word = (address: string, over = {}) =>
+    create(ReplicaAnnouncedSchema, { address, replicaId: 'new', pool: 'cpu', models: ['d'], ...over });
+
+  test('join, are asked, and get nothing more from the moment that they drain', async () => {
+    const replica = await startReplica();
+    const { fleet } = await openFleet([]);
+    fleet.announced(word(replica.address));
+    expect(await answerOf(ask(fleet, [1]))).toEqual([2]);
+    expect(fleet.where('d')).toEqual(['new']);
+    const other = await startReplica();
+    fleet.announced(word(other.address, { replicaId: 'other' }));
+    await waitFor('the other one', () => fleet.where('d').length === 2);
+    fleet.announced(word(replica.address, { draining: true }));
+    const before = replica.heard.length;
+    for (let at = 0; at < 20; at++) await ask(fleet, [at]);
+    expect(replica.heard).toHaveLength(before);
+    expect(fleet.replicas().map(({ id, state }) => [id, state])).toEqual([
+      ['new', 'draining'],
+      ['other', 'closed'],
+    ]);
+  });
+
+  test('are gone when they fall silent, unless they answer when they are asked', async () => {
+    const [silent, mute] = [await startReplica(), await startReplica()];
+    const { fleet, told } = await openFleet([]);
+    fleet.announced(word(silent.address, { replicaId: 'silent' }));
+    fleet.announced(word(mute.address, { replicaId: 'mute' }));
+    await waitFor('both', () => fleet.where('d').length === 2);
+    await silent.stop();
+    await waitFor('the silent one to be gone', () => told.gone.length === 1);
+    expect(told.gone).toEqual(['silent']);
+    expect(await answerOf(ask(fleet, [1]))).toEqual([2]);
+  });
+
+  test('of another pool are not asked', async () => {
+    const gpu = await startReplica();
+    gpu.self = { pool: 'gpu', models: [] };
+    const { fleet } = await openFleet([gpu.address]);
+    expect(fleet.hasReplicas('cpu')).toBe(false);
+    expect(await answerOf(ask(fleet, [1], model({ pool: 'gpu' })))).toEqual([2]);
+  });
+});
+
+test('a replica that fails what others answer is left out for a while, and the last one never', async () => {
+  const ill = await startReplica(() => ({ error: 'ARTIFACT_UNAVAILABLE' }));
+  const well = await startReplica();
+  const { fleet, told } = await openFleet([ill.address, well.address]);
+  for (let at = 0; at < 60; at++) expect(await answerOf(ask(fleet, [at]))).toEqual([at * 2]);
+  expect(told.ejected).toEqual(['r1 ARTIFACT_UNAVAILABLE']);
+  const { fleet: lone, told: toldLone } = await openFleet([ill.address]);
+  for (let at = 0; at < 2; at++)
+    await expect(ask(lone, [at])).rejects.toMatchObject({ code: 'ARTIFACT_UNAVAILABLE', retry: 'after' });
+  expect(toldLone.ejected).toEqual([]);
+  expect(toldLone.retries).toHaveLength(2 * (fleetLimits.sendsMax - 1));
+});
+
+test('what a full replica refuses is asked of one other, and of no third', async () => {
+  const full: Decide = () => ({ error: 'QUEUE_EXHAUSTED' });
+  const replicas = [await startReplica(full), await startReplica(full), await startReplica(full)];
+  const { fleet, told } = await openFleet(replicas.map(({ address }) => address));
+  await expect(ask(fleet, [1])).rejects.toMatchObject({ code: 'QUEUE_EXHAUSTED' });
+  expect(replicas.flatMap(({ heard }) => heard)).toHaveLength(2);
+  expect(told.ejected).toEqual([]);
+});
+
+test('a request that is slower than usual is asked of a second replica where the deployment wants it', async () => {
+  let isStuck = false;
+  const decide: Decide = () => (isStuck ? 'ignore' : 'answer');
+  // The slower one, so that the first is asked as long as it answers.
+  const [a, b] = [await startReplica(decide), await startReplica(() => ({ afterMs: 20 }))];
+  const { fleet, told } = await openFleet([a.address, b.address], () => 0);
+  const hedged = served({ hedge: true });
+  for (let at = 0; at < fleetLimits.hedgeSamplesMin; at++) await ask(fleet, [at], hedged);
+  isStuck = true;
+  for (let at = 0; at < 5; at++) expect(await answerOf(ask(fleet, [at], hedged))).toEqual([at * 2]);
+  await waitFor('the loser to be told', () => a.cancelled.length > 0);
+  expect(told.hedges).toContain(true);
+  expect(told.hedges.length).toBeLessThanOrEqual(
+    fleetLimits.hedges.kept + 0.05 * (fleetLimits.hedgeSamplesMin + 5),
+  );
+});
+
+describe('a pool without a replica', () => {
+  test('keeps requests until its first one comes', async () => {
+    const replica = await startReplica();
+    const { fleet } = await openFleet([]);
+    const asked = [answerOf(ask(fleet, [1])), answerOf(ask(fleet, [2]))];
+    expect([...fleet.waitingRows()]).toEqual([['cpu', 2]]);
+    fleet.announced(create(ReplicaAnnouncedSchema, { address: replica.address, pool: 'cpu' }));
+    expect(await Promise.all(asked)).toEqual([[2], [4]]);
+    expect([...fleet.waitingRows()]).toEqual([['cpu', 0]]);
+  });
+
+  test('refuses what has no room or no time, and says when to come again', async () => {
+    const { fleet } = await openFleet([]);
+    const rows = Array.from({ length: fleetLimits.emptyPoolRowsMax }, (_, at) => at);
+    const waiting = ask(fleet, rows, model(), 4_000);
+    waiting.catch(() => {});
+    await expect(ask(fleet, [1])).rejects.toMatchObject({
+      code: 'INFERENCE_UNAVAILABLE',
+      retryAfterMs: expect.any(Number),
+    });
+    await expect(ask(fleet, [1], model({ pool: 'gpu' }), 100)).rejects.toMatchObject({
+      code: 'INFERENCE_UNAVAILABLE',
+    });
+    fleet.close();
+  });
+});
+
+test('a model is ready when the first replica has it, and figures are those of all together', async () => {
+  const [a, b] = [await startReplica(), await startReplica()];
+  const held = (requests: bigint, replica: Awaited<typeof a>) => {
+    const models = [
+      create(LoadedModelSchema, { digest: 'd', requests, batchSizes: [{ rows: 1, count: requests }] }),
+    ];
+    replica.self = { pool: 'cpu', models };
+  };
+  a.self = { pool: 'cpu' };
+  b.self = { pool: 'cpu' };
+  const { fleet } = await openFleet([a.address, b.address]);
+  await expect(fleet.load('heat', model().route, 'gpu', undefined)).rejects.toMatchObject({
+    code: 'INFERENCE_UNAVAILABLE',
+  });
+  expect(fleet.isReady('d')).toBe(false);
+  await fleet.load('heat', model().route, 'cpu', undefined);
+  expect(fleet.isReady('d')).toBe(true);
+  held(3n, a);
+  held(4n, b);
+  const [figures] = await fleet.statistics();
+  expect(figures).toMatchObject({ digest: 'd', requests: 7n, replicas: ['r1', 'r2'] });
+  expect(figures?.batchSizes).toMatchObject([{ rows: 1, count: 7n }]);
+  fleet.keep(new Set());
+  expect(fleet.isReady('d')).toBe(false);
+});
