@@ -3,13 +3,16 @@ import { unavailable } from '@perennial/kernel';
 import { type GrpcServer, serveGrpc } from '@perennial/service';
 import { dataRoutes } from './control/data.js';
 import { evidenceRoutes } from './control/evidence.js';
+import { ModelImport } from './control/import-model.js';
 import { type LabelNeeds, labelRoutes } from './control/labels.js';
+import { modelRoutes, modelStreams } from './control/models.js';
 import { operationsRoutes, type ServiceStatus } from './control/operations.js';
 import type { ControlRoute } from './control/route.js';
 import { controlHandler } from './control/server.js';
 import { systemRoutes } from './control/systems.js';
 import { watermarkRoutes } from './control/watermark.js';
 import { callerOf } from './decide/access.js';
+import { lazyArtifacts } from './effects/lazy-artifacts.js';
 import { publishLabel } from './effects/publish-label.js';
 import { Explainer } from './explain/explainer.js';
 import type { Gateway, GatewayFrame } from './gateway.js';
@@ -33,12 +36,13 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   const { deployments, predictor, tokens } = gateway;
   const known = (authorization: string | undefined) => callerOf(tokens, tenant, authorization);
   const onError = (error: unknown, path: string) => log.error('a request failed', { path, error });
+  const imports = new ModelImport({ registry: gateway.peers.registry, artifacts: lazyArtifacts() });
   const control = await controlHandler({
     peers: gateway.peers,
     feed: gateway.feed,
     stopping,
     onError,
-    streams: [],
+    streams: modelStreams(gateway, imports),
     routes: controlRoutes({ ...gateway, publishLabel: publishLabel(frame.bus, tenant) }, () => ({
       service: frame.name,
       ready: deployments.isCaughtUp,
@@ -80,6 +84,7 @@ export function controlRoutes(
   return [
     ...watermarkRoutes(gateway),
     ...systemRoutes(gateway),
+    ...modelRoutes(gateway),
     ...dataRoutes(gateway.peers),
     ...labelRoutes({ peers: gateway.peers, publish: gateway.publishLabel }),
     ...evidenceRoutes(gateway.peers),

@@ -35,6 +35,9 @@ export interface World {
   /** What the monitor has heard of, and how often it was asked. */
   predictions: MessageInitShape<typeof PredictionPlacesSchema>[];
   placesAsked: number;
+  imported: object[];
+  routes: object[];
+  momentsAsked: (string | undefined)[];
 }
 
 export function world(): World {
@@ -48,6 +51,9 @@ export function world(): World {
     specJson,
     predictions: [],
     placesAsked: 0,
+    imported: [],
+    routes: [],
+    momentsAsked: [],
   };
 }
 
@@ -133,6 +139,23 @@ function registry(state: World) {
       rolloutId: `${reason} ${requestedBy}`,
       epoch: state.epoch,
     }),
+    importModel: (request) => {
+      state.imported.push(request);
+      return { name: request.name, version: state.imported.length, created: true, epoch: 0n };
+    },
+    listServedModels: nothing,
+    getServedModel: nothing,
+    setRoutes: (request) => {
+      state.routes.push(request);
+      return {};
+    },
+    setServe: nothing,
+    retireModel: nothing,
+    setAvailability: nothing,
+    getLive: ({ moment }) => {
+      state.momentsAsked.push(moment.case);
+      return {};
+    },
   });
 }
 

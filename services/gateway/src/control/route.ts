@@ -26,7 +26,7 @@ export interface ControlRequest {
 
 /** One route of the control plane, as data: who may use it, and what it answers as JSON. */
 export interface ControlRoute {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly needs: Permission;
   readonly answer: (request: ControlRequest) => Promise<unknown>;
