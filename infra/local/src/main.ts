@@ -58,6 +58,7 @@ async function start(
       dataDir,
       ports: { http: words.httpPort, grpc: words.httpPort + 1 },
       verbose: words.verbose,
+      replicas: words.replicas,
       clientFile: path.join(home, 'client.json'),
       // The story begins with empty servers, so it always brings its own.
       useExternal: words.command === 'start',

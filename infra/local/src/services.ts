@@ -8,6 +8,8 @@ import type { Program } from './program.js';
 /** A service as it lies on disk. */
 export interface ServiceEntry {
   readonly name: string;
+  /** What it is one of where there are several: `inference` for `inference-2`. Its name where left out. */
+  readonly service?: string;
   /** The JavaScript file that Node runs. */
   readonly entry: string;
 }
@@ -50,9 +52,22 @@ export function builtServices(): ServiceEntry[] {
   });
 }
 
+/** As many of inference as asked for, named `inference`, `inference-2` and so on. */
+export function withReplicas(services: readonly ServiceEntry[], replicas: number): ServiceEntry[] {
+  return services.flatMap((one) => {
+    if (one.name !== 'inference') return [one];
+    const further = Array.from({ length: replicas - 1 }, (_, at) => ({
+      ...one,
+      name: `${one.name}-${at + 2}`,
+      service: one.name,
+    }));
+    return [one, ...further];
+  });
+}
+
 /** The service as a program: one Node process on loopback that is ready when `GET /readyz` answers 200. */
 export function serviceProgram(
-  { name, entry }: ServiceEntry,
+  { name, service = name, entry }: ServiceEntry,
   opsPort: number,
   settings: Readonly<Record<string, string>>,
 ): Program {
@@ -60,8 +75,8 @@ export function serviceProgram(
     name,
     command: process.execPath,
     args: [
-      `--max-old-space-size=${heapMiB[name] ?? heapMiBOtherwise}`,
-      `--max-semi-space-size=${semiSpaceMiB[name] ?? semiSpaceMiBOtherwise}`,
+      `--max-old-space-size=${heapMiB[service] ?? heapMiBOtherwise}`,
+      `--max-semi-space-size=${semiSpaceMiB[service] ?? semiSpaceMiBOtherwise}`,
       '--enable-source-maps',
       entry,
     ],

@@ -24,7 +24,11 @@ export function serviceSettings(options: SettingsOptions): (service: string) => 
     ...backends.settings,
     ARTIFACTS_URL: pathToFileURL(folders.artifactsDir).href,
     PERENNIAL_TENANT: tenant,
-    PERENNIAL_PEERS: services.map(({ name }) => `${name}=${at(`${name}.grpc`)}`).join(','),
+    // Further replicas are found by what they announce.
+    PERENNIAL_PEERS: services
+      .filter(({ service }) => service === undefined)
+      .map(({ name }) => `${name}=${at(`${name}.grpc`)}`)
+      .join(','),
   };
   const own: Record<string, Record<string, string>> = {
     gateway: {
@@ -33,6 +37,11 @@ export function serviceSettings(options: SettingsOptions): (service: string) => 
       PERENNIAL_TOKENS_FILE: access.tokensFile,
     },
     ingest: { ...backends.producerSettings },
+    ...Object.fromEntries(
+      services
+        .filter(({ name, service = name }) => service === 'inference')
+        .map(({ name }) => [name, { PERENNIAL_REPLICA_ID: name }]),
+    ),
   };
   return (service) => ({
     ...common,

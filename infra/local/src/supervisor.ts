@@ -7,7 +7,7 @@ import { logTail } from './log-file.js';
 import { pssBytes } from './memory.js';
 import { endOrphans } from './pids-file.js';
 import { rememberedPorts } from './ports-file.js';
-import { builtServices, type ServiceEntry, serviceProgram } from './services.js';
+import { builtServices, type ServiceEntry, serviceProgram, withReplicas } from './services.js';
 import { serviceSettings } from './settings.js';
 
 /** A first start on a slow, busy machine; 15 s is what we promise on two free cores. */
@@ -31,6 +31,8 @@ export interface PlatformOptions {
   readonly report?: (line: string) => void;
   /** What to run. Default: every service of the checkout. */
   readonly services?: readonly ServiceEntry[];
+  /** How many of inference run: `inference`, `inference-2` and so on. Default: 1. */
+  readonly replicas?: number;
   /** A start that takes longer than this fails. Default: 120 s. */
   readonly readyWithinMs?: number;
   /** Aborts the start, as soon as possible and leaving nothing. */
@@ -102,7 +104,7 @@ async function prepare(
   folders: Folders,
   report: (line: string) => void,
 ): Promise<Plan> {
-  const services = options.services ?? builtServices();
+  const services = withReplicas(options.services ?? builtServices(), options.replicas ?? 1);
   const perService = services.flatMap(({ name }) => [`${name}.grpc`, `${name}.ops`]);
   const { http, grpc } = options.ports ?? {};
   const ports = await rememberedPorts(
