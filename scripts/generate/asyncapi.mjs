@@ -8,7 +8,7 @@ import {
   eventType,
   fieldComment,
   license,
-  PredictionSchema,
+  PredictionBatchSchema,
   parameterTexts,
   predictionAddress,
   scalarNames,
@@ -111,14 +111,14 @@ const others = {
     stream: 'PREDICTION',
     producer: 'gateway',
     description: 'A request for a prediction and its answer, whatever its status.',
-    payload: { $ref: '#/components/schemas/Prediction' },
+    payload: { $ref: '#/components/schemas/PredictionBatch' },
   },
 };
 
 export function asyncapi() {
   const kinds = Object.entries(events);
   const rest = Object.entries(others);
-  const types = typesUsedBy([...kinds.map(([, { schema }]) => schema), PredictionSchema]);
+  const types = typesUsedBy([...kinds.map(([, { schema }]) => schema), PredictionBatchSchema]);
   const headers = Object.values(eventHeaders).map((name) => [name, { type: 'string' }]);
   const { specversion, id, type, source, subject, time, tenant, sequence, correlationid } = eventHeaders;
   return {

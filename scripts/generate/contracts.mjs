@@ -85,7 +85,7 @@ export function typeText(field) {
   return single();
 }
 
-export const { eventType, events, PredictionSchema } = contracts;
+export const { eventType, events, PredictionBatchSchema } = contracts;
 const { arrivalSubject, eventFilter, predictionSubject } = contracts;
 
 export const eventAddress = (event) => eventFilter(event).replace('*', '{tenant}').replace(/\*$/, '{id}');

@@ -7,7 +7,7 @@ import {
   events,
   eventType,
   fieldComment,
-  PredictionSchema,
+  PredictionBatchSchema,
   predictionAddress,
   streamOf,
   streams,
@@ -46,7 +46,7 @@ export function eventsPage() {
   const all = Object.values(events);
   const carried = streams.filter(({ name }) => all.some((event) => event.stream === name));
   const bodies = new Set(all.map(({ schema }) => schema.name));
-  const shared = typesUsedBy([...all.map(({ schema }) => schema), PredictionSchema]).filter(
+  const shared = typesUsedBy([...all.map(({ schema }) => schema), PredictionBatchSchema]).filter(
     ({ name }) => !bodies.has(name),
   );
   const index = all.map(
@@ -82,7 +82,7 @@ export function eventsPage() {
     '|---|---|---|---|',
     `| \`${angled(arrivalAddress('rows'))}\` | ROWS | ${days(streamOf('ROWS'))} | a row, as its producer sends it |`,
     `| \`${angled(arrivalAddress('labels'))}\` | ROWS | ${days(streamOf('ROWS'))} | a label: the late truth about a prediction or a row |`,
-    `| \`${angled(predictionAddress)}\` | PREDICTION | ${days(streamOf('PREDICTION'))} | a request and its answer, as [Prediction](#prediction) |`,
+    `| \`${angled(predictionAddress)}\` | PREDICTION | ${days(streamOf('PREDICTION'))} | requests and their answers, those of some milliseconds together, as [PredictionBatch](#predictionbatch) |`,
     '',
     ...carried.flatMap((stream) => [
       `## Stream ${stream.name}`,

@@ -1,33 +1,54 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import type { FeatureInput } from '@perennial/contracts';
 import { invalid } from '@perennial/kernel';
-import type { Tensor, TensorSpec } from '@perennial/runtime';
+import { isDatatype, readJson, type Tensor, type TensorSpec } from '@perennial/runtime';
 
-/** Between rows of plain values and the `[N,1]` tensors that models take and give. */
+/** Between rows of plain values and the tensors that models take and give. */
 
 /**
- * The model's inputs, one `[N,1]` column for each feature: numbers as FP64, where null is NaN (missing); texts as
- * BYTES, where null is the empty text.
+ * The model's inputs out of rows. Numbers of a `[N,1]` FP64 column may be missing (null is NaN), texts too (null is
+ * ''); any other datatype or shape takes exactly what it says, nested as JSON nests it.
  *
- * @throws PlatformError FEATURE_INVALID, naming row and feature
+ * @throws PlatformError FEATURE_INVALID, naming row and feature; TENSOR_DATA_INVALID
  */
 export function columnsOf(inputs: readonly FeatureInput[], rows: readonly JsonObject[]): Tensor[] {
-  return inputs.map(({ name, datatype }) => {
+  return specsOf(inputs).map((spec) => {
+    const { name, datatype } = spec;
+    if (!isColumn(spec)) return stacked(spec, rows);
     const shape = [rows.length, 1];
     if (datatype === 'BYTES') {
-      return {
-        name,
-        datatype: 'BYTES',
-        shape,
-        data: rows.map((row, at) => textOf(row[name], name, at)),
-      };
+      return { name, datatype, shape, data: rows.map((row, at) => textOf(row[name], name, at)) };
     }
-    const data = new Float64Array(rows.length);
+    if (datatype !== 'FP64' && datatype !== 'FP32') return stacked(spec, rows);
+    const data = datatype === 'FP64' ? new Float64Array(rows.length) : new Float32Array(rows.length);
     rows.forEach((row, at) => {
       data[at] = numberOf(row[name], name, at);
     });
-    return { name, datatype: 'FP64', shape, data };
+    return { name, datatype, shape, data };
   });
+}
+
+function isColumn({ shape }: TensorSpec): boolean {
+  return shape.length === 2 && shape[0] === -1 && shape[1] === 1;
+}
+
+/** Each row's value is one slice of the tensor, behind its first dimension. */
+function stacked({ name, datatype, shape }: TensorSpec, rows: readonly JsonObject[]): Tensor {
+  const perRow = shape.slice(1);
+  if (shape[0] !== -1 || perRow.some((size) => size < 0)) {
+    throw invalid(
+      'FEATURE_INVALID',
+      `rows cannot hold '${name}' of shape [${shape.join(',')}]; send it as a tensor under /v2`,
+      { field: name },
+    );
+  }
+  const data = rows.map((row, at) => {
+    const value = row[name];
+    if (value === undefined || value === null)
+      throw featureError(null, name, at, `there, ${datatype} of shape [${perRow.join(',')}]`);
+    return value;
+  });
+  return readJson({ name, datatype, shape: [rows.length, ...perRow], data });
 }
 
 function numberOf(value: JsonValue | undefined, name: string, at: number): number {
@@ -45,9 +66,14 @@ function textOf(value: JsonValue | undefined, name: string, at: number): string 
   throw featureError(value, name, at, 'a text, or null where it is missing');
 }
 
-/** The reverse of columnsOf: rows of plain values out of `[N,1]` tensors. */
-export function rowsOfColumns(tensors: readonly Tensor[], count: number): JsonObject[] {
-  const rows: JsonObject[] = Array.from({ length: count }, () => ({}));
+/**
+ * The reverse for a system's `[N,1]` columns: rows of plain values.
+ *
+ * @throws PlatformError INPUT_SHAPE where one holds more or fewer elements than `count`
+ */
+export function rowsOfColumns(tensors: readonly Tensor[], count: number, kept = count): JsonObject[] {
+  const rows: JsonObject[] = [];
+  for (let at = 0; at < kept; at++) rows.push({});
   for (const { name, datatype, data } of tensors) {
     if (data.length !== count)
       throw invalid(
@@ -55,33 +81,58 @@ export function rowsOfColumns(tensors: readonly Tensor[], count: number): JsonOb
         `input '${name}' must hold one element for each of the ${count} rows, shape [${count},1]`,
         { field: name },
       );
+    for (let at = 0; at < kept; at++) {
+      (rows[at] as JsonObject)[name] = jsonOf(data[at] as number | bigint | string, datatype === 'BOOL');
+    }
+  }
+  return rows;
+}
+
+/** What is kept of the rows of any model: plain values of its columns, and of other tensors what they are. */
+export function keptColumns(tensors: readonly Tensor[], count: number, kept: number): JsonObject[] {
+  const rows: JsonObject[] = Array.from({ length: kept }, () => ({}));
+  for (const { name, datatype, shape, data } of tensors) {
+    // FP16 is kept as its bits.
+    const isPlain = data.length === count && datatype !== 'FP16' && datatype !== 'BF16';
+    const described = `${datatype}[${shape.join(',')}]`;
     rows.forEach((row, at) => {
-      row[name] = jsonOf(data[at] as number | bigint | string, datatype === 'BOOL');
+      row[name] = isPlain ? jsonOf(data[at] as number, datatype === 'BOOL') : described;
     });
   }
   return rows;
 }
 
 function jsonOf(value: number | bigint | string, isBoolean: boolean): JsonValue {
+  if (typeof value === 'number') return isBoolean ? value !== 0 : Number.isFinite(value) ? value : null;
   if (typeof value === 'string') return value;
-  if (isBoolean) return value !== 0;
-  const number = Number(value);
-  return Number.isFinite(number) ? number : null;
+  return Number(value);
 }
 
-/** The model's first output, one number for each row: the prediction, or the positive class's probability. */
-export function valuesOf(outputs: readonly Tensor[]): number[] {
-  const data = outputs[0]?.data ?? [];
-  return Array.from(data as ArrayLike<number | bigint>, Number);
+/**
+ * The model's first output, one number for each row: the prediction, or the positive class's probability. NaN for rows
+ * whose output is no single number.
+ */
+export function valuesOf(outputs: readonly Tensor[], count = outputs[0]?.data.length ?? 0): number[] {
+  const data = outputs[0]?.data;
+  const values: number[] = [];
+  for (let at = 0; at < count; at++) values.push(data?.length === count ? Number(data[at]) : Number.NaN);
+  return values;
 }
 
-/** What the model takes, as the runtime checks it. */
-export function specsOf(inputs: readonly FeatureInput[]): TensorSpec[] {
-  return inputs.map(({ name, datatype }) => ({
-    name,
-    datatype: datatype === 'BYTES' ? 'BYTES' : 'FP64',
-    shape: [-1, 1],
-  }));
+const known = new WeakMap<readonly FeatureInput[], TensorSpec[]>();
+
+/** What the model takes, as the runtime checks it; made once for each deployment. Empty means a column of numbers. */
+export function specsOf(inputs: readonly FeatureInput[]): readonly TensorSpec[] {
+  let specs = known.get(inputs);
+  if (!specs) {
+    specs = inputs.map(({ name, datatype, shape }) => ({
+      name,
+      datatype: isDatatype(datatype) ? datatype : 'FP64',
+      shape: shape.length === 0 ? [-1, 1] : shape.map(Number),
+    }));
+    known.set(inputs, specs);
+  }
+  return specs;
 }
 
 function featureError(value: JsonValue, name: string, at: number, wanted: string) {

@@ -10,6 +10,8 @@ import {
 } from '@perennial/contracts';
 import { invalid } from '@perennial/kernel';
 import type { Frame } from '@perennial/service';
+import { ResponseCache } from './cache/response-cache.js';
+import { Capture } from './capture/capture.js';
 import type { settings } from './config.js';
 import { parseTokens, type Token } from './decide/access.js';
 import { Deployments } from './deployments.js';
@@ -49,6 +51,7 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
   );
   const spool = new PredictionSpool({
     tenant,
+    clock,
     publish: async (message) => {
       await publishRaw(bus, { ...message, timeoutMs: gatewayLimits.publishTimeoutMs });
     },
@@ -76,6 +79,8 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
   });
   const fleet = openFleet(frame);
   const features = onlineFeatures(peers.featurize);
+  const onEnded = gatewayInstruments(frame.meter, spool);
+  const capture = new Capture({ deployments, spool, clock, onEnded });
   followModels(bus, deployments, frame);
   return {
     peers,
@@ -83,14 +88,7 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
     fleet,
     inference: fleet,
     spool,
-    predictor: new Predictor({
-      deployments,
-      inference: fleet,
-      spool,
-      features,
-      clock,
-      onAnswered: gatewayInstruments(frame.meter, spool),
-    }),
+    predictor: new Predictor({ deployments, inference: fleet, features, cache: new ResponseCache(), capture }),
     settlement: new Settlement({
       services: [...peers.operations].map(([name, peer]) => ({ name, progress: () => peer.getProgress({}) })),
       sequences: () => streamSequences(bus),

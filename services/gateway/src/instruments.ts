@@ -1,9 +1,9 @@
-import type { Prediction } from '@perennial/contracts';
 import type { Meter } from '@perennial/service';
 import type { PredictionSpool } from './effects/prediction-spool.js';
+import type { Recording } from './recording.js';
 
 /** What an operator watches of the gateway, beside what every service shows. */
-export function gatewayInstruments(meter: Meter, spool: PredictionSpool): (prediction: Prediction) => void {
+export function gatewayInstruments(meter: Meter, spool: PredictionSpool): (recording: Recording) => void {
   const duration = meter.createHistogram('perennial_gateway_prediction_duration_seconds', {
     description: 'How long predictions took, by system, transport and status.',
     unit: 's',

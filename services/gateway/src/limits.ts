@@ -17,16 +17,26 @@ export const gatewayLimits = {
   gatherPatienceMs: 100,
   reconnectDelayMsMin: 25,
   reconnectDelayMsMax: 500,
-  /** Predictions told but not yet acknowledged by the bus, and requests in hand; about 2 KiB each. */
-  spooledPredictionsMax: 10_000,
-  /** Publishes that wait for their acknowledgement at the same time. */
-  publishesInFlightMax: 256,
+  /** Predictions told but not yet acknowledged by the bus, and requests in hand: some seconds of a busy gateway. */
+  spooledPredictionsMax: 50_000,
+  /** What those that are written down may take; some 1 to 2 KiB each. */
+  spooledBytesMax: 64 * MiB,
+  /** Events of this long share a message of the bus, whose acknowledgement costs more than an inference. */
+  eventsGatheredMs: 10,
+  /** Requests that were only counted are told this late at most. */
+  countsToldMs: 1_000,
+  /** Messages of up to `predictionBytesMax` that wait for their acknowledgement at the same time. */
+  publishesInFlightMax: 16,
+  /** Answers that are kept for deployments which are declared pure. */
+  cacheBytesMax: 64 * MiB,
+  /** Answers of one such deployment, where it says nothing itself. */
+  cacheEntriesDefault: 10_000,
   /** After a restart of the bus its acknowledgements never come; then the event is published again. */
   publishTimeoutMs: 2_000,
   publishRetryDelayMsMax: 2_000,
   /** Rows of one request that its prediction event keeps; shadows answer these. */
   recordedRowsMax: 32,
-  /** A prediction event; the stream takes 256 KiB with headers. */
+  /** A message of prediction events, and each of them; the stream takes 256 KiB with headers. */
   predictionBytesMax: 192 * 1024,
   /** A label may be sent the moment its prediction was answered; the monitor hears of that within some 100 ms. */
   labelledPredictionWaitMs: 3_000,

@@ -1,14 +1,7 @@
-import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import {
-  type Answer,
-  AnswerSchema,
-  type Prediction,
-  PredictionRowSchema,
-  PredictionSchema,
-  type Route,
-  RouteRole,
-} from '@perennial/contracts';
+import type { JsonObject } from '@bufbuild/protobuf';
+import { CaptureLevel, type Route, RouteRole } from '@perennial/contracts';
+import { predictionJson } from './capture/prediction-json.js';
+import type { Inferred } from './inference.js';
 import { gatewayLimits } from './limits.js';
 
 /** A row as it went into the model. */
@@ -19,83 +12,107 @@ export interface ShapedRow {
   readonly provided: readonly string[];
 }
 
-/** Gathers what the prediction event of one request will say. */
+/** What one version said about the rows of a request; a row that it was not asked about has no value. */
+export interface Said {
+  readonly role: RouteRole;
+  readonly version: number;
+  readonly values: readonly (number | undefined)[];
+  readonly served: boolean;
+  /** Set where it failed: then it holds for every row. */
+  readonly error: string;
+  readonly propensity: number;
+}
+
+/**
+ * Gathers what the prediction event of one request will say. Plain fields: it is made for every request, and written
+ * down as JSON once, when the client has its answer.
+ */
 export class Recording {
-  readonly message: Prediction;
+  readonly predictionId: string;
+  readonly system: string;
+  readonly transport: string;
+  readonly receivedAtMs: number;
+  /** Name of the API key or token; empty where the platform asks itself. */
+  readonly caller: string;
+  deployment: string;
+  epoch = 0n;
+  level = CaptureLevel.FULL;
+  /** Whether this one request is kept; those that a deployment's share leaves out are counted. */
+  isDrawn = true;
+  /** Of a model that was brought by itself. */
+  isImported = false;
+  /** Whether the spool has a place for its event. */
+  isAdmitted = false;
+  status = '';
+  durationMs = 0;
+  rowCount = 0;
+  rows: readonly ShapedRow[] = [];
+  readonly said: Said[] = [];
+  /** The version that answered, or was to answer; 0 where none was reached. */
+  version = 0;
+  /** Where and how the served answer was made. */
+  ran: Inferred | undefined;
+  isCached = false;
   readonly #startedAt = performance.now();
   /** Shadow answers on their way; the event waits for them. */
-  readonly #open: Promise<unknown>[] = [];
+  #open: Promise<unknown>[] | undefined;
 
-  constructor(head: { predictionId: string; system: string; transport: string; receivedAtMs: number }) {
-    this.message = create(PredictionSchema, {
-      predictionId: head.predictionId,
-      system: head.system,
-      deployment: head.system,
-      receivedAt: timestampFromMs(head.receivedAtMs),
-      transport: head.transport,
-    });
-  }
-
-  use(deployment: string, epoch: bigint): void {
-    this.message.deployment = deployment;
-    this.message.epoch = epoch;
+  constructor(head: {
+    predictionId: string;
+    system: string;
+    transport: string;
+    receivedAtMs: number;
+    caller: string;
+  }) {
+    this.predictionId = head.predictionId;
+    this.system = head.system;
+    this.deployment = head.system;
+    this.transport = head.transport;
+    this.receivedAtMs = head.receivedAtMs;
+    this.caller = head.caller;
   }
 
   /** Says which rows were asked about; the first ones are kept. */
-  rows(rows: readonly ShapedRow[], count = rows.length): void {
-    this.message.rowCount = count;
-    this.message.rows = rows
-      .slice(0, gatewayLimits.recordedRowsMax)
-      .map(({ eventTimeMs, key, features, provided }) =>
-        create(PredictionRowSchema, {
-          ...(eventTimeMs !== undefined && { eventTime: timestampFromMs(eventTimeMs) }),
-          key,
-          features,
-          provided: [...provided],
-        }),
-      );
+  keep(rows: readonly ShapedRow[], count = rows.length): void {
+    this.rowCount = count;
+    const { recordedRowsMax } = gatewayLimits;
+    this.rows = rows.length > recordedRowsMax ? rows.slice(0, recordedRowsMax) : rows;
   }
 
-  answer(row: number, route: Route, answer: { value?: number; served: boolean; error?: string }): void {
-    const init: MessageInitShape<typeof AnswerSchema> = {
-      role: route.role,
-      version: route.version,
-      value: answer.value ?? Number.NaN,
-      served: answer.served,
-      error: answer.error ?? '',
-    };
-    this.message.rows[row]?.answers.push(create(AnswerSchema, init) as Answer);
+  /** The answer that the client gets. */
+  answered(route: Route, values: readonly (number | undefined)[], propensity: number): void {
+    const { role, version } = route;
+    this.said.push({ role, version, values, served: true, error: '', propensity });
   }
 
   /** A shadow's answers; whatever becomes of them, the client's answer does not wait. */
   beside(shadow: Route, values: Promise<readonly number[]>): void {
     const role = shadow.role === RouteRole.UNSPECIFIED ? RouteRole.SHADOW : shadow.role;
-    const route = { ...shadow, role };
+    const say = (all: readonly number[], error: string) => {
+      this.said.push({ role, version: shadow.version, values: all, served: false, error, propensity: 0 });
+    };
+    this.#open ??= [];
     this.#open.push(
       values.then(
-        (all) => {
-          this.message.rows.forEach((_, row) => {
-            const value = all[row];
-            if (value !== undefined) this.answer(row, route, { value, served: false });
-          });
-        },
-        (error: { code?: string }) => {
-          this.message.rows.forEach((_, row) => {
-            this.answer(row, route, { served: false, error: error.code ?? 'INTERNAL' });
-          });
-        },
+        (all) => say(all, ''),
+        ({ code }: { code?: string }) => say([], code ?? 'INTERNAL'),
       ),
     );
   }
 
   /** The client has its answer, or its error. */
   end(status: string): void {
-    this.message.status = status;
-    this.message.durationMs = performance.now() - this.#startedAt;
+    this.status = status;
+    this.durationMs = performance.now() - this.#startedAt;
   }
 
-  /** Resolves when every shadow has answered or failed; each has a deadline of its own. */
-  async complete(): Promise<void> {
-    await Promise.all(this.#open);
+  /** Resolves when every shadow has answered or failed, each has a deadline of its own; undefined where none was asked. */
+  get shadows(): Promise<unknown> | undefined {
+    return this.#open && Promise.all(this.#open);
+  }
+
+  /** As ProtoJSON of a Prediction. */
+  body(notCaptured: number): string {
+    return predictionJson(this, notCaptured);
   }
 }

@@ -1,4 +1,4 @@
-import { type Bus, follow, type RawMessage } from '@perennial/bus';
+import { type Bus, follow } from '@perennial/bus';
 import { oip, predictionFilter, RouteRole, SegmentKind } from '@perennial/contracts';
 import { createClient } from '@perennial/service';
 import { type NatsForTests, startNats, waitFor } from '@perennial/testkit';
@@ -20,7 +20,7 @@ let state: World;
 let gateway: RunningGateway;
 const stopFollowing = new AbortController();
 /** Every prediction event on the bus, as it came. */
-const recorded: RawMessage[] = [];
+const recorded: Event[] = [];
 
 beforeAll(async () => {
   nats = await startNats();
@@ -32,7 +32,10 @@ beforeAll(async () => {
     filter: predictionFilter,
     from: 'all',
     signal: stopFollowing.signal,
-    onMessage: (message) => void recorded.push(message),
+    onMessage: ({ data, subject }) => {
+      expect(subject).toBe('obs.default.prediction.heat');
+      recorded.push(...(JSON.parse(Buffer.from(data).toString()) as { predictions: Event[] }).predictions);
+    },
   });
   await tellApplied(bus, 'heat');
   await serve([{ role: RouteRole.CHAMPION, version: 1 }]);
@@ -63,13 +66,14 @@ interface Event {
   predictionId: string;
   status: string;
   transport: string;
+  caller?: string;
   rows?: { provided: string[]; answers: { version: number; served?: boolean; value: number }[] }[];
 }
 
 async function eventOf(predictionId: string): Promise<Event> {
-  const mine = () => recorded.filter((message) => message.messageId === predictionId);
-  await waitFor('the prediction event', () => mine().length > 0);
-  return JSON.parse(Buffer.from(mine()[0]?.data ?? []).toString()) as Event;
+  const mine = () => recorded.find((event) => event.predictionId === predictionId);
+  await waitFor('the prediction event', () => mine() !== undefined);
+  return mine() as Event;
 }
 
 interface Predicted {
@@ -84,7 +88,7 @@ test('a row is answered with the features that the platform keeps, and recorded 
   const event = await eventOf(answer?.prediction_id ?? '');
   expect(event).toMatchObject({ status: 'OK', transport: 'http/v1' });
   expect(event.rows?.[0]?.answers).toEqual([
-    { role: 'ROUTE_ROLE_CHAMPION', version: 1, value: 12.5, served: true },
+    { role: 'ROUTE_ROLE_CHAMPION', version: 1, value: 12.5, served: true, propensity: 1 },
   ]);
 });
 
@@ -165,7 +169,7 @@ test('a request that fails is recorded under the reason', async () => {
   expect(response.status).toBe(400);
   expect(await response.json()).toMatchObject({ error: expect.stringContaining('outside') });
   await waitFor('its event', () => recorded.length > before);
-  const event = JSON.parse(Buffer.from(recorded.at(-1)?.data ?? []).toString()) as Event;
+  const event = recorded.at(-1);
   expect(event).toMatchObject({ status: 'INFER_BODY_INVALID', transport: 'http/v2' });
 });
 
@@ -378,7 +382,7 @@ test('an outage of the bus fails no prediction and loses no event', async () => 
   );
   await nats.restart();
   for (const id of answers) expect(await eventOf(id)).toMatchObject({ status: 'OK' });
-  expect(new Set(recorded.map(({ messageId }) => messageId)).size).toBe(recorded.length);
+  expect(new Set(recorded.map(({ predictionId }) => predictionId)).size).toBe(recorded.length);
 });
 
 test('a gateway that starts again serves at once what was told before', async () => {

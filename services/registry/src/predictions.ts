@@ -1,5 +1,4 @@
-import { fromBinary, fromJsonString } from '@bufbuild/protobuf';
-import { type Prediction, PredictionSchema, predictionSubject } from '@perennial/contracts';
+import { isRequest, type Prediction, predictionSubject, readPredictions } from '@perennial/contracts';
 
 /** A message of the PREDICTION stream, as far as this service looks at it. */
 export interface RawPrediction {
@@ -14,7 +13,7 @@ export interface Sorted<Message extends RawPrediction> {
 
 /**
  * Decodes only what belongs to a system whose rollout waits for predictions; everything else is passed by unread.
- * A deployment has its system's name.
+ * A deployment has its system's name. A message is malformed where nothing of it can be read.
  */
 export function sortPredictions<Message extends RawPrediction>(
   tenant: string,
@@ -27,22 +26,11 @@ export function sortPredictions<Message extends RawPrediction>(
   for (const message of messages) {
     const system = systemOf.get(message.subject);
     if (system === undefined) continue;
-    const prediction = decode(message.data);
-    if (!prediction) malformed.push(message);
-    else bySystem.set(system, [...(bySystem.get(system) ?? []), prediction]);
+    const { predictions } = readPredictions(message.data);
+    if (predictions.length === 0) malformed.push(message);
+    const told = bySystem.get(system) ?? [];
+    told.push(...predictions.filter(isRequest));
+    if (told.length > 0) bySystem.set(system, told);
   }
   return { bySystem, malformed };
-}
-
-/** ProtoJSON, or protobuf's binary form: JSON of an object begins with a brace, and no field's tag is that byte. */
-function decode(data: Uint8Array): Prediction | undefined {
-  try {
-    const prediction =
-      data[0] === 0x7b
-        ? fromJsonString(PredictionSchema, new TextDecoder().decode(data), { ignoreUnknownFields: true })
-        : fromBinary(PredictionSchema, data);
-    return prediction.predictionId ? prediction : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -3,8 +3,8 @@ import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { OnlineFeatures as OnlineRow } from '@perennial/contracts';
 import { asPlatformError, PlatformError } from '@perennial/kernel';
 import { gatewayLimits } from '../limits.js';
-import type { OnlineFeatures } from '../predictor.js';
 import type { ShapedRow } from '../recording.js';
+import type { OnlineFeatures } from '../run-model.js';
 import { Gather, type Outcome, withinDeadline } from './gather.js';
 import type { Peers } from './peers.js';
 

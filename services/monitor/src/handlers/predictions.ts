@@ -1,7 +1,13 @@
-import { fromBinary, fromJsonString } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
-import { batchHandler, type Emitter, type RawMessage } from '@perennial/bus';
-import { type Prediction, PredictionSchema, predictionFilter, predictionSubject } from '@perennial/contracts';
+import { batchHandler, type Emitter } from '@perennial/bus';
+import {
+  CaptureLevel,
+  isRequest,
+  type Prediction,
+  predictionFilter,
+  predictionSubject,
+  readPredictions,
+} from '@perennial/contracts';
 import { invalid, uuidv5 } from '@perennial/kernel';
 import type { System } from '@perennial/spec';
 import { type Context, type Stores, storesOf } from '../context.js';
@@ -25,16 +31,15 @@ export function predictions(context: Context) {
       const stores = storesOf(context, tx);
       const bySystem = new Map<string, Prediction[]>();
       for (const message of messages) {
-        const prediction = decode(message);
-        if (!prediction) {
-          await park(
-            message,
-            invalid('PREDICTION_MALFORMED', 'the message is no prediction event with an id and a system', {
-              field: 'body',
-            }),
-          );
-        } else if (message.subject === predictionSubject(context.tenant, prediction.deployment)) {
-          bySystem.set(prediction.system, [...(bySystem.get(prediction.system) ?? []), prediction]);
+        const { predictions, malformed } = readPredictions(message.data);
+        if (malformed > 0) await park(message, malformedError(malformed));
+        for (const prediction of predictions) {
+          // A model that was brought by itself has no labels, and nobody to review it.
+          if (prediction.imported) continue;
+          if (message.subject !== predictionSubject(context.tenant, prediction.deployment)) continue;
+          const asked = bySystem.get(prediction.system);
+          if (asked) asked.push(prediction);
+          else bySystem.set(prediction.system, [prediction]);
         }
       }
       for (const [name, asked] of [...bySystem].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -57,11 +62,21 @@ async function takeIn(
   const fresh = await freshOf(stores, asked);
   if (fresh.length === 0) return;
   const newest = Math.max(...fresh.map(receivedAt));
-  const failed = fresh.filter((prediction) => !isAnswered(prediction));
-  await stores.rows.count(system.name, { predictions: fresh.length, failed: failed.length, newest });
+  const requests = fresh.filter(isRequest);
+  const failed = requests.filter((prediction) => !isAnswered(prediction));
+  const counted = fresh.reduce((sum, { notCaptured }) => sum + Number(notCaptured), 0);
+  await stores.rows.count(system.name, {
+    predictions: requests.length + counted,
+    failed: failed.length,
+    newest,
+  });
   await stores.rows.forgetSeen(newest, monitorLimits.seenPredictionsDays);
   const telling = { context, stores, emit };
   if (failed[0]) await raise(telling, failureAlert(system, failed[0]));
+  const unseen = fresh.find(
+    ({ capture }) => capture === CaptureLevel.NONE || capture === CaptureLevel.METADATA,
+  );
+  if (unseen) await raise(telling, notWatchedAlert(system, unseen));
   const rows = keptRows(system, fresh);
   if (rows.length === 0) return;
   await stores.rows.add(system.name, rows);
@@ -100,19 +115,28 @@ function failureAlert(system: System, { epoch, status, predictionId }: Predictio
   };
 }
 
+/** Once for each epoch: it is a choice, and no fault, but one that somebody may have forgotten. */
+function notWatchedAlert(system: System, { epoch, capture }: Prediction) {
+  const level = capture === CaptureLevel.NONE ? 'none' : 'metadata';
+  return {
+    alertId: uuidv5('alert', 'not-watched', system.name, String(epoch), level),
+    system: system.name,
+    kind: 'not-watched',
+    text:
+      `requests for ${system.name} are answered but their rows are not kept (serve.capture.level is ${level}): ` +
+      'neither its error nor drift can be measured; set the level to full to have it watched',
+  };
+}
+
 function receivedAt(prediction: Prediction): number {
   return prediction.receivedAt ? timestampMs(prediction.receivedAt) : 0;
 }
 
-/** ProtoJSON, or protobuf's binary form: JSON of an object begins with a brace, and no field's tag is that byte. */
-function decode({ data }: RawMessage): Prediction | undefined {
-  try {
-    const prediction =
-      data[0] === 0x7b
-        ? fromJsonString(PredictionSchema, new TextDecoder().decode(data), { ignoreUnknownFields: true })
-        : fromBinary(PredictionSchema, data);
-    return prediction.predictionId && prediction.system ? prediction : undefined;
-  } catch {
-    return undefined;
-  }
+/** Those that can be read count all the same; sent again after a repair, they are known by their ids. */
+function malformedError(count: number) {
+  return invalid(
+    'PREDICTION_MALFORMED',
+    `${count} of the message's predictions are no prediction events with an id and a system`,
+    { field: 'body' },
+  );
 }

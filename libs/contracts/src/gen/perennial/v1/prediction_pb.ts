@@ -16,10 +16,11 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file perennial/v1/prediction.proto.
  */
 export const file_perennial_v1_prediction: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wZXJlbm5pYWwvdjEvcHJlZGljdGlvbi5wcm90bxIMcGVyZW5uaWFsLnYxIr0DCgpQcmVkaWN0aW9uEhUKDXByZWRpY3Rpb25faWQYASABKAkSDgoGc3lzdGVtGAIgASgJEhIKCmRlcGxveW1lbnQYAyABKAkSDQoFZXBvY2gYBCABKAQSLwoLcmVjZWl2ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXRyYW5zcG9ydBgGIAEoCRIOCgZzdGF0dXMYByABKAkSEQoJcm93X2NvdW50GAggASgNEikKBHJvd3MYCSADKAsyGy5wZXJlbm5pYWwudjEuUHJlZGljdGlvblJvdxITCgtkdXJhdGlvbl9tcxgKIAEoARIOCgZjYWxsZXIYCyABKAkSKwoHY2FwdHVyZRgMIAEoDjIaLnBlcmVubmlhbC52MS5DYXB0dXJlTGV2ZWwSFAoMbm90X2NhcHR1cmVkGA0gASgEEg8KB3JlcGxpY2EYDiABKAkSEAoIYmF0Y2hfaWQYDyABKAkSEgoKYmF0Y2hfcm93cxgQIAEoDRIOCgZjYWNoZWQYESABKAgSEAoIcXVldWVfdXMYEiABKA0SEgoKY29tcHV0ZV91cxgTIAEoDSJACg9QcmVkaWN0aW9uQmF0Y2gSLQoLcHJlZGljdGlvbnMYASADKAsyGC5wZXJlbm5pYWwudjEuUHJlZGljdGlvbiLJAQoNUHJlZGljdGlvblJvdxIuCgpldmVudF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCgNrZXkYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EikKCGZlYXR1cmVzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIQCghwcm92aWRlZBgEIAMoCRIlCgdhbnN3ZXJzGAUgAygLMhQucGVyZW5uaWFsLnYxLkFuc3dlciKCAQoGQW5zd2VyEiUKBHJvbGUYASABKA4yFy5wZXJlbm5pYWwudjEuUm91dGVSb2xlEg8KB3ZlcnNpb24YAiABKA0SDQoFdmFsdWUYAyABKAESDgoGc2VydmVkGAQgASgIEg0KBWVycm9yGAUgASgJEhIKCnByb3BlbnNpdHkYBiABKAFiBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_perennial_v1_model_events]);
+  fileDesc("Ch1wZXJlbm5pYWwvdjEvcHJlZGljdGlvbi5wcm90bxIMcGVyZW5uaWFsLnYxIs8DCgpQcmVkaWN0aW9uEhUKDXByZWRpY3Rpb25faWQYASABKAkSDgoGc3lzdGVtGAIgASgJEhIKCmRlcGxveW1lbnQYAyABKAkSDQoFZXBvY2gYBCABKAQSLwoLcmVjZWl2ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXRyYW5zcG9ydBgGIAEoCRIOCgZzdGF0dXMYByABKAkSEQoJcm93X2NvdW50GAggASgNEikKBHJvd3MYCSADKAsyGy5wZXJlbm5pYWwudjEuUHJlZGljdGlvblJvdxITCgtkdXJhdGlvbl9tcxgKIAEoARIOCgZjYWxsZXIYCyABKAkSKwoHY2FwdHVyZRgMIAEoDjIaLnBlcmVubmlhbC52MS5DYXB0dXJlTGV2ZWwSFAoMbm90X2NhcHR1cmVkGA0gASgEEg8KB3JlcGxpY2EYDiABKAkSEAoIYmF0Y2hfaWQYDyABKAkSEgoKYmF0Y2hfcm93cxgQIAEoDRIOCgZjYWNoZWQYESABKAgSEAoIcXVldWVfdXMYEiABKA0SEgoKY29tcHV0ZV91cxgTIAEoDRIQCghpbXBvcnRlZBgUIAEoCCJACg9QcmVkaWN0aW9uQmF0Y2gSLQoLcHJlZGljdGlvbnMYASADKAsyGC5wZXJlbm5pYWwudjEuUHJlZGljdGlvbiLJAQoNUHJlZGljdGlvblJvdxIuCgpldmVudF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCgNrZXkYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EikKCGZlYXR1cmVzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIQCghwcm92aWRlZBgEIAMoCRIlCgdhbnN3ZXJzGAUgAygLMhQucGVyZW5uaWFsLnYxLkFuc3dlciKCAQoGQW5zd2VyEiUKBHJvbGUYASABKA4yFy5wZXJlbm5pYWwudjEuUm91dGVSb2xlEg8KB3ZlcnNpb24YAiABKA0SDQoFdmFsdWUYAyABKAESDgoGc2VydmVkGAQgASgIEg0KBWVycm9yGAUgASgJEhIKCnByb3BlbnNpdHkYBiABKAFiBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_perennial_v1_model_events]);
 
 /**
- * Exactly one for every request, whatever its status.
+ * One for every request that is captured, whatever its status; the others are counted in `not_captured`. An event with
+ * no status stands for no request: it only carries a count that no other event came to carry.
  *
  * @generated from message perennial.v1.Prediction
  */
@@ -90,12 +91,14 @@ export type Prediction = Message<"perennial.v1.Prediction"> & {
   caller: string;
 
   /**
+   * What the deployment keeps.
+   *
    * @generated from field: perennial.v1.CaptureLevel capture = 12;
    */
   capture: CaptureLevel;
 
   /**
-   * Requests of this deployment that were answered and only counted since the event before this one.
+   * Requests of this deployment that ended and were only counted since the event before this one.
    *
    * @generated from field: uint64 not_captured = 13;
    */
@@ -134,6 +137,13 @@ export type Prediction = Message<"perennial.v1.Prediction"> & {
    * @generated from field: uint32 compute_us = 19;
    */
   computeUs: number;
+
+  /**
+   * Of a model that was brought by itself: it belongs to no system, and no labels meet it.
+   *
+   * @generated from field: bool imported = 20;
+   */
+  imported: boolean;
 };
 
 /**

@@ -1,0 +1,161 @@
+import type { JsonObject } from '@bufbuild/protobuf';
+import type { Route } from '@perennial/contracts';
+import { invalid, limits } from '@perennial/kernel';
+import { checkInputs, rowsOf, type Tensor } from '@perennial/runtime';
+import type { PredictedTensors, TensorsAsk, TensorsBody } from './ask.js';
+import { columnsOf, keptColumns, rowsOfColumns, valuesOf } from './columns.js';
+import { routeOfVersion } from './decide/route.js';
+import { placeOfRow } from './decide/system-source.js';
+import type { Serving } from './deployments.js';
+import { gatewayLimits } from './limits.js';
+import { versionNotFound } from './model-metadata.js';
+import { pickOutputs } from './protocol/outputs.js';
+import type { Recording, ShapedRow } from './recording.js';
+import { choiceFor, type Means, mirror, runModel } from './run-model.js';
+import { isExactly, servingColumns } from './serving-columns.js';
+
+/** Answers tensors; one version answers the whole request. */
+export async function answerTensors(
+  means: Means,
+  serving: Serving,
+  ask: TensorsAsk,
+  { inputs, outputNames, eventTime }: TensorsBody,
+  recording: Recording,
+): Promise<PredictedTensors> {
+  const { predictionId } = recording;
+  const columns = servingColumns(serving.deployment).hasSystem
+    ? await systemColumns(means, serving, inputs, eventTime, ask, recording)
+    : importedColumns(serving, inputs, recording);
+  const { route, shadows, propensity } = routed(serving, ask, recording);
+  recording.version = route.version;
+  mirror(means, recording, { serving, shadows, columns, ask });
+  const { inferred, isCached } = await runModel(means, serving, route, columns, ask);
+  recording.ran = inferred;
+  recording.isCached = isCached;
+  const outputs = pickOutputs(inferred.outputs, outputNames, ask.system);
+  const values = valuesOf(inferred.outputs, recording.rowCount);
+  recording.answered(
+    route,
+    values.length > recording.rows.length ? values.slice(0, recording.rows.length) : values,
+    propensity,
+  );
+  return { predictionId, version: route.version, outputs, routed: isCached ? undefined : inferred };
+}
+
+const nowhere: Pick<ShapedRow, 'eventTimeMs' | 'key' | 'features'> = {
+  eventTimeMs: undefined,
+  key: {},
+  features: {},
+};
+
+/** @throws PlatformError VERSION_NOT_FOUND, SYSTEM_NOT_SERVING */
+function routed(
+  serving: Serving,
+  ask: TensorsAsk,
+  { rows, predictionId }: Recording,
+): { route: Route; shadows: readonly Route[]; propensity: number } {
+  if (ask.version !== '') {
+    const route = routeOfVersion(serving.deployment, ask.version);
+    if (route) return { route, shadows: [], propensity: 0 };
+    const served = serving.deployment.routes.map(({ version }) => String(version));
+    throw versionNotFound(ask.system, ask.version, served);
+  }
+  const { eventTimeMs, key, features } = rows[0] ?? nowhere;
+  const { served, shadows, propensity } = choiceFor(serving, ask, {
+    eventTimeMs,
+    key,
+    features,
+    predictionId,
+  });
+  return { route: served, shadows, propensity };
+}
+
+/** A model that was brought by itself takes what it says; the platform adds nothing. */
+function importedColumns(
+  { deployment }: Serving,
+  inputs: readonly Tensor[],
+  recording: Recording,
+): readonly Tensor[] {
+  const { specs, names, hasRows } = servingColumns(deployment);
+  const columns = isExactly(specs, inputs) ? inputs : checkInputs(deployment.system, specs, inputs);
+  const count = hasRows ? rowsOf(columns) : 1;
+  const kept = Math.min(count, gatewayLimits.recordedRowsMax);
+  const rows = keptColumns(columns, count, kept).map((features) => ({
+    eventTimeMs: undefined,
+    key: {},
+    features,
+    provided: names,
+  }));
+  recording.keep(rows, count);
+  return columns;
+}
+
+/** A system's inputs out of a request's tensors, with the features that the platform keeps where some are absent. */
+async function systemColumns(
+  means: Means,
+  serving: Serving,
+  inputs: readonly Tensor[],
+  eventTime: string | undefined,
+  ask: TensorsAsk,
+  recording: Recording,
+): Promise<readonly Tensor[]> {
+  const { deployment, source } = serving;
+  const { specs, names, nameSet } = servingColumns(deployment);
+  const count = rowsOf(inputs);
+  const isWhole = isExactly(specs, inputs);
+  if (!isWhole && count > 0 && isToBeCompleted(serving, inputs, eventTime)) {
+    const rows = await means.features(
+      deployment.system,
+      completable(inputs, count, source.time, eventTime),
+      ask.deadlineAt,
+    );
+    recording.keep(rows);
+    return columnsOf(
+      deployment.inputs,
+      rows.map(({ features }) => features),
+    );
+  }
+  const isFeature = ({ name }: Tensor) =>
+    nameSet.has(name) || (name !== source.time && !source.key.includes(name));
+  const columns = isWhole ? inputs : checkInputs(deployment.system, specs, inputs.filter(isFeature));
+  const kept = Math.min(count, gatewayLimits.recordedRowsMax);
+  const rows = rowsOfColumns(inputs, count, kept).map((row, at) => {
+    if (eventTime !== undefined) row[source.time] ??= eventTime;
+    const place = placeOfRow(source, row, `rows[${at}]`);
+    if (isWhole && eventTime === undefined) return { ...place, features: row, provided: names };
+    const features: JsonObject = {};
+    for (const name of names) features[name] = row[name] ?? null;
+    return { ...place, features, provided: names };
+  });
+  recording.keep(rows, count);
+  return columns;
+}
+
+/** Inputs are absent, and it is said of which moment the platform's own are wanted. */
+function isToBeCompleted(
+  { deployment, source }: Serving,
+  inputs: readonly Tensor[],
+  eventTime: string | undefined,
+): boolean {
+  const given = new Set(inputs.map(({ name }) => name));
+  if (eventTime === undefined && !given.has(source.time)) return false;
+  return deployment.inputs.some(({ name }) => !given.has(name));
+}
+
+/** @throws PlatformError PREDICT_ROWS_INVALID */
+function completable(
+  inputs: readonly Tensor[],
+  count: number,
+  time: string,
+  eventTime: string | undefined,
+): JsonObject[] {
+  if (count > limits.predictRowsMax) {
+    throw invalid(
+      'PREDICT_ROWS_INVALID',
+      `the platform adds features to at most ${limits.predictRowsMax} rows of a request, got ${count}; send fewer, or all inputs`,
+    );
+  }
+  const rows = rowsOfColumns(inputs, count);
+  if (eventTime !== undefined) for (const row of rows) row[time] ??= eventTime;
+  return rows;
+}

@@ -1,0 +1,111 @@
+import { CaptureLevel } from '@perennial/contracts';
+import { asPlatformError, type Clock, uuidv7 } from '@perennial/kernel';
+import type { Ask } from '../ask.js';
+import type { Deployments, Serving } from '../deployments.js';
+import type { PredictionSpool } from '../effects/prediction-spool.js';
+import { Recording } from '../recording.js';
+import { isDrawn } from './is-drawn.js';
+
+export interface CaptureOptions {
+  readonly deployments: Pick<Deployments, 'current' | 'source'>;
+  readonly spool: PredictionSpool;
+  readonly clock: Clock;
+  /** Told of every request of a known system when the client has its answer. */
+  readonly onEnded: (recording: Recording) => void;
+}
+
+/**
+ * Sees to it that every request of a known system ends in exactly one event or in exactly one count, whatever its
+ * status, and that no answer waits for either.
+ */
+export class Capture {
+  readonly #options: CaptureOptions;
+
+  constructor(options: CaptureOptions) {
+    this.#options = options;
+  }
+
+  /** Begins a request; `end` must follow, once. */
+  begin(ask: Ask): Recording {
+    const { clock } = this.#options;
+    return new Recording({
+      predictionId: uuidv7(clock),
+      system: ask.system,
+      transport: ask.transport,
+      receivedAtMs: clock.now(),
+      caller: ask.caller?.name ?? '',
+    });
+  }
+
+  /** @throws PlatformError SPOOL_EXHAUSTED where its event would find no room; nothing is worth reading then */
+  checkRoom(): void {
+    this.#options.spool.checkRoom();
+  }
+
+  /**
+   * The request has been read and takes a place: who sends slowly holds none meanwhile, and keeps nothing from being
+   * settled.
+   *
+   * @throws PlatformError SPOOL_EXHAUSTED
+   */
+  admit(recording: Recording): void {
+    this.#options.spool.admit();
+    recording.isAdmitted = true;
+  }
+
+  /** Notes what serves the request, and what of it is kept. */
+  use(recording: Recording, { deployment }: Serving): void {
+    recording.deployment = deployment.deployment;
+    recording.epoch = deployment.epoch;
+    recording.isImported = deployment.specJson === '';
+    const { capture = CaptureLevel.UNSPECIFIED, captureShare = 0 } = deployment.serve ?? {};
+    recording.level = capture === CaptureLevel.UNSPECIFIED ? CaptureLevel.FULL : capture;
+    recording.isDrawn = isDrawn(recording.predictionId, captureShare);
+  }
+
+  failed(recording: Recording, thrown: unknown): void {
+    recording.end(asPlatformError(thrown).code);
+  }
+
+  /** The client has its answer or its error: the recording becomes an event or a count. */
+  end(recording: Recording): void {
+    const { deployments, spool, onEnded } = this.#options;
+    const { system, status } = recording;
+    if (status !== 'OK' && deployments.source(system) === undefined) {
+      this.#release(recording);
+      return;
+    }
+    if (recording.epoch === 0n) this.#useCurrent(recording);
+    onEnded(recording);
+    const isKept = recording.level !== CaptureLevel.NONE && recording.isDrawn;
+    if (!isKept || !this.#hasPlace(recording)) {
+      spool.count(recording);
+      this.#release(recording);
+      return;
+    }
+    const { shadows } = recording;
+    if (shadows) void shadows.then(() => spool.add(recording));
+    else spool.add(recording);
+  }
+
+  /** What failed before it was known who serves it is kept as that deployment wants it. */
+  #useCurrent(recording: Recording): void {
+    const serving = this.#options.deployments.current(recording.system);
+    if (serving) this.use(recording, serving);
+  }
+
+  /** A request that failed before it was read has no place yet; where there is none left it is only counted. */
+  #hasPlace(recording: Recording): boolean {
+    if (recording.isAdmitted) return true;
+    try {
+      this.admit(recording);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #release(recording: Recording): void {
+    if (recording.isAdmitted) this.#options.spool.release();
+  }
+}

@@ -1,0 +1,113 @@
+import type { JsonObject } from '@bufbuild/protobuf';
+import type { Route } from '@perennial/contracts';
+import { PlatformError } from '@perennial/kernel';
+import { sliceRows, type Tensor } from '@perennial/runtime';
+import type { Ask } from './ask.js';
+import type { ResponseCache } from './cache/response-cache.js';
+import { valuesOf } from './columns.js';
+import { type Choice, choose, routingKey, stickyValue } from './decide/route.js';
+import type { Deployments, Serving } from './deployments.js';
+import type { Inference, InferOptions, Inferred } from './inference.js';
+import type { Recording, ShapedRow } from './recording.js';
+
+/** The features that the platform keeps, in the order of the rows. */
+export type OnlineFeatures = (system: string, rows: JsonObject[], deadlineAt: number) => Promise<ShapedRow[]>;
+
+/** What answering stands on. */
+export interface Means {
+  readonly deployments: Deployments;
+  readonly inference: Inference;
+  readonly features: OnlineFeatures;
+  readonly cache: ResponseCache;
+}
+
+/** An answer, and whether it was given before. */
+export interface Run {
+  readonly inferred: Inferred;
+  readonly isCached: boolean;
+}
+
+/** Runs one version for a request, or gives its answer to the same inputs again where the deployment allows that. */
+export async function runModel(
+  { inference, cache }: Means,
+  { deployment }: Serving,
+  route: Route,
+  columns: readonly Tensor[],
+  ask: Ask,
+): Promise<Run> {
+  const { system, pool, serve } = deployment;
+  const run = () => inference.infer({ name: system, route, pool, serve }, columns, optionsOf(ask));
+  if (serve === undefined || serve.cacheSeconds === 0) return { inferred: await run(), isCached: false };
+  return cache.through(
+    { system, serve, route, tenant: tenantOf(ask), columns, deadlineAt: ask.deadlineAt },
+    run,
+  );
+}
+
+function optionsOf({ deadlineAt, priority, caller, signal }: Ask): InferOptions {
+  const options: { -readonly [K in keyof InferOptions]: InferOptions[K] } = { deadlineAt };
+  if (priority) options.priority = priority;
+  if (caller) options.share = caller.name;
+  if (signal) options.signal = signal;
+  return options;
+}
+
+function tenantOf({ caller }: Ask): string {
+  return (caller as { tenant?: string } | undefined)?.tenant ?? '';
+}
+
+/**
+ * Who answers a row and who is asked beside.
+ *
+ * @throws PlatformError SYSTEM_NOT_SERVING
+ */
+export function choiceFor(
+  { deployment }: Serving,
+  ask: Ask,
+  row: Pick<ShapedRow, 'eventTimeMs' | 'key' | 'features'> & { readonly predictionId: string },
+): Choice {
+  const choice = choose(deployment, {
+    key: routingKey(row),
+    sticky: stickyValue(deployment, ask.headers, row.features),
+    headers: ask.headers,
+    tenant: tenantOf(ask),
+    caller: ask.caller?.name,
+  });
+  if (choice) return choice;
+  throw new PlatformError(
+    'SYSTEM_NOT_SERVING',
+    'dependency',
+    'after',
+    `'${deployment.system}' has no champion; promote a version first`,
+  );
+}
+
+/** Asks the shadows about the first rows, those that are recorded; more answers would be thrown away. */
+export function mirror(
+  means: Means,
+  recording: Recording,
+  {
+    serving,
+    shadows,
+    columns,
+    ask,
+  }: {
+    readonly serving: Serving;
+    readonly shadows: readonly Route[];
+    readonly columns: readonly Tensor[];
+    readonly ask: Ask;
+  },
+): void {
+  if (shadows.length === 0) return;
+  const kept = recording.rows.length;
+  const part = kept < recording.rowCount ? columns.map((column) => sliceRows(column, 0, kept)) : columns;
+  // Nobody waits for them, so that a client who goes away takes nothing from the comparison.
+  const { deadlineAt, caller } = ask;
+  const beside = { system: ask.system, transport: ask.transport, deadlineAt, caller };
+  for (const shadow of shadows) {
+    const values = runModel(means, serving, shadow, part, beside).then(({ inferred }) =>
+      valuesOf(inferred.outputs, kept),
+    );
+    recording.beside(shadow, values);
+  }
+}
