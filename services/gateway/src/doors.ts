@@ -66,7 +66,8 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
     services: [inferenceService({ deployments, predictor, models, clock })],
     drainTimeoutMs: gatewayLimits.doorsDrainMs,
     authorize: (metadata, path) => {
-      if (!openGrpcPaths.has(path)) known(metadata.get('authorization')[0]?.toString());
+      if (openGrpcPaths.has(path)) return undefined;
+      return known(metadata.get('authorization')[0]?.toString());
     },
     onError,
   });

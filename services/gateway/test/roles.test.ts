@@ -1,62 +1,65 @@
 import { type NatsForTests, startNats } from '@perennial/testkit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { streamRoutes } from '../src/control/server.js';
+import { may, type Permission } from '../src/decide/access.js';
 import { controlRoutes } from '../src/doors.js';
-import type { Gateway } from '../src/gateway.js';
 import { world } from './peers.js';
 import { type RunningGateway, startGateway, tokens } from './platform.js';
 
-/** Who may, at least. Whoever adds a route says it here too. */
+/** What every route needs. Whoever adds a route says it here too. */
 const expected = {
-  client: [
-    'POST /v1/systems/:system/predict',
+  predict: ['POST /v1/systems/:system/predict', 'POST /v2/models/:system/infer'],
+  read: [
     'GET /v2',
     'GET /v2/models/:system',
     'GET /v2/models/:system/ready',
-    'POST /v2/models/:system/infer',
     'GET /v1/systems',
     'GET /v1/systems/:system',
     'GET /v1/systems/:system/models',
     'GET /v1/systems/:system/models/:reference',
-    'POST /v1/sources/:source/rows',
-    'POST /v1/sources/:source/labels',
-    'POST /v1/labels',
   ],
-  admin: [
+  publish: ['POST /v1/sources/:source/rows', 'POST /v1/sources/:source/labels', 'POST /v1/labels'],
+  operate: [
     'POST /v1/systems',
-    'GET /v1/systems/:system/watermark',
     'POST /v1/systems/:system/rollback',
-    'POST /v1/systems/:system/promote',
     'POST /v1/systems/:system/shadows',
     'DELETE /v1/systems/:system/shadows',
-    'POST /v1/systems/:system/resume',
     'POST /v1/systems/:system/retrain',
     'DELETE /v1/systems/:system/rollout',
+    'POST /v1/systems/:system/features/export',
+    'POST /v1/quarantine/repair',
+    'POST /v1/dead-letters/:service/:id',
+  ],
+  inspect: [
+    'GET /v1/systems/:system/watermark',
     'GET /v1/systems/:system/runs',
     'GET /v1/systems/:system/datasets',
     'GET /v1/systems/:system/quality',
     'GET /v1/systems/:system/reports',
     'GET /v1/systems/:system/reviews',
-    'POST /v1/systems/:system/features/export',
     'GET /v1/sources',
     'GET /v1/sources/:source/schema',
     'GET /v1/producers',
-    'POST /v1/producers',
     'GET /v1/quarantine',
     'GET /v1/quarantine/:id',
-    'POST /v1/quarantine/repair',
-    'GET /v1/audit/verify',
-    'GET /v1/audit/checkpoint',
-    'GET /v1/audit/proof/:eventId',
-    'GET /v1/audit/events',
     'GET /v1/why',
     'GET /v1/lineage',
     'GET /v1/events',
     'GET /v1/status',
     'GET /v1/dead-letters',
-    'POST /v1/dead-letters/:service/:id',
   ],
-};
+  approve: ['POST /v1/systems/:system/promote', 'POST /v1/systems/:system/resume'],
+  administer: ['POST /v1/producers'],
+  audit: [
+    'GET /v1/audit/verify',
+    'GET /v1/audit/checkpoint',
+    'GET /v1/audit/proof/:eventId',
+    'GET /v1/audit/events',
+  ],
+} satisfies Partial<Record<Permission, string[]>>;
+const everyRoute = Object.entries(expected).flatMap(([needs, routes]) =>
+  routes.map((route) => ({ needs: needs as Permission, route })),
+);
 /** What `http/front.ts` answers before the control plane. */
 const isInFront = (route: string) => route.endsWith('/predict') || route.includes(' /v2');
 
@@ -86,23 +89,23 @@ async function statusFor(route: string, token: string): Promise<number> {
   return response.status;
 }
 
-test('every route of the gateway has its role here', () => {
+test('every route of the gateway has here what it needs', () => {
   // Routes are data, and nothing of a gateway is used to make them.
-  const none = { peers: { operations: new Map() }, deployments: {}, settlement: {} } as unknown as Gateway;
+  const none = { peers: { operations: new Map() }, deployments: {}, settlement: {} } as unknown as Parameters<
+    typeof controlRoutes
+  >[0];
   const own = () => ({ service: 'gateway', ready: true, backlog: 0, dead_letters: 0, detail: '' });
   const routes = [...controlRoutes(none, own), ...streamRoutes].map(
-    ({ method, path }) => `${method} ${path}`,
+    ({ method, path, needs }) => `${method} ${path} ${needs}`,
   );
-  const all = [...expected.client, ...expected.admin].filter((route) => !isInFront(route));
-  expect(routes.sort()).toEqual(all.sort());
+  const all = everyRoute.filter(({ route }) => !isInFront(route));
+  expect(routes.sort()).toEqual(all.map(({ route, needs }) => `${route} ${needs}`).sort());
 });
 
-describe.each(['client', 'admin'] as const)('a route of the role %s', (role) => {
-  test.each(expected[role])('%s', async (route) => {
-    expect(await statusFor(route, '')).toBe(401);
-    const asClient = await statusFor(route, tokens.desk);
-    if (role === 'admin') expect(asClient).toBe(403);
-    else expect([401, 403]).not.toContain(asClient);
-    expect([401, 403]).not.toContain(await statusFor(route, tokens.root));
-  });
+test.each(everyRoute)('$route needs $needs', async ({ route, needs }) => {
+  expect(await statusFor(route, '')).toBe(401);
+  const asClient = await statusFor(route, tokens.desk);
+  if (may('client', needs)) expect([401, 403]).not.toContain(asClient);
+  else expect(asClient).toBe(403);
+  expect([401, 403]).not.toContain(await statusFor(route, tokens.root));
 });

@@ -17,7 +17,7 @@ import type { Call } from './types.js';
 
 interface ServedOptions {
   readonly draining: AbortSignal;
-  readonly authorize?: (metadata: Metadata, path: string) => void | Promise<void>;
+  readonly authorize?: (metadata: Metadata, path: string) => unknown;
   readonly onError?: (error: unknown, path: string) => void;
 }
 
@@ -25,6 +25,8 @@ interface ServedOptions {
 type ServedCall = Pick<ServerUnaryCall<Message, Message>, 'metadata' | 'getPeer' | 'getDeadline'> & {
   once(event: 'cancelled', listener: () => void): unknown;
 };
+/** A call whose caller is not known yet. */
+type Given = Omit<Call, 'caller'> & { caller: unknown };
 type ResponseStream = ServerDuplexStream<Message, Message>;
 
 /** One method on the server: runs the implementation in the caller's trace and turns its errors into statuses. */
@@ -86,7 +88,8 @@ export class Served {
     let code = 0;
     try {
       const finish = await context.with(span.context, async () => {
-        await this.#options.authorize?.(call.metadata, this.#path);
+        const { authorize } = this.#options;
+        if (authorize) given.caller = await authorize(call.metadata, this.#path);
         return work(given);
       });
       if (!signal.aborted) finish();
@@ -103,7 +106,7 @@ export class Served {
     rpcServerDuration().record((performance.now() - startedAt) / 1000, { method: this.#path.slice(1), code });
   }
 
-  #given(call: ServedCall): { given: Call; signal: AbortSignal } {
+  #given(call: ServedCall): { given: Given; signal: AbortSignal } {
     const abort = new AbortController();
     call.once('cancelled', () =>
       abort.abort(
@@ -112,12 +115,13 @@ export class Served {
     );
     const deadline = call.getDeadline();
     const at = deadline instanceof Date ? deadline.getTime() : deadline;
-    const given: Call = {
+    const given: Given = {
       signal: abort.signal,
       draining: this.#options.draining,
       deadline: Number.isFinite(at) ? new Date(at) : undefined,
       peer: call.getPeer(),
       metadata: call.metadata,
+      caller: undefined,
     };
     return { given, signal: abort.signal };
   }

@@ -22,8 +22,11 @@ export interface ServeOptions {
   readonly services: readonly RpcService[];
   /** `host:port`; port 0 takes a free one. */
   readonly listen: string;
-  /** Throws PlatformError UNAUTHENTICATED or FORBIDDEN. `path` is `/package.Service/Method`. */
-  readonly authorize?: (metadata: Metadata, path: string) => void | Promise<void>;
+  /**
+   * Who calls, for `Call.caller`. Throws PlatformError UNAUTHENTICATED or FORBIDDEN. `path` is
+   * `/package.Service/Method`.
+   */
+  readonly authorize?: (metadata: Metadata, path: string) => unknown;
   /** How long calls in hand may take to end after drain() is called, in milliseconds. */
   readonly drainTimeoutMs?: number;
   /** Told of errors that are our fault, with what the caller is not told. */

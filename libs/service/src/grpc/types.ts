@@ -16,6 +16,8 @@ export interface Call {
   readonly deadline: Date | undefined;
   readonly peer: string;
   readonly metadata: Metadata;
+  /** What the server's `authorize` found out about whoever calls; undefined without one. */
+  readonly caller: unknown;
 }
 
 type Method<M, Kind extends DescMethod['methodKind']> = M extends {

@@ -2,6 +2,7 @@ import { create, fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { oip } from '@perennial/contracts';
 import { asPlatformError, type Clock } from '@perennial/kernel';
 import { type Call, type RpcService, rpc } from '@perennial/service';
+import type { Caller } from '../decide/access.js';
 import type { Deployments } from '../deployments.js';
 import { gatewayLimits } from '../limits.js';
 import type { Predictor } from '../predictor.js';
@@ -81,6 +82,7 @@ async function answer(
     version: message.modelVersion,
     transport: 'grpc/v2',
     deadlineAt,
+    caller: call.caller as Caller | undefined,
     headers: (name) => call.metadata.get(name)[0]?.toString(),
     signal: call.signal,
     read: async () => readMessage(message),

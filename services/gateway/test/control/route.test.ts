@@ -10,6 +10,7 @@ test('what the path and the token say wins over the body, under whichever of its
     params: {},
     query: {},
     text,
+    header: () => undefined,
     signal: new AbortController().signal,
   };
   const fixed = { dead_letter_id: 'mine', decided_by: 'me' };

@@ -1,6 +1,14 @@
 import { digestOf } from '@perennial/kernel';
 import { expect, test } from 'vitest';
-import { allow, callerOf, parseTokens, producerFor, type Token } from '../../src/decide/access.js';
+import {
+  allow,
+  callerOf,
+  type Permission,
+  parseTokens,
+  producerFor,
+  type Role,
+  type Token,
+} from '../../src/decide/access.js';
 
 const token = (name: string, role: 'admin' | 'client', tenant = 'default'): Token => ({
   name,
@@ -8,6 +16,17 @@ const token = (name: string, role: 'admin' | 'client', tenant = 'default'): Toke
   tenant,
   sha256: digestOf(`secret-${name}`).slice('sha256:'.length),
 });
+const all: Permission[] = [
+  'read',
+  'inspect',
+  'predict',
+  'publish',
+  'operate',
+  'approve',
+  'audit',
+  'administer',
+];
+const caller = (name: string, role: Role) => ({ name, tenant: 'default', role });
 const tokens = [token('root', 'admin'), token('desk', 'client'), token('stranger', 'admin', 'other')];
 
 test('a token of this tenant tells who asks', () => {
@@ -27,19 +46,27 @@ test.each([undefined, '', 'Bearer', 'Bearer wrong', 'Basic secret-root', 'Bearer
   },
 );
 
-test('a client may not do what an administrator may', () => {
-  expect(() => allow({ name: 'desk', tenant: 'default', role: 'client' }, 'administer')).toThrow(
-    expect.objectContaining({ code: 'FORBIDDEN' }),
-  );
-  allow({ name: 'root', tenant: 'default', role: 'admin' }, 'predict');
+test.each<[Role, Permission[]]>([
+  ['viewer', ['read', 'inspect']],
+  ['client', ['read', 'predict', 'publish']],
+  ['operator', ['read', 'inspect', 'predict', 'publish', 'operate']],
+  ['approver', ['read', 'inspect', 'approve']],
+  ['auditor', ['read', 'inspect', 'audit']],
+  ['admin', all],
+])('the role %s may %j and nothing else', (role, mays) => {
+  for (const needs of all) {
+    const asked = () => allow(caller('desk', role), needs);
+    if (mays.includes(needs)) asked();
+    else expect(asked).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }));
+  }
 });
 
 test('a client sends rows as itself alone', () => {
-  expect(producerFor({ name: 'desk', tenant: 'default', role: 'client' }, undefined)).toBe('desk');
-  expect(() => producerFor({ name: 'desk', tenant: 'default', role: 'client' }, 'garden')).toThrow(
+  expect(producerFor(caller('desk', 'client'), undefined)).toBe('desk');
+  expect(() => producerFor(caller('desk', 'client'), 'garden')).toThrow(
     expect.objectContaining({ code: 'PRODUCER_FORBIDDEN', field: 'producer' }),
   );
-  expect(producerFor({ name: 'root', tenant: 'default', role: 'admin' }, 'garden')).toBe('garden');
+  expect(producerFor(caller('root', 'admin'), 'garden')).toBe('garden');
 });
 
 test('a wrong tokens file is refused with the place of the mistake', () => {
