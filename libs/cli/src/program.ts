@@ -4,6 +4,7 @@ import { auditCommands } from './commands/audit.js';
 import { dataCommands } from './commands/data.js';
 import { modelCommands } from './commands/models.js';
 import { operationsCommands } from './commands/operations.js';
+import { routeCommands } from './commands/served-models.js';
 import { systemCommands } from './commands/systems.js';
 
 /** The whole command line, as data; nothing runs until it is parsed. */
@@ -17,11 +18,12 @@ export function program(): Command {
   systemCommands(root);
   dataCommands(root);
   modelCommands(root);
+  routeCommands(root);
   auditCommands(root);
   operationsCommands(root);
   for (const command of everyCommand(root)) {
-    if (command !== root && command.commands.length === 0)
-      command.option('--json', 'print the answer as JSON');
+    const isAnswered = command.commands.length === 0 || command.registeredArguments.length > 0;
+    if (command !== root && isAnswered) command.option('--json', 'print the answer as JSON');
   }
   return root;
 }

@@ -37,6 +37,17 @@ beforeAll(async () => {
       asked.filter(({ url }) => url === '/v1/systems').length > systemsAskedWithout
     )
       response.end(JSON.stringify({ systems: [{ system: 'heat', version: 1, champion: 1 }] }));
+    else if (request.url?.startsWith('/v1/live/'))
+      response.end(
+        JSON.stringify({
+          name: 'price',
+          live: {
+            deployment: { epoch: '1', routes: [{ role: 'ROUTE_ROLE_CHAMPION', version: 1, weight: 1 }] },
+            since: '2026-03-01T00:00:00Z',
+            data_time: '2012-06-30T00:00:00Z',
+          },
+        }),
+      );
     else if (request.url === '/v1/systems/still/promote')
       response.end(JSON.stringify({ from_version: 2, to_version: 2 }));
     else
@@ -60,7 +71,8 @@ function perennial(...args: string[]): Promise<{ code: number; stdout: string; s
 }
 
 function leaves(command: Command): Command[] {
-  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+  const own = command.parent && command.registeredArguments.length > 0 ? [command] : [];
+  return command.commands.length === 0 ? [command] : [...own, ...command.commands.flatMap(leaves)];
 }
 
 function nameOf(command: Command): string {
@@ -79,6 +91,11 @@ test('every command of the issue is there', () => {
     'labels publish',
     'predict',
     'models',
+    'models import',
+    'models serve',
+    'models retire',
+    'routes',
+    'live',
     'model show',
     'rollback',
     'promote',
@@ -177,6 +194,10 @@ test.each([
     /no column "date" but hour, outside, wind; .*--time/,
   ],
   [['why', 'model', 'heat@champion'], 'SUBJECT_NOT_FOUND', /nothing is known/],
+  [['models', 'import', 'price', 'absent.onnx'], 'FILE_UNREADABLE', /absent\.onnx/],
+  [['routes', 'price', '--variant', '1'], 'ROUTES_INVALID', /2=30/],
+  [['routes', 'price', '--rule', 'beta@2'], 'ROUTES_INVALID', /header:x-group=beta@2/],
+  [['routes', 'price', '--alone', '--variant', '1=1'], 'ROUTES_INVALID', /excludes/],
 ])('%j fails with %s in one line', async (args, errorCode, words) => {
   const { code, stderr } = await perennial(...args);
   expect(code).toBe(1);
@@ -201,4 +222,35 @@ test('a file is streamed with its format and its producer', async () => {
     url: '/v1/sources/meter/rows?producer=desk&format=csv',
     body: 'hour,outside\n2024-01-01,3\n',
   });
+});
+
+test('a model file is streamed as it is, and routes are sent as they were said', async () => {
+  const file = join(tempDir('cli'), 'model.onnx');
+  writeFileSync(file, 'the bytes');
+  const imported = await perennial('models', 'import', 'price', file, '--no-promote');
+  expect(imported.code).toBe(0);
+  expect(asked.at(-1)).toEqual({
+    method: 'POST',
+    url: '/v1/models/price/versions?promote=false',
+    body: 'the bytes',
+  });
+  await perennial('routes', 'price', '--variant', '1=70', '2=30', '--rule', 'header:x-group=a=b@2');
+  expect(asked.at(-1)).toMatchObject({ method: 'PUT', url: '/v1/models/price/routes' });
+  expect(JSON.parse(asked.at(-1)?.body ?? '')).toEqual({
+    variants: [
+      { version: 1, weight: 70 },
+      { version: 2, weight: 30 },
+    ],
+    shadows: [],
+    rules: [{ header: 'x-group', equals: 'a=b', version: 2 }],
+    requested_by: 'tester',
+  });
+});
+
+test('what was live is asked for by either clock, and told with when it began and ended', async () => {
+  const { stdout } = await perennial('live', 'price', '--data-time', '2012-07-01');
+  expect(asked.at(-1)?.url).toBe('/v1/live/price?data-time=2012-07-01');
+  expect(stdout).toMatch(/^price served version 1 as champion at 100 %\nepoch 1, since 2026-03-01/);
+  expect(stdout).toContain('rows had reached 2012-06-30');
+  expect(stdout).toContain('and is live still');
 });

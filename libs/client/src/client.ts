@@ -66,7 +66,7 @@ export class Perennial {
 
   /** Any control route: `path` begins with /v1; answers the JSON body. What only reads is tried again. */
   async call<T = unknown>(
-    method: 'GET' | 'POST' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
     path: string,
     options: CallOptions = {},
   ): Promise<T> {

@@ -2,6 +2,7 @@ import { isName } from '@perennial/contracts';
 import { invalid } from '@perennial/kernel';
 import type { Command } from 'commander';
 import { listing, platform, print, whoAsks } from '../context.js';
+import { importedModelCommands, listServed } from './served-models.js';
 
 interface Model {
   system: string;
@@ -18,10 +19,11 @@ interface Model {
 }
 
 export function modelCommands(root: Command): void {
-  root
-    .command('models <system>')
-    .description('list the versions of a model')
-    .action(async (system: string, _options: unknown, command: Command) => {
+  const models = root
+    .command('models [name]')
+    .description('list all models, or the versions of one')
+    .action(async (system: string | undefined, _options: unknown, command: Command) => {
+      if ((await listServed(system, command)) || system === undefined) return;
       const answer = await platform().call<{ models?: Model[] }>('GET', `${path(system)}/models`);
       print(command, answer, () =>
         listing(
@@ -31,6 +33,8 @@ export function modelCommands(root: Command): void {
         ),
       );
     });
+
+  importedModelCommands(models);
 
   root
     .command('model')
