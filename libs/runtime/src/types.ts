@@ -28,6 +28,8 @@ export interface LoadOptions {
 export interface LoadedModel {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  /** Whether a row's answer is the same with other rows beside it, so that requests may run together. */
+  readonly isRowwise: boolean;
   readonly memoryBytes: number;
   /** From asking for the bytes to being ready; 0 where it was loaded already. */
   readonly loadMs: number;

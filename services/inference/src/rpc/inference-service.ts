@@ -28,7 +28,7 @@ export function inferenceService(context: RpcContext) {
         queueRowsMax,
         preferredBatch,
       });
-      const { memoryBytes, loadMs, device, costs, inputs, outputs } = loaded;
+      const { memoryBytes, loadMs, device, costs, inputs, outputs, isRowwise } = loaded;
       return {
         memoryBytes,
         loadMs,
@@ -36,6 +36,7 @@ export function inferenceService(context: RpcContext) {
         costs: [...costs],
         inputs: inputs.map(inputOf),
         outputs: outputs.map(inputOf),
+        joinable: isRowwise,
       };
     },
     unloadModel: async ({ digest }) => ({
