@@ -88,7 +88,13 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
     fleet,
     inference: fleet,
     spool,
-    predictor: new Predictor({ deployments, inference: fleet, features, cache: new ResponseCache(), capture }),
+    predictor: new Predictor({
+      deployments,
+      inference: fleet,
+      features,
+      cache: new ResponseCache(),
+      capture,
+    }),
     settlement: new Settlement({
       services: [...peers.operations].map(([name, peer]) => ({ name, progress: () => peer.getProgress({}) })),
       sequences: () => streamSequences(bus),

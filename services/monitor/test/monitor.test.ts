@@ -279,6 +279,43 @@ describe('predictions and labels', () => {
     expect(await house.parked()).toEqual(parked);
   });
 
+  test('what was only counted counts, each event once, and the monitor says what it cannot watch', async () => {
+    const alerts: string[] = [];
+    const stop = new AbortController();
+    follow(house.bus, {
+      stream: 'MONITOR',
+      filter: eventFilter(events.alertRaised),
+      from: 'new',
+      onMessage: ({ data }) => {
+        alerts.push((JSON.parse(Buffer.from(data).toString()) as { kind: string }).kind);
+      },
+      signal: stop.signal,
+    });
+    const parked = await house.parked();
+    const { name } = await house.apply(yaml('counted'));
+    await house.settled();
+    const event = { system: name, deployment: name, epoch: '1', receivedAt: '2024-03-01T06:00:00.000Z' };
+    const metadata = { ...event, capture: 'CAPTURE_LEVEL_METADATA' };
+    const ended = [
+      { ...metadata, predictionId: uuidv7(), status: 'OK', rowCount: 1, notCaptured: '40' },
+      { ...metadata, predictionId: uuidv7(), status: 'INPUT_MISSING' },
+      { ...metadata, predictionId: uuidv7(), notCaptured: '3' },
+    ];
+    const imported = { ...event, system: 'nobodys', imported: true, predictionId: uuidv7(), status: 'OK' };
+    for (const predictions of [ended, [...ended.slice(1), imported]]) {
+      await publishRaw(house.bus, {
+        subject: predictionSubject('default', name),
+        id: uuidv7(),
+        body: JSON.stringify({ predictions }),
+      });
+    }
+    expect((await outcomeOf(name)).counts).toEqual({ predictions: 45n, failed: 1n, labelled: 0n });
+    await waitFor('the alerts', () => alerts.length > 1);
+    stop.abort();
+    expect(alerts.sort()).toEqual(['failed-requests', 'not-watched']);
+    expect(await house.parked()).toEqual(parked);
+  });
+
   test('a message that is no prediction is set aside, and its neighbours go on', async () => {
     const system = await house.apply(yaml('neighbours'));
     await house.settled();
