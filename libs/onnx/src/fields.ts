@@ -40,9 +40,13 @@ export const attributeType = {
 export const tensorField = {
   dims: 1,
   dataType: 2,
+  floatData: 4,
+  int32Data: 5,
   stringData: 6,
+  int64Data: 7,
   name: 8,
   rawData: 9,
+  doubleData: 10,
   externalData: 13,
   dataLocation: 14,
 } as const;

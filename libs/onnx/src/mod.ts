@@ -17,6 +17,7 @@ export {
   type ValueShape,
 } from './graph.js';
 export { type ModelEnd, type ModelEnds, modelEnds } from './model-ends.js';
+export { readGraph } from './read-graph.js';
 export { type ModelOutline, readModel } from './read-model.js';
 export { type Column, type ColumnSession, openColumnSession, runtimeVersion } from './session.js';
 export { writeModel } from './write-model.js';
