@@ -12,6 +12,21 @@ export const settings = {
   publicGrpcListen: address
     .default('127.0.0.1:8081')
     .describe('Where gRPC clients of the Open Inference Protocol come in, as host:port.'),
+  edgeMemoryBudgetMiB: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(128)
+    .describe(
+      'Memory of models that run in the gateway itself, for which there is no hop; 0 runs all in pools.',
+    ),
+  edgeMarkFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Says while it exists that models run in the gateway; found at a start it keeps them out for a while. In the temporary folder if left out.',
+    ),
   tokensFile: z
     .string()
     .min(1)

@@ -27,7 +27,7 @@ export const gatewayService: ServiceOptions<typeof settings> = {
         await doors?.close();
         const isEmpty = await spool.drain(gatewayLimits.spoolDrainMs);
         if (!isEmpty) frame.log.error('prediction events are lost: the bus took none', { count: spool.size });
-        fleet.close();
+        await fleet.close();
       },
     };
   },

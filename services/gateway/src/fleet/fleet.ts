@@ -1,13 +1,15 @@
 import type { LoadModelResponse, ReplicaAnnounced, Route, ServeSettings } from '@perennial/contracts';
 import { unavailable } from '@perennial/kernel';
 import { rowsOf, type Tensor } from '@perennial/runtime';
+import { edgeName } from '../edge/edge.js';
+import type { EdgePlaces } from '../edge/edge-places.js';
 import type { Inference, InferOptions, Inferred, ModelAsked } from '../inference.js';
 import { SlowWatch } from './decide/slow-watch.js';
 import { Dispatch, type DispatchEvents } from './dispatch.js';
 import { JointInference } from './joint.js';
 import { fleetLimits } from './limits.js';
 import { Member, type MemberOptions, type MemberView } from './member.js';
-import { Pool } from './pool.js';
+import { defaultPool, Pool } from './pool.js';
 import { type HeldModels, mergeModels, type ReplicaModels } from './statistics.js';
 
 /** A model that deployments want served, and what its load showed. */
@@ -26,12 +28,11 @@ export interface FleetOptions {
   readonly events: DispatchEvents;
   readonly onConnection: MemberOptions['onConnection'];
   readonly onGone: (member: Member) => void;
+  /** Runs some models in this process; absent where none may. */
+  readonly places?: EdgePlaces | undefined;
   /** In [0, 1). */
   readonly random?: () => number;
 }
-
-/** The pool of a deployment that names none. */
-const defaultPool = 'cpu';
 
 /**
  * Every replica of inference that this gateway knows, by pool. Replicas come by their announcements, or are configured;
@@ -75,8 +76,14 @@ export class Fleet implements Inference {
 
   /** @throws PlatformError as JointInference.infer; INFERENCE_UNAVAILABLE where too many wait for a first replica */
   async infer(model: ModelAsked, inputs: readonly Tensor[], options: InferOptions): Promise<Inferred> {
+    const { digest } = model.route;
+    const { places } = this.#o;
+    if (places?.serves(digest)) {
+      const inferred = await places.infer(model, inputs, options);
+      if (inferred) return inferred;
+    }
     const pool = this.#pool(model.pool);
-    const isBatchable = batchable(this.#wanted.get(model.route.digest)?.loaded);
+    const isBatchable = this.#wanted.get(digest)?.loaded?.joinable ?? false;
     const release = pool.admit(rowsOf(inputs), options.deadlineAt);
     if (!release) return this.#joint.infer(model, pool, inputs, isBatchable, options);
     try {
@@ -87,14 +94,15 @@ export class Fleet implements Inference {
   }
 
   /**
-   * Has the model loaded by every replica of the pool; resolves when the first one has it.
+   * Has the model loaded by every replica of the pool, and then here where it belongs here; resolves when the first
+   * replica has it and it is where it belongs.
    *
    * @throws PlatformError INFERENCE_UNAVAILABLE where no replica is up, or why the first replica could not load it
    */
   async load(name: string, route: Route, pool: string, serve: ServeSettings | undefined): Promise<void> {
     const { digest, version, signature } = route;
     const known = this.#wanted.get(digest)?.loaded;
-    const model: WantedModel = { name, route, pool, serve, loaded: known };
+    const model: WantedModel = { name, route, pool: pool || defaultPool, serve, loaded: known };
     this.#wanted.set(digest, model);
     const members = this.#pool(pool).usable();
     if (members.length === 0) {
@@ -114,6 +122,7 @@ export class Fleet implements Inference {
     } catch (thrown) {
       throw thrown instanceof AggregateError ? thrown.errors[0] : thrown;
     }
+    await this.#o.places?.place(model);
   }
 
   /** These are what deployments want; anything else that was loaded here is no longer kept in mind. */
@@ -136,8 +145,9 @@ export class Fleet implements Inference {
     return this.where(digest).length > 0;
   }
 
-  /** The ids of the replicas that have it. */
+  /** Where requests for it are answered: "edge", or the ids of the replicas that have it. */
   where(digest: string): string[] {
+    if (this.#o.places?.serves(digest)) return [edgeName];
     return this.#all()
       .filter((member) => member.isUsable && member.holds(digest))
       .map(({ id }) => id);
@@ -158,7 +168,7 @@ export class Fleet implements Inference {
     return new Map([...this.#pools.values()].map(({ name, rowsWaiting }) => [name, rowsWaiting]));
   }
 
-  /** What every replica that answers says of its models, merged by digest. */
+  /** What every replica that answers says of its models, and what runs here, merged by digest. */
   async statistics(): Promise<ReplicaModels[]> {
     const members = this.#all().filter((member) => member.isConnected);
     const asked = await Promise.allSettled(members.map((member) => member.ping()));
@@ -167,13 +177,14 @@ export class Fleet implements Inference {
         ? [{ replica: (members[at] as Member).id, models: answer.value.models }]
         : [],
     );
-    return mergeModels(held);
+    return mergeModels([...held, ...(this.#o.places ? [this.#o.places.held()] : [])]);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     clearInterval(this.#timer);
     for (const member of this.#members.values()) member.close();
     this.#members.clear();
+    await this.#o.places?.close();
   }
 
   #all(): Member[] {
@@ -222,10 +233,11 @@ export class Fleet implements Inference {
   #forget(digest: string): void {
     this.#wanted.delete(digest);
     this.#dispatch.forget(digest);
+    this.#o.places?.forget(digest);
     for (const member of this.#members.values()) member.forget(digest);
   }
 
-  /** Once a second: who is silent, and who is slow. */
+  /** Once a second: who is silent, who is slow, and what belongs elsewhere by now. */
   #look(): void {
     const now = performance.now();
     for (const member of this.#all()) {
@@ -237,6 +249,7 @@ export class Fleet implements Inference {
       });
     }
     for (const pool of this.#pools.values()) this.#lookForSlow(pool, now);
+    for (const model of this.#wanted.values()) if (model.loaded) void this.#o.places?.place(model);
   }
 
   #lookForSlow(pool: Pool, now: number): void {
@@ -258,9 +271,4 @@ export class Fleet implements Inference {
       this.#o.events.onEjected(member, 'slower than the others');
     }
   }
-}
-
-/** Whether rows of several requests may be put together: where every input's first dimension is free. */
-function batchable(loaded: LoadModelResponse | undefined): boolean {
-  return (loaded?.inputs ?? []).every(({ shape }) => shape.length === 0 || shape[0] === -1n);
 }

@@ -1,4 +1,5 @@
 import { InferenceService } from '@perennial/contracts';
+import { openPlaces } from '../edge/open-places.js';
 import type { GatewayFrame } from '../gateway.js';
 import { gatewayLimits } from '../limits.js';
 import { hearReplicas } from './discovery.js';
@@ -26,6 +27,7 @@ export function openFleet(frame: GatewayFrame): Fleet {
       isConnected
         ? log.info('joined to inference', { replica: id, pool })
         : log.debug('a replica does not answer', { replica: id, error }),
+    places: openPlaces(frame),
     onGone: ({ id, pool }) => log.info('a replica is gone', { replica: id, pool }),
   });
   const configured = peers.get(configuredPeer);

@@ -6,6 +6,9 @@ import { fleetLimits } from './limits.js';
 import type { Member } from './member.js';
 import { tooLate } from './replica.js';
 
+/** The pool of a deployment, or of a replica, that names none. */
+export const defaultPool = 'cpu';
+
 export interface PoolOptions {
   readonly name: string;
   /** Its members at the moment. */

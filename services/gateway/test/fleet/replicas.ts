@@ -35,7 +35,7 @@ export interface TestReplica {
 /** A real gRPC server that doubles every number it is sent, or does as told. */
 export async function startReplica(
   decide: Decide = () => 'answer',
-  costs: MessageInitShape<typeof LoadModelResponseSchema> = {},
+  costs: MessageInitShape<typeof LoadModelResponseSchema> = { joinable: true },
 ): Promise<TestReplica> {
   const heard: ServeRequest[] = [];
   const cancelled: bigint[] = [];
