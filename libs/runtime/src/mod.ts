@@ -16,3 +16,4 @@ export {
   type TensorSpec,
 } from './tensor/tensor.js';
 export type { Answer, BatchCost, Cancellation, InferOptions, LoadedModel, LoadOptions } from './types.js';
+export { modelVerifier, type VerifyModel } from './verify-models.js';
