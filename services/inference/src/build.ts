@@ -1,6 +1,7 @@
 import { artifactSettings, openArtifacts } from '@perennial/artifacts';
 import { decodeEvent, follow } from '@perennial/bus';
 import { type DeploymentUpdated, eventFilter, events } from '@perennial/contracts';
+import { modelVerifier } from '@perennial/runtime';
 import type { Frame, Parts } from '@perennial/service';
 import { announce, defaultReplicaId, reachableAddress } from './announce.js';
 import type { settings } from './config.js';
@@ -23,6 +24,7 @@ export async function build(
     executors: set.executors,
     threads: set.threads,
     memoryBudgetBytes: set.memoryBudgetMiB * MiB,
+    verify: modelVerifier(set.modelKeysFile),
     onExecutorExit: (reason) => log.error('a model executor ended; another one takes its place', { reason }),
   });
   runtimeGauges(meter, models.runtime);

@@ -35,6 +35,13 @@ export const settings = {
     .positive()
     .default(1024)
     .describe('Memory of all loaded models together; past it the least recently used go.'),
+  modelKeysFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'PEM file with the Ed25519 public keys that models must be signed by; without it digests alone vouch for them.',
+    ),
   testRuns: z.coerce
     .number()
     .int()

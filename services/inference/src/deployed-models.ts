@@ -34,10 +34,11 @@ export class DeployedModels {
   async #load(deployment: DeploymentUpdated, version: number, digest: string): Promise<void> {
     const isWanted = () => this.#newest.get(deployment.deployment) === deployment && !this.#stopping.aborted;
     const model = deployment.system;
+    const signature = deployment.routes.find((route) => route.version === version)?.signature;
     let delayMs: number = inferenceLimits.loadRetryDelayMs;
     while (isWanted()) {
       try {
-        await this.#models.load(digest, { name: model, version });
+        await this.#models.load(digest, { name: model, version, signature });
         this.#log.debug('model loaded', { model, version, digest });
         return;
       } catch (thrown) {

@@ -1,6 +1,6 @@
 import type { ArtifactStore } from '@perennial/artifacts';
 import { type Digest, invalid, isDigest } from '@perennial/kernel';
-import { type LoadedModel, type LoadOptions, Runtime } from '@perennial/runtime';
+import { type LoadedModel, type LoadOptions, Runtime, type VerifyModel } from '@perennial/runtime';
 
 export interface ModelName {
   readonly model: string;
@@ -18,6 +18,7 @@ export class Models {
     executors: number;
     threads: number;
     memoryBudgetBytes: number;
+    verify?: VerifyModel | undefined;
     onExecutorExit: (reason: string) => void;
   }) {
     const { artifacts, ...runtime } = o;

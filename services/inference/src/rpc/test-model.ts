@@ -33,7 +33,7 @@ const crashesMax = 2;
  * @throws PlatformError of the store, where the test could not be made and may be later
  */
 export async function testModel(testing: Testing, request: TestModelRequest): Promise<Tested> {
-  const { digest, manifestDigest, model, version } = request;
+  const { digest, manifestDigest, model, version, signature } = request;
   for (let crashes = 0; ; crashes++) {
     try {
       const bytes = await testing.artifacts.get(digestIn('manifest_digest', manifestDigest));
@@ -41,7 +41,7 @@ export async function testModel(testing: Testing, request: TestModelRequest): Pr
       if (manifest.model.digest !== digest) {
         return failed(`the manifest is of another model, ${manifest.model.digest}`);
       }
-      const { memoryBytes } = await testing.models.load(digest, { name: model, version });
+      const { memoryBytes } = await testing.models.load(digest, { name: model, version, signature });
       return { ...(await tried(testing, manifest, request)), memoryBytes };
     } catch (thrown) {
       const error = asPlatformError(thrown);
