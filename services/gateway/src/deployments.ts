@@ -69,6 +69,11 @@ export class Deployments {
     return this.#serving.get(system);
   }
 
+  /** The newest epoch that was heard of, served already or not. */
+  newest(system: string): DeploymentUpdated | undefined {
+    return this.#newest.get(system);
+  }
+
   /** Digests of all models that are served or about to be. */
   digests(): Set<string> {
     const deployments = [

@@ -61,7 +61,8 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
         : log.warn('the bus takes no prediction events; they are kept', { error }),
   });
   const deployments: Deployments = new Deployments({
-    load: ({ system, pool, serve }, route) => fleet.load(system, route, pool, serve),
+    load: ({ system, pool, serve, unloaded }, route) =>
+      unloaded ? fleet.unload(route.digest) : fleet.load(system, route, pool, serve),
     isPoolUp: (pool) => fleet.hasReplicas(pool),
     onSwitch: ({ system, epoch, routes }) => {
       fleet.keep(deployments.digests());

@@ -3,6 +3,7 @@ import { answerTensors } from './answer-tensors.js';
 import type { Ask, PredictedRow, PredictedTensors, RowsAsk, TensorsAsk } from './ask.js';
 import type { Capture } from './capture/capture.js';
 import type { Serving } from './deployments.js';
+import { checkLoaded } from './protocol/models.js';
 import type { Recording } from './recording.js';
 import type { Means } from './run-model.js';
 
@@ -43,6 +44,7 @@ export class Predictor {
       capture.admit(recording);
       const serving = deployments.current(ask.system) ?? (await deployments.find(ask.system, ask.deadlineAt));
       capture.use(recording, serving);
+      checkLoaded(serving);
       const answered = await answer(this.#options, serving, ask, body, recording);
       recording.end('OK');
       return answered;

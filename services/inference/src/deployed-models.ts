@@ -26,9 +26,9 @@ export class DeployedModels {
     if (known && known.epoch >= deployment.epoch) return;
     this.#newest.set(deployment.deployment, deployment);
     this.#models.runtime.pin(
-      [...this.#newest.values()].flatMap(({ routes }) => routes.map(({ digest }) => digest)),
+      [...this.#newest.values()].flatMap((one) => wantedRoutes(one).map(({ digest }) => digest)),
     );
-    for (const { version, digest } of deployment.routes) void this.#load(deployment, version, digest);
+    for (const { version, digest } of wantedRoutes(deployment)) void this.#load(deployment, version, digest);
   }
 
   async #load(deployment: DeploymentUpdated, version: number, digest: string): Promise<void> {
@@ -50,4 +50,9 @@ export class DeployedModels {
       delayMs = Math.min(delayMs * 2, inferenceLimits.loadRetryDelayMsMax);
     }
   }
+}
+
+/** What is taken out of service keeps its routes, and needs no memory meanwhile. */
+function wantedRoutes({ routes, unloaded }: DeploymentUpdated): DeploymentUpdated['routes'] {
+  return unloaded ? [] : routes;
 }

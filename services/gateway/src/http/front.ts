@@ -63,7 +63,7 @@ async function answer(
   if (isProtocol && InferenceProtocol.isOpen(path)) return inference.answer(path, request, response);
   // Deny by default: nothing below this line is reached by somebody unknown.
   const caller = callerOf(request.headers.authorization);
-  if (isProtocol) return inference.answer(path, request, response);
+  if (isProtocol) return inference.answer(path, request, response, caller);
   const match = predictPath.exec(path);
   if (!match) return control(request, response, caller);
   if (request.method !== 'POST')

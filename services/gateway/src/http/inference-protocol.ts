@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { invalid, notFound } from '@perennial/kernel';
-import type { Caller } from '../decide/access.js';
+import { allow, type Caller, type Permission } from '../decide/access.js';
 import type { Deployments } from '../deployments.js';
 import { gatewayLimits } from '../limits.js';
 import type { Predictor } from '../predictor.js';
@@ -64,14 +64,15 @@ export class InferenceProtocol {
     if (repository) {
       const [, name = '', index, model = '', verb] = repository;
       wantMethod(request, 'POST');
+      check(caller, index === undefined ? 'operate' : 'read');
       checkRepository(decoded(name));
       if (index !== undefined) return this.#index(call);
-      return this.#switch(call, decoded(model), verb === 'load');
+      return this.#switch(call, decoded(model), verb === 'load', caller.name);
     }
     return this.#aboutServer(path, call);
   }
 
-  async #aboutServer(path: string, { request, response }: Call): Promise<void> {
+  async #aboutServer(path: string, { request, response, caller }: Call): Promise<void> {
     const answers: Record<string, () => unknown> = {
       '/v2': () => ({ name: serverName, version: serverVersion, extensions: serverExtensions }),
       '/v2/models': () => ({ models: this.#models.names() }),
@@ -80,6 +81,7 @@ export class InferenceProtocol {
     const answer = answers[path === '/v2/' ? '/v2' : path];
     if (answer) {
       wantMethod(request, 'GET');
+      check(caller, 'read');
       return sendJson(response, JSON.stringify(await answer()));
     }
     if (!InferenceProtocol.isOpen(path)) throw notFound('ROUTE_NOT_FOUND', 'Not Found');
@@ -91,8 +93,9 @@ export class InferenceProtocol {
   }
 
   async #aboutModel(verb: string | undefined, call: ModelCall): Promise<void> {
-    const { request, response, model, version } = call;
+    const { request, response, caller, model, version } = call;
     wantMethod(request, verb === 'infer' ? 'POST' : 'GET');
+    check(caller, verb === 'infer' ? 'predict' : 'read');
     if (verb === 'infer') return this.#infer(call);
     if (verb === 'ready') {
       const ready = this.#models.modelReady(model, version);
@@ -147,13 +150,17 @@ export class InferenceProtocol {
     sendJson(response, JSON.stringify(this.#models.index(ready)));
   }
 
-  async #switch({ request, response }: Call, model: string, isLoad: boolean): Promise<void> {
+  async #switch(
+    { request, response }: Call,
+    model: string,
+    isLoad: boolean,
+    requestedBy: string,
+  ): Promise<void> {
     const { parameters = {} } = await controlBody(request);
     if (typeof parameters !== 'object' || parameters === null || Array.isArray(parameters))
       throw invalid('INFER_BODY_INVALID', 'parameters must be an object', { field: 'parameters' });
     checkLoadParameters(parameters as Record<string, unknown>);
-    const deadlineAt = deadlineOf(request);
-    await (isLoad ? this.#models.load(model, deadlineAt) : this.#models.unload(model, deadlineAt));
+    await (isLoad ? this.#models.load(model, requestedBy) : this.#models.unload(model, requestedBy));
     send(response, 200, '', { 'content-type': 'application/json' });
   }
 }
@@ -166,6 +173,12 @@ async function controlBody(request: IncomingMessage): Promise<Record<string, unk
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
   throw invalid('INFER_BODY_INVALID', 'the body must be a JSON object, or empty', { field: 'body' });
+}
+
+/** Nobody comes here without being known but to ask for health. */
+function check(caller: Caller | undefined, needs: Permission): asserts caller is Caller {
+  if (caller) allow(caller, needs);
+  else throw invalid('UNAUTHENTICATED', 'send the header "authorization: Bearer <token>"');
 }
 
 function wantMethod(request: IncomingMessage, method: string): void {

@@ -1,5 +1,5 @@
 import { type DeploymentUpdated, RouteRole } from '@perennial/contracts';
-import { invalid, type PlatformError } from '@perennial/kernel';
+import { invalid, type PlatformError, unavailable } from '@perennial/kernel';
 import { type Deployments, type Serving, unknownSystem } from '../deployments.js';
 import { tensorsOf } from './descriptions.js';
 import { modelConfig } from './model-config.js';
@@ -22,8 +22,8 @@ export interface IndexEntry {
 
 /** Brings a deployment's models into the places that run them, or takes the deployment out of answering. */
 export interface ModelRepository {
-  load(deployment: string, deadlineAt: number): Promise<void>;
-  unload(deployment: string, deadlineAt: number): Promise<void>;
+  load(deployment: string, requestedBy: string): Promise<void>;
+  unload(deployment: string, requestedBy: string): Promise<void>;
 }
 
 /** What the protocol tells of served models and does with them, in its own JSON form; the same over every transport. */
@@ -95,6 +95,9 @@ export class Models {
   index(ready: boolean): IndexEntry[] {
     const all = this.names().flatMap((name): IndexEntry[] => {
       const serving = this.#deployments.current(name);
+      if (serving?.deployment.unloaded) {
+        return [{ name, version: '', state: 'UNAVAILABLE', reason: 'unloaded' }];
+      }
       if (serving && serving.deployment.routes.length > 0) {
         return versionsOf(serving.deployment).map((version) => ({
           name,
@@ -103,21 +106,26 @@ export class Models {
           reason: '',
         }));
       }
-      return [{ name, version: '', state: 'UNAVAILABLE', reason: 'no version is served' }];
+      const isComing = (this.#deployments.newest(name)?.routes.length ?? 0) > 0;
+      return [
+        isComing
+          ? { name, version: '', state: 'LOADING', reason: '' }
+          : { name, version: '', state: 'UNAVAILABLE', reason: 'no version is served' },
+      ];
     });
     return ready ? all.filter(({ state }) => state === 'READY') : all;
   }
 
   /** @throws PlatformError SYSTEM_NOT_FOUND, and why it cannot be loaded */
-  async load(model: string, deadlineAt: number): Promise<void> {
+  async load(model: string, requestedBy: string): Promise<void> {
     this.#checkKnown(model);
-    await this.#repository.load(model, deadlineAt);
+    await this.#repository.load(model, requestedBy);
   }
 
   /** @throws PlatformError SYSTEM_NOT_FOUND */
-  async unload(model: string, deadlineAt: number): Promise<void> {
+  async unload(model: string, requestedBy: string): Promise<void> {
     this.#checkKnown(model);
-    await this.#repository.unload(model, deadlineAt);
+    await this.#repository.unload(model, requestedBy);
   }
 
   /** A served model, for requests whose tensors the model itself must explain. */
@@ -144,8 +152,18 @@ function versionsOf({ routes }: DeploymentUpdated): string[] {
 }
 
 function isModelReady(serving: Serving | undefined, version: string): boolean {
-  const routes = serving?.deployment.routes ?? [];
-  return routes.some((route) => version === '' || String(route.version) === version);
+  const { routes = [], unloaded = false } = serving?.deployment ?? {};
+  return !unloaded && routes.some((route) => version === '' || String(route.version) === version);
+}
+
+/** @throws PlatformError MODEL_UNLOADED for a deployment that was taken out of service */
+export function checkLoaded({ deployment: { deployment, unloaded } }: Serving): void {
+  if (!unloaded) return;
+  throw unavailable(
+    'MODEL_UNLOADED',
+    `Request for unknown model: '${deployment}' has no available versions: it was unloaded; load it with ` +
+      `POST /v2/repository/models/${deployment}/load`,
+  );
 }
 
 export function versionNotFound(model: string, version: string, served: readonly string[]): PlatformError {

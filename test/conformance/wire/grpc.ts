@@ -1,0 +1,124 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
+
+export interface GrpcAnswer {
+  /** The call's status; 0 is success. */
+  readonly code: number;
+  readonly message: string;
+  readonly messages: readonly Buffer[];
+}
+
+const answerWithinMs = 30_000;
+
+/** gRPC as it is on the wire: length-prefixed messages over HTTP/2, the status in the trailers. */
+export class GrpcConnection {
+  readonly #session: ClientHttp2Session;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(address: string, headers: Readonly<Record<string, string>>) {
+    this.#session = connect(`http://${address}`);
+    // A refused connection shows in the call.
+    this.#session.on('error', () => {});
+    this.#headers = headers;
+  }
+
+  /** One call with all its requests at once. */
+  async call(
+    method: string,
+    requests: readonly Buffer[],
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<GrpcAnswer> {
+    const stream = this.open(method, headers);
+    for (const request of requests) stream.write(request);
+    stream.end();
+    return stream.answer;
+  }
+
+  open(method: string, headers: Readonly<Record<string, string>> = {}): GrpcStream {
+    return new GrpcStream(
+      this.#session.request({
+        ':method': 'POST',
+        ':path': `/inference.GRPCInferenceService/${method}`,
+        'content-type': 'application/grpc',
+        te: 'trailers',
+        ...this.#headers,
+        ...headers,
+      }),
+    );
+  }
+
+  close(): void {
+    this.#session.close();
+    this.#session.destroy();
+  }
+}
+
+/** A call in hand. */
+export class GrpcStream {
+  readonly answer: Promise<GrpcAnswer>;
+  /** What came so far. */
+  readonly messages: Buffer[] = [];
+  readonly #stream: ClientHttp2Stream;
+  #rest = Buffer.alloc(0);
+
+  constructor(stream: ClientHttp2Stream) {
+    this.#stream = stream;
+    this.answer = new Promise((resolve, reject) => {
+      let trailers: Record<string, unknown> = {};
+      stream.on('response', (headers) => {
+        // An answer without messages has its status in the headers.
+        if (headers['grpc-status'] !== undefined) trailers = headers;
+      });
+      stream.on('trailers', (headers) => {
+        trailers = headers;
+      });
+      stream.on('data', (chunk: Buffer) => this.#take(chunk));
+      stream.on('error', reject);
+      stream.setTimeout(answerWithinMs, () => stream.destroy(new Error('no answer within 30 s')));
+      stream.on('close', () => {
+        const code = trailers['grpc-status'];
+        if (code === undefined)
+          reject(new Error(`the call ended without a status (HTTP/2 ${stream.rstCode})`));
+        const message = decodeURIComponent(String(trailers['grpc-message'] ?? ''));
+        resolve({ code: Number(code), message, messages: this.messages });
+      });
+    });
+    this.answer.catch(() => {});
+  }
+
+  write(message: Buffer): void {
+    const prefix = Buffer.alloc(5);
+    prefix.writeUInt32BE(message.length, 1);
+    this.#stream.write(Buffer.concat([prefix, message]));
+  }
+
+  /** Bytes without a frame of their own. */
+  writeBytes(bytes: Buffer): void {
+    this.#stream.write(bytes);
+  }
+
+  end(): void {
+    this.#stream.end();
+  }
+
+  cancel(): void {
+    this.#stream.close(8);
+  }
+
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
+  #take(chunk: Buffer): void {
+    this.#rest = Buffer.concat([this.#rest, chunk]);
+    while (this.#rest.length >= 5) {
+      const end = 5 + this.#rest.readUInt32BE(1);
+      if (this.#rest.length < end) return;
+      this.messages.push(this.#rest.subarray(5, end));
+      this.#rest = this.#rest.subarray(end);
+    }
+  }
+}
