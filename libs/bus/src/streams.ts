@@ -55,7 +55,7 @@ export const streams: readonly StreamDefinition[] = [
   },
   {
     name: 'MODEL',
-    subjects: aggregates('system', 'model', 'approval', 'rollout', 'deployment', 'review'),
+    subjects: aggregates('system', 'model', 'approval', 'rollout', 'deployment', 'review', 'api-key'),
     maxAgeDays: 365,
     duplicateWindowMs: 10 * minutes,
     isProtected: true,

@@ -1,4 +1,5 @@
 import type { DescMessage } from '@bufbuild/protobuf';
+import * as access from './gen/perennial/v1/access_events_pb.js';
 import * as data from './gen/perennial/v1/data_events_pb.js';
 import * as model from './gen/perennial/v1/model_events_pb.js';
 import * as monitor from './gen/perennial/v1/monitor_events_pb.js';
@@ -174,6 +175,13 @@ export const events = {
     'review.concluded',
     model.ReviewConcludedSchema,
     'The data behind a decay was reviewed.',
+  ),
+  apiKeyUpdated: kind(
+    'MODEL',
+    'registry',
+    'api-key.updated',
+    access.ApiKeyUpdatedSchema,
+    'Who may come in with an API key, whole; a later epoch replaces an earlier one.',
   ),
   driftReportRecorded: kind(
     'MONITOR',

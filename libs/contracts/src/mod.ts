@@ -1,4 +1,6 @@
 export * from './catalogue.js';
+export * from './gen/perennial/v1/access_events_pb.js';
+export * from './gen/perennial/v1/access_service_pb.js';
 export * from './gen/perennial/v1/audit_service_pb.js';
 export * from './gen/perennial/v1/data_events_pb.js';
 export * from './gen/perennial/v1/feature_service_pb.js';

@@ -2,6 +2,8 @@ import { artifactSettings, openArtifacts } from '@perennial/artifacts';
 import { InferenceService } from '@perennial/contracts';
 import type { Digest } from '@perennial/kernel';
 import type { ServiceOptions } from '@perennial/service';
+import { accessService } from './access/service.js';
+import type { AccessDb } from './access/tables.js';
 import type { Decider } from './apply-fact.js';
 import { settings } from './config.js';
 import { inferenceTests } from './effects/ask-inference.js';
@@ -68,6 +70,12 @@ export const registry: ServiceOptions<typeof settings> = {
           transact: (work) => transact((tx, emitFor) => work(tx as Db, emitFor())),
         }),
         predictionRequestService({ db: database.db as RequestsDb, tenant, clock }),
+        accessService({
+          db: database.db as AccessDb,
+          tenant,
+          clock,
+          transact: (work) => transact((tx, emitFor) => work(tx as AccessDb, emitFor())),
+        }),
       ],
       progress: async () => {
         const count = await new Listings(db, tenant).rolloutsInWork();
