@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { readTextFile, rememberedSecret, writePrivateFile } from './private-file.js';
@@ -32,6 +32,24 @@ export function adminAccess(secretsDir: string, tenant: string): Access {
     writePrivateFile(tokensFile, `${JSON.stringify({ tokens }, undefined, 2)}\n`);
   }
   return { token, tokensFile };
+}
+
+/** The pair that the registry signs models with, and whoever loads them knows. */
+export interface ModelKeys {
+  readonly signingKeyFile: string;
+  readonly modelKeysFile: string;
+}
+
+/** Makes the pair at the first start, or finds it again; the public half is made of the private one each time. */
+export function modelKeys(secretsDir: string): ModelKeys {
+  const signingKeyFile = path.join(secretsDir, 'model-signing-key.pem');
+  const modelKeysFile = path.join(secretsDir, 'model-keys.pem');
+  const pem = rememberedSecret(signingKeyFile, () =>
+    generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString().trim(),
+  );
+  const publicPem = createPublicKey(pem).export({ type: 'spki', format: 'pem' }).toString();
+  if (readTextFile(modelKeysFile) !== publicPem.trim()) writePrivateFile(modelKeysFile, publicPem);
+  return { signingKeyFile, modelKeysFile };
 }
 
 export function writeClientFile(file: string, content: ClientFile): void {

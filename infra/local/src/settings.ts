@@ -1,5 +1,6 @@
+import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Access } from './access.js';
+import type { Access, ModelKeys } from './access.js';
 import type { Backends } from './backends.js';
 import type { Folders } from './folders.js';
 import type { ServiceEntry } from './services.js';
@@ -10,6 +11,7 @@ export interface SettingsOptions {
   readonly ports: Readonly<Record<string, number>>;
   readonly backends: Backends;
   readonly access: Access;
+  readonly keys: ModelKeys;
   readonly folders: Folders;
   readonly tenant: string;
   /** Added for every service, over the others. */
@@ -18,7 +20,7 @@ export interface SettingsOptions {
 
 /** Makes the function that gives each service its environment: what all are told, and what some are told alone. */
 export function serviceSettings(options: SettingsOptions): (service: string) => Record<string, string> {
-  const { services, ports, backends, access, folders, tenant, extra } = options;
+  const { services, ports, backends, access, keys, folders, tenant, extra } = options;
   const at = (name: string) => `127.0.0.1:${ports[name]}`;
   const common = {
     ...backends.settings,
@@ -35,12 +37,18 @@ export function serviceSettings(options: SettingsOptions): (service: string) => 
       PERENNIAL_HTTP_LISTEN: at('gateway.http'),
       PERENNIAL_PUBLIC_GRPC_LISTEN: at('gateway.public-grpc'),
       PERENNIAL_TOKENS_FILE: access.tokensFile,
+      PERENNIAL_EDGE_MARK_FILE: path.join(folders.dataDir, 'gateway-edge.json'),
+      PERENNIAL_MODEL_KEYS_FILE: keys.modelKeysFile,
     },
     ingest: { ...backends.producerSettings },
+    registry: { PERENNIAL_SIGNING_KEY_FILE: keys.signingKeyFile },
     ...Object.fromEntries(
       services
         .filter(({ name, service = name }) => service === 'inference')
-        .map(({ name }) => [name, { PERENNIAL_REPLICA_ID: name }]),
+        .map(({ name }) => [
+          name,
+          { PERENNIAL_REPLICA_ID: name, PERENNIAL_MODEL_KEYS_FILE: keys.modelKeysFile },
+        ]),
     ),
   };
   return (service) => ({

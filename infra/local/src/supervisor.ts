@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { adminAccess, type ClientFile, removeClientFile, writeClientFile } from './access.js';
+import { adminAccess, type ClientFile, modelKeys, removeClientFile, writeClientFile } from './access.js';
 import { type Backends, backends } from './backends.js';
 import { type Folders, makeFolders } from './folders.js';
 import { type Household, household } from './household.js';
@@ -124,12 +124,14 @@ async function prepare(
     signal: options.signal,
   });
   const access = adminAccess(folders.secretsDir, tenant);
+  const keys = modelKeys(folders.secretsDir);
   const extra = options.env ?? {};
   const environmentOf = serviceSettings({
     services,
     ports,
     backends: servers,
     access,
+    keys,
     folders,
     tenant,
     extra,

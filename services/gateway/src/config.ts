@@ -12,6 +12,13 @@ export const settings = {
   publicGrpcListen: address
     .default('127.0.0.1:8081')
     .describe('Where gRPC clients of the Open Inference Protocol come in, as host:port.'),
+  modelKeysFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'PEM file with the Ed25519 public keys that models which run in the gateway must be signed by; without it digests alone vouch for them.',
+    ),
   edgeMemoryBudgetMiB: z.coerce
     .number()
     .int()

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { artifactSettings, openArtifacts } from '@perennial/artifacts';
-import { Runtime } from '@perennial/runtime';
+import { modelVerifier, Runtime } from '@perennial/runtime';
 import { fleetLimits } from '../fleet/limits.js';
 import type { GatewayFrame } from '../gateway.js';
 import { CrashGuard } from './crash-guard.js';
@@ -15,8 +15,9 @@ export function openPlaces(
   { log, settings }: GatewayFrame,
   env: NodeJS.ProcessEnv = process.env,
 ): EdgePlaces | undefined {
-  const { edgeMemoryBudgetMiB, edgeMarkFile, httpListen } = settings;
+  const { edgeMemoryBudgetMiB, edgeMarkFile, httpListen, modelKeysFile } = settings;
   if (edgeMemoryBudgetMiB === 0 || !env['ARTIFACTS_URL']) return undefined;
+  const verify = modelVerifier(modelKeysFile);
   const port = httpListen.slice(httpListen.lastIndexOf(':') + 1);
   const guard = new CrashGuard(
     edgeMarkFile ?? path.join(tmpdir(), `perennial-gateway-${port}.edge.json`),
@@ -35,6 +36,7 @@ export function openPlaces(
         threads: 1,
         memoryBudgetBytes: edgeMemoryBudgetMiB * MiB,
         fetch: (digest) => artifacts.get(digest),
+        verify,
       });
     },
   });
