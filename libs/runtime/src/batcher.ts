@@ -35,6 +35,8 @@ export interface BatcherOptions extends GateOptions {
   readonly wake: () => void;
   readonly onBatch?: (batch: BatchRan) => void;
   readonly onDropped?: () => void;
+  /** Told when nothing waits or runs any more. */
+  readonly onIdle?: () => void;
 }
 
 /** Batches of one process, told apart from those of every other. */
@@ -172,6 +174,7 @@ export class Batcher {
     const done = this.#runBatch(parts, reason, run).finally(() => {
       this.#inFlight -= parts.length;
       this.#rowsRunning -= rows;
+      this.#checkIdle();
     });
     return { predictedUs: this.#o.cost.predict(rows), done };
   }
@@ -281,6 +284,11 @@ export class Batcher {
   #refuse(waiting: Waiting, error: unknown): void {
     if (this.#queue.remove(waiting)) this.#o.held.bytes -= waiting.bytes;
     waiting.refuse(error);
+    this.#checkIdle();
+  }
+
+  #checkIdle(): void {
+    if (this.inHand === 0) this.#o.onIdle?.();
   }
 
   #refuseAll(parts: readonly Part<Waiting>[], error: unknown): void {

@@ -1,14 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorDataOf } from './error-data.js';
 import type { ExecutorAnswer, ExecutorRequest } from './executor-messages.js';
-import { ModelHost } from './model-host.js';
+import { type HostOptions, ModelHost } from './model-host.js';
 
 /** The thread that models run on: it may block, so nothing else lives here. */
 
 const port = parentPort;
 if (!port) throw new Error('executor-worker runs as a worker thread only');
-const { threads } = workerData as { threads: number };
-const host = new ModelHost({ threads });
+const host = new ModelHost(workerData as HostOptions);
 
 /** One after the other, in the order they came. */
 let last: Promise<void> = Promise.resolve();

@@ -2,6 +2,7 @@ import { BusyShare } from './decide/busy-share.js';
 import { Turns } from './decide/turns.js';
 import type { Executor } from './executor.js';
 import { InlineExecutor } from './inline-executor.js';
+import type { HostOptions } from './model-host.js';
 import { ThreadExecutor } from './thread-executor.js';
 
 /** Something that has work for an executor. */
@@ -18,7 +19,7 @@ export interface Source {
 export interface ExecutorsOptions {
   /** Threads of their own, or this one. */
   readonly count: number | 'inline';
-  readonly threads: number;
+  readonly host: HostOptions;
   readonly onExit: (reason: string) => void;
 }
 
@@ -58,7 +59,7 @@ export class Executors {
   get all(): readonly Executor[] {
     if (!this.#isStarted && !this.#closed) {
       this.#isStarted = true;
-      if (this.#o.count === 'inline') this.#add(new InlineExecutor({ threads: this.#o.threads }));
+      if (this.#o.count === 'inline') this.#add(new InlineExecutor(this.#o.host));
       else for (let at = 0; at < this.#o.count; at++) this.#start();
     }
     return this.#all;
@@ -161,7 +162,7 @@ export class Executors {
 
   #start(): void {
     const executor = new ThreadExecutor({
-      threads: this.#o.threads,
+      host: this.#o.host,
       onExit: (reason) => {
         this.#all.splice(this.#all.indexOf(executor), 1);
         this.#free = this.#free.filter((other) => other !== executor);

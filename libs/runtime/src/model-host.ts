@@ -1,6 +1,8 @@
 import { invalid, PlatformError } from '@perennial/kernel';
 import { checkModel } from '@perennial/onnx';
+import type { DeviceOptions } from './devices.js';
 import type { Golden, LoadedShape } from './executor-messages.js';
+import { withKernel } from './kernels/mod.js';
 import { runtimeLimits } from './limits.js';
 import { measureCosts } from './measure-costs.js';
 import { isRowwise } from './row-independence.js';
@@ -8,14 +10,23 @@ import type { Session } from './session.js';
 import type { Tensor } from './tensor/tensor.js';
 import type { Ran } from './types.js';
 
-export interface HostOptions {
+export interface HostOptions extends Required<DeviceOptions> {
   /** Threads that one run may use. */
   readonly threads: number;
 }
 
+/** What trying a model tells of it. */
+interface Findings extends Pick<LoadedShape, 'isRowwise' | 'costs'> {
+  readonly kernelRowsMax: number;
+}
+
+/** Some hundred bytes each. */
+const findingsMax = 10_000;
+
 /** The sessions of one thread, by digest. Loading and running block the thread. */
 export class ModelHost {
   readonly #options: HostOptions;
+  readonly #findings = new Map<string, Findings>();
   readonly #sessions = new Map<string, Session>();
 
   constructor(options: HostOptions) {
@@ -25,23 +36,39 @@ export class ModelHost {
   /** @throws PlatformError MODEL_* where the file is none we may run */
   async load(digest: string, bytes: Uint8Array, golden: Golden): Promise<LoadedShape> {
     const before = process.memoryUsage.rss();
-    let session = this.#sessions.get(digest);
-    if (!session) {
-      checkModel(bytes);
-      session = await this.#open(bytes);
-      this.#sessions.set(digest, session);
-    }
-    const isIndependent = await isRowwise(session);
-    const costs = await measureCosts(session, golden);
+    const session = this.#sessions.get(digest) ?? (await this.#open(bytes));
+    // Before anything runs: what runs leave behind is garbage of ours, and not the model's.
     const grown = process.memoryUsage.rss() - before;
+    const found = this.#sessions.has(digest) ? session : await this.#fit(digest, bytes, session, golden);
+    this.#sessions.set(digest, found);
     return {
-      inputs: session.inputs,
-      outputs: session.outputs,
+      inputs: found.inputs,
+      outputs: found.outputs,
+      device: found.device,
       memoryBytes: Math.max(grown, bytes.byteLength, runtimeLimits.sessionBytesMin),
-      isRowwise: isIndependent,
-      device: session.device,
-      costs,
+      ...(await this.#measured(digest, found, golden)),
     };
+  }
+
+  /** With a kernel of our own before it, where that is found to be equal and cheaper. */
+  #fit(digest: string, bytes: Uint8Array, session: Session, golden: Golden): Promise<Session> {
+    if (session.device !== 'cpu') return Promise.resolve(session);
+    return withKernel(bytes, session, golden, this.#findings.get(digest)?.kernelRowsMax);
+  }
+
+  /** What was found once of a file holds for it whenever it is paged in again, on this machine. */
+  async #measured(digest: string, session: Session, golden: Golden): Promise<Findings> {
+    let findings = this.#findings.get(digest);
+    if (!findings) {
+      findings = {
+        kernelRowsMax: session.kernelRowsMax,
+        isRowwise: await isRowwise(session),
+        costs: await measureCosts(session, golden),
+      };
+      if (this.#findings.size >= findingsMax) this.#findings.clear();
+      this.#findings.set(digest, findings);
+    }
+    return findings;
   }
 
   async run(digest: string, inputs: readonly Tensor[]): Promise<Ran> {
@@ -64,6 +91,7 @@ export class ModelHost {
 
   /** What passed our check may still be refused by the engine: an operator or type that it does not have. */
   async #open(bytes: Uint8Array): Promise<Session> {
+    checkModel(bytes);
     // The engine takes tens of MiB: it comes with the first model.
     const { openModel } = await import('./session.js');
     try {

@@ -32,8 +32,7 @@ export class Model implements Source {
   readonly #batcher: Batcher;
   readonly #cost: CostModel;
   readonly #counts = new ModelCounts();
-  /** performance.now() of the last request. */
-  usedAt = performance.now();
+  #onIdle: (() => void)[] = [];
   #stuck = 0;
   #refusedUntil = 0;
 
@@ -62,6 +61,7 @@ export class Model implements Source {
       wake: () => executors.ask(this),
       onBatch: (batch) => this.#ran(batch),
       onDropped: () => this.#counts.dropped(),
+      onIdle: () => this.checkIdle(),
     });
   }
 
@@ -92,7 +92,6 @@ export class Model implements Source {
 
   /** @throws PlatformError INPUT_*, QUEUE_EXHAUSTED, DEADLINE_EXCEEDED, MODEL_RUN_FAILED, MODEL_STUCK */
   async infer(name: string, inputs: readonly Tensor[], options?: InferOptions): Promise<Answer> {
-    this.usedAt = performance.now();
     if (this.#refusedUntil > 0) this.#refuseStuck();
     try {
       const answer = await this.#batcher.submit(checkInputs(name, this.inputs, inputs), options);
@@ -109,6 +108,18 @@ export class Model implements Source {
       await this.#o.ensureLoaded(executor);
       return executor.run(this.digest, inputs, limitMs);
     });
+  }
+
+  /** Resolves the next time that nothing waits or runs. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => this.#onIdle.push(resolve));
+  }
+
+  checkIdle(): void {
+    if (this.inHand > 0) return;
+    const told = this.#onIdle;
+    this.#onIdle = [];
+    for (const tell of told) tell();
   }
 
   close(): void {

@@ -1,13 +1,22 @@
 import { type Digest, digestOf, invalid, unavailable } from '@perennial/kernel';
+import type { DeviceOptions } from './devices.js';
 import type { Executor } from './executor.js';
 import { Executors } from './executors.js';
 import { runtimeLimits } from './limits.js';
 import { Model } from './model.js';
 import type { ModelStatistics } from './model-counts.js';
+import { type ModelState, ModelStore } from './store/model-store.js';
 import type { Tensor } from './tensor/tensor.js';
 import type { Answer, InferOptions, LoadedModel, LoadOptions } from './types.js';
 
-export interface RuntimeOptions {
+/** What a signature is over. */
+export interface SignedSubject {
+  readonly name: string;
+  readonly version: number;
+  readonly digest: Digest;
+}
+
+export interface RuntimeOptions extends DeviceOptions {
   /** The model file; the runtime verifies its digest again. */
   readonly fetch: (digest: Digest) => Promise<Uint8Array>;
   /** Threads that run models, each with sessions of its own; "inline" runs them on the calling thread. */
@@ -15,43 +24,57 @@ export interface RuntimeOptions {
   /** Threads that one run may use. */
   readonly threads: number;
   readonly memoryBudgetBytes: number;
+  /**
+   * Throws where a model is not signed as it must be. Absent: the digest alone is verified.
+   *
+   * @throws PlatformError MODEL_SIGNATURE_INVALID
+   */
+  readonly verify?: ((subject: SignedSubject, signature: string) => void) | undefined;
+  /** Tries a file where it can do no harm, before it is loaded here; see `Prover`. Absent: it is trusted. */
+  readonly prove?: ((digest: Digest, bytes: Uint8Array) => Promise<void>) | undefined;
   /** Told when an executor ended by itself; a new one takes its place. */
   readonly onExecutorExit?: (reason: string) => void;
 }
 
 /**
- * Models by digest: fetched and verified when first asked for, run in batches off this thread, unloaded least
- * recently used first when the memory budget is passed. Pinned models and those with work in hand stay.
+ * Models by digest: fetched, verified and proven when first asked for, run in batches off this thread, and paged out
+ * when others need their place in the memory budget. Pinned models stay.
  */
 export class Runtime {
   readonly #options: RuntimeOptions;
   readonly #executors: Executors;
-  readonly #models = new Map<Digest, Model>();
+  readonly #store: ModelStore;
+  /** Signatures that were verified, so that a model may be paged in again by a request that has none. */
+  readonly #verified = new Set<string>();
   readonly #held = { bytes: 0 };
-  readonly #loading = new Map<Digest, Promise<Model>>();
-  #pins: ReadonlySet<string> = new Set();
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
     this.#executors = new Executors({
       count: options.executors,
-      threads: options.threads,
+      host: {
+        threads: options.threads,
+        device: options.device ?? 'cpu',
+        requireDevice: options.requireDevice ?? false,
+      },
       onExit: (reason) => options.onExecutorExit?.(reason),
+    });
+    this.#store = new ModelStore({
+      budgetBytes: options.memoryBudgetBytes,
+      fetch: (digest) => this.#fetch(digest),
+      open: (digest, bytes, load) => this.#open(digest, bytes, load),
+      release: (digest, model) => this.#release(digest, model),
     });
   }
 
   /** Requests that wait or run, over all models. */
   get inFlight(): number {
-    let count = 0;
-    for (const model of this.#models.values()) count += model.inHand;
-    return count;
+    return this.#store.models.reduce((count, model) => count + model.inHand, 0);
   }
 
   /** Rows that wait, over all models. */
   get rowsWaiting(): number {
-    let rows = 0;
-    for (const model of this.#models.values()) rows += model.rowsWaiting;
-    return rows;
+    return this.#store.models.reduce((rows, model) => rows + model.rowsWaiting, 0);
   }
 
   /** Busy share of the executors, 0 to 1, over the last tenths of a second. */
@@ -59,20 +82,36 @@ export class Runtime {
     return this.#executors.utilisation;
   }
 
+  /** Batches that run at the same time. */
+  get slots(): number {
+    return this.#executors.slots;
+  }
+
   get memoryBudgetBytes(): number {
     return this.#options.memoryBudgetBytes;
+  }
+
+  /** What models take, those on their way in and out included. */
+  get memoryUsedBytes(): number {
+    return this.#store.usedBytes;
+  }
+
+  /** Models that had to go for others, since the start. */
+  get evictions(): number {
+    return this.#store.evictions;
   }
 
   /**
    * Loads a model unless it is loaded, and says what it takes and costs.
    *
-   * @throws PlatformError MODEL_DIGEST_MISMATCH, MODEL_MEMORY_EXHAUSTED, or why the file is no model we may run
+   * @throws PlatformError MODEL_DIGEST_MISMATCH, MODEL_SIGNATURE_INVALID, MODEL_MEMORY_EXHAUSTED,
+   * MODEL_DEVICE_UNAVAILABLE, or why the file is no model we may run
    */
   async load(digest: Digest, options: LoadOptions = {}): Promise<LoadedModel> {
-    const startedAt = performance.now();
-    const wasLoaded = this.#models.has(digest);
-    const { shape } = await this.#model(digest, options);
-    return { ...shape, loadMs: wasLoaded ? 0 : performance.now() - startedAt };
+    this.#verify(digest, options);
+    const wasLoaded = this.#store.used(digest) !== undefined;
+    const { shape, loadMs } = await this.#store.load(digest, options);
+    return { ...shape, loadMs: wasLoaded ? 0 : loadMs };
   }
 
   /**
@@ -86,53 +125,69 @@ export class Runtime {
     inputs: readonly Tensor[],
     options: InferOptions = {},
   ): Promise<Answer> {
-    const model = this.#models.get(digest) ?? (await this.#model(digest, {}));
-    return model.infer(name, inputs, options);
+    const model = this.#store.used(digest);
+    if (model) return model.infer(name, inputs, options);
+    const { version, signature } = options;
+    this.#verify(digest, { name, version, signature });
+    return this.#store.with(digest, {}, (loaded) => loaded.infer(name, inputs, options));
   }
 
-  /** These models are not unloaded; any other may be. */
+  /** These models are not paged out; any other may be, unless it was loaded as pinned. */
   pin(digests: Iterable<string>): void {
-    this.#pins = new Set(digests);
+    this.#store.pin(digests);
   }
 
-  /** Gives a model's memory back; false where it is not loaded, or has work in hand. */
-  async unload(digest: Digest): Promise<boolean> {
-    const model = this.#models.get(digest);
-    if (!model || model.inHand > 0) return false;
-    await this.#unload(model);
-    return true;
+  /** Lets a model finish what it has in hand and gives its memory back; false where it is not loaded. */
+  unload(digest: Digest): Promise<boolean> {
+    return this.#store.unload(digest);
+  }
+
+  /** Where a model stands, and why it failed where it did. */
+  state(digest: Digest): { state: ModelState; reason: string } {
+    return this.#store.state(digest);
   }
 
   models(): ModelStatistics[] {
-    return [...this.#models.values()].map((model) => model.statistics(this.#pins.has(model.digest)));
+    return this.#store.models.map((model) => model.statistics(this.#store.isPinned(model.digest)));
   }
 
   async close(): Promise<void> {
-    for (const model of this.#models.values()) model.close();
+    for (const model of this.#store.models) model.close();
     await this.#executors.close();
   }
 
-  #model(digest: Digest, options: LoadOptions): Promise<Model> {
-    const loaded = this.#models.get(digest);
-    if (loaded) return Promise.resolve(loaded);
-    let loading = this.#loading.get(digest);
-    if (!loading) {
-      loading = this.#load(digest, options).finally(() => this.#loading.delete(digest));
-      this.#loading.set(digest, loading);
-    }
-    return loading;
+  async #fetch(digest: Digest): Promise<Uint8Array> {
+    const bytes = await this.#options.fetch(digest);
+    this.#check(digest, bytes);
+    await this.#options.prove?.(digest, bytes);
+    return bytes;
   }
 
-  async #load(digest: Digest, options: LoadOptions): Promise<Model> {
-    const { golden = [] } = options;
+  #verify(digest: Digest, { name = '', version = 0, signature = '' }: LoadOptions): void {
+    const { verify } = this.#options;
+    if (!verify || (signature === '' && this.#verified.has(digest))) return;
+    verify({ name, version, digest }, signature);
+    this.#verified.add(digest);
+  }
+
+  #check(digest: Digest, bytes: Uint8Array): void {
+    const actual = digestOf(bytes);
+    if (actual === digest) return;
+    throw invalid(
+      'MODEL_DIGEST_MISMATCH',
+      `the artifact store answered ${digest} with bytes of ${actual}; restore the artifact`,
+    );
+  }
+
+  async #open(digest: Digest, bytes: Uint8Array, options: LoadOptions): Promise<Model> {
     const startedAt = performance.now();
-    const bytes = await this.#fetch(digest);
     const shapes = [];
-    for (const executor of this.#executors.all) shapes.push(await executor.load(digest, bytes, golden));
+    for (const executor of this.#executors.all)
+      shapes.push(await executor.load(digest, bytes, options.golden ?? []));
     const [shape] = shapes;
     if (!shape) throw unavailable('EXECUTOR_CRASHED', 'no model executor runs at the moment; ask again');
-    const memoryBytes = shapes.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
-    const model = new Model({
+    const memoryBytes = shapes.reduce((sum, loaded) => sum + loaded.memoryBytes, 0);
+    return new Model({
       digest,
       shape: { ...shape, memoryBytes },
       loadMs: performance.now() - startedAt,
@@ -143,52 +198,20 @@ export class Runtime {
       budgetUs: this.#options.executors === 'inline' ? runtimeLimits.inlineBatchUs : Number.POSITIVE_INFINITY,
       held: this.#held,
     });
-    this.#models.set(digest, model);
-    await this.#makeRoom(model);
-    return model;
   }
 
   /** An executor that took a crashed one's place has nothing loaded yet. */
   async #ensureLoaded(executor: Executor, digest: Digest): Promise<void> {
-    if (!executor.loaded.has(digest)) await executor.load(digest, await this.#fetch(digest), []);
-  }
-
-  async #fetch(digest: Digest): Promise<Uint8Array> {
+    if (executor.loaded.has(digest)) return;
     const bytes = await this.#options.fetch(digest);
-    const actual = digestOf(bytes);
-    if (actual !== digest) {
-      throw invalid(
-        'MODEL_DIGEST_MISMATCH',
-        `the artifact store answered ${digest} with bytes of ${actual}; restore the artifact`,
-      );
-    }
-    return bytes;
+    this.#check(digest, bytes);
+    await executor.load(digest, bytes, []);
   }
 
-  async #makeRoom(newest: Model): Promise<void> {
-    const oldestFirst = [...this.#models.values()].sort((a, b) => a.usedAt - b.usedAt);
-    for (const model of oldestFirst) {
-      if (this.#memoryBytes() <= this.#options.memoryBudgetBytes) return;
-      if (model !== newest && model.inHand === 0 && !this.#pins.has(model.digest)) await this.#unload(model);
-    }
-    if (this.#memoryBytes() <= this.#options.memoryBudgetBytes) return;
-    await this.#unload(newest);
-    throw unavailable(
-      'MODEL_MEMORY_EXHAUSTED',
-      `the model takes ${newest.shape.memoryBytes} bytes, more than is left of the budget of ${this.#options.memoryBudgetBytes}; ` +
-        'raise the memory budget of inference or retire a deployment',
-    );
-  }
-
-  #memoryBytes(): number {
-    let total = 0;
-    for (const { shape } of this.#models.values()) total += shape.memoryBytes;
-    return total;
-  }
-
-  async #unload(model: Model): Promise<void> {
-    this.#models.delete(model.digest as Digest);
-    model.close();
-    for (const executor of this.#executors.all) await executor.unload(model.digest);
+  async #release(digest: Digest, model: Model | undefined): Promise<void> {
+    model?.close();
+    // One that ended meanwhile has given it back.
+    for (const executor of this.#executors.all)
+      if (executor.loaded.has(digest)) await executor.unload(digest).catch(() => undefined);
   }
 }

@@ -1,5 +1,7 @@
 import { PlatformError } from '@perennial/kernel';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { withDevice } from './devices.js';
+import type { HostOptions } from './model-host.js';
 import type { Datatype, Tensor, TensorData, TensorSpec } from './tensor/tensor.js';
 
 const ortTypes = {
@@ -27,32 +29,34 @@ export interface Session {
   readonly outputs: readonly TensorSpec[];
   /** The provider that runs it, and in words why a wanted one does not. */
   readonly device: string;
+  /** Batches of so many rows are run by a kernel of our own; 0 where there is none. */
+  readonly kernelRowsMax: number;
   /** Blocks its thread while the model runs: onnxruntime-node computes on the thread that asks. */
   run(inputs: readonly Tensor[]): Promise<Tensor[]>;
   release(): Promise<void>;
 }
 
 /** Makes a session for a model that was checked before. */
-export async function openModel(
-  bytes: Uint8Array,
-  { threads }: { readonly threads: number },
-): Promise<Session> {
-  const session = await InferenceSession.create(bytes, {
-    executionProviders: ['cpu'],
-    // By default it takes a thread for each core of the host, whatever share of them is ours.
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    // An arena keeps what the largest batch ever took.
-    enableCpuMemArena: false,
-    graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
-  });
+export async function openModel(bytes: Uint8Array, { threads, ...devices }: HostOptions): Promise<Session> {
+  const { opened: session, device } = await withDevice(devices, (provider) =>
+    InferenceSession.create(bytes, {
+      executionProviders: [provider],
+      // By default it takes a thread for each core of the host, whatever share of them is ours.
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      // An arena keeps what the largest batch ever took.
+      enableCpuMemArena: false,
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+    }),
+  );
   const outputs = session.outputMetadata.map(specOf);
   return {
     inputs: session.inputMetadata.map(specOf),
     outputs,
-    device: 'cpu',
+    device,
+    kernelRowsMax: 0,
     run: async (inputs) => {
       const feeds: Record<string, OrtTensor> = {};
       for (const { name, datatype, shape, data } of inputs)

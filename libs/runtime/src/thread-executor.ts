@@ -3,6 +3,7 @@ import { unavailable } from '@perennial/kernel';
 import { errorOf } from './error-data.js';
 import type { Executor } from './executor.js';
 import type { ExecutorAnswer, ExecutorRequest, Golden, LoadedShape } from './executor-messages.js';
+import type { HostOptions } from './model-host.js';
 import type { Tensor } from './tensor/tensor.js';
 import type { Ran } from './types.js';
 
@@ -28,8 +29,8 @@ export class ThreadExecutor implements Executor {
   #closed = false;
   readonly loaded = new Set<string>();
 
-  constructor({ threads, onExit }: { threads: number; onExit: (reason: string) => void }) {
-    this.#worker = new Worker(workerUrl, { workerData: { threads } });
+  constructor({ host, onExit }: { host: HostOptions; onExit: (reason: string) => void }) {
+    this.#worker = new Worker(workerUrl, { workerData: host });
     this.#worker.on('message', (answer: ExecutorAnswer) => this.#answered(answer));
     let reason = 'it ended';
     this.#worker.on('error', (error) => {

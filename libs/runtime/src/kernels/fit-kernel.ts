@@ -95,21 +95,25 @@ function median(values: readonly number[]): number {
 
 /**
  * The session with a kernel before it for small batches, where the model is one that kernels understand, answers were
- * found equal, and it was measured to be cheaper; else the session as it is.
+ * found equal, and it was measured to be cheaper; else the session as it is. `known` is what was found of this very file
+ * before (`kernelRowsMax`): a model that is paged in again is not compared again.
  */
 export async function withKernel(
   file: Uint8Array,
   session: Session,
   golden: readonly Batch[],
+  known?: number,
 ): Promise<Session> {
+  if (known === 0) return session;
   const compiled = isBatchable(session.inputs) ? compileKernel(file) : undefined;
-  if (!compiled || !(await isBitEqual(compiled, session, golden))) return session;
-  const rowsMax = await measureRowsMax(compiled, session);
+  if (!compiled || (known === undefined && !(await isBitEqual(compiled, session, golden)))) return session;
+  const rowsMax = known ?? (await measureRowsMax(compiled, session));
   if (rowsMax === 0) return session;
   const { inputs, outputs, device } = session;
   return {
     inputs,
     outputs,
+    kernelRowsMax: rowsMax,
     device: `${device}, own kernel up to ${rowsMax} rows`,
     run: async (given) => ((given[0]?.shape[0] ?? 0) <= rowsMax ? compiled.run(given) : session.run(given)),
     release: () => session.release(),
