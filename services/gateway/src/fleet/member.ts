@@ -24,6 +24,7 @@ export interface MemberOptions {
   readonly calls: ReplicaCalls & { close(): void };
   /** Something changed that decides who may be asked. */
   readonly onChange: (member: Member) => void;
+  /** Its stream came, or was lost; without an error where the replica ended it. */
   readonly onConnection: (member: Member, isConnected: boolean, error?: unknown) => void;
 }
 
@@ -54,6 +55,7 @@ export class Member {
   #slowness = new LatencyWindow(fleetLimits.slowLookMs);
   #models = new Set<string>();
   #isDraining = false;
+  #wasConnected = false;
   #connectedAt = 0;
   #report = { rowsWaiting: 0, utilisation: 0, at: Number.NEGATIVE_INFINITY };
 
@@ -67,6 +69,8 @@ export class Member {
     this.#replica = new Replica(options.calls, {
       onConnected: (self) => this.#connected(self),
       onLost: (error) => {
+        if (!this.#wasConnected) return;
+        this.#wasConnected = false;
         this.#changed();
         options.onConnection(this, false, error);
       },
@@ -190,6 +194,7 @@ export class Member {
     this.#latencies.clear();
     this.#slowness = new LatencyWindow(fleetLimits.slowLookMs);
     this.#connectedAt = performance.now();
+    this.#wasConnected = true;
     this.#changed();
     this.#o.onConnection(this, true);
   }

@@ -23,10 +23,11 @@ export function openFleet(frame: GatewayFrame): Fleet {
         log.warn('a replica is left out for a while', { replica: member.id, why });
       },
     },
-    onConnection: ({ id, pool }, isConnected, error) =>
-      isConnected
-        ? log.info('joined to inference', { replica: id, pool })
-        : log.debug('a replica does not answer', { replica: id, error }),
+    onConnection: ({ id, pool }, isConnected, error) => {
+      if (isConnected) log.info('joined to inference', { replica: id, pool });
+      else if (error === undefined) log.info('a replica ended its stream', { replica: id, pool });
+      else log.warn('a replica was lost', { replica: id, pool, error });
+    },
     places: openPlaces(frame),
     onGone: ({ id, pool }) => log.info('a replica is gone', { replica: id, pool }),
   });

@@ -23,6 +23,7 @@ export interface ReplicaCalls {
 export interface ReplicaEvents {
   /** The stream stands; what the replica said of itself just before. */
   readonly onConnected: (self: GetReplicaResponse) => void;
+  /** The stream is gone, or did not come; without an error where the replica ended it. */
   readonly onLost: (error: unknown) => void;
   readonly onAnswer: (response: ServeResponse, tookMs: number) => void;
 }
@@ -155,6 +156,7 @@ export class Replica {
         if (this.#stop.signal.aborted) return;
         delayMs = fleetLimits.reconnectDelayMsMin;
         await this.#serve(self);
+        if (!this.#stop.signal.aborted) this.#events.onLost(undefined);
       } catch (error) {
         if (!this.#stop.signal.aborted) this.#events.onLost(error);
       }
