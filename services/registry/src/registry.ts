@@ -21,8 +21,10 @@ import { Listings } from './listings.js';
 import { settingsReader } from './plan-of.js';
 import { predictionRequestService } from './requests/service.js';
 import type { RequestsDb } from './requests/tables.js';
+import type { RpcContext } from './rpc/context.js';
 import { registryService } from './rpc/registry-service.js';
 import { signerFrom } from './sign.js';
+import { signUnsigned } from './sign-unsigned.js';
 import type { Db } from './store.js';
 
 /** The registry as data: what it hears, serves and works on. */
@@ -50,6 +52,8 @@ export const registry: ServiceOptions<typeof settings> = {
       warn: (error, test) =>
         log.warn(error.message, { code: error.code, internal: error.internal, rolloutId: test?.rollout_id }),
     });
+    const inTransaction: RpcContext['transact'] = (work) =>
+      transact((tx, emitFor) => work(tx as Db, emitFor()));
     let runner: ReturnType<typeof startTestRunner> | undefined;
     return {
       handlers: [
@@ -67,7 +71,7 @@ export const registry: ServiceOptions<typeof settings> = {
           decider,
           manifests,
           db,
-          transact: (work) => transact((tx, emitFor) => work(tx as Db, emitFor())),
+          transact: inTransaction,
         }),
         predictionRequestService({ db: database.db as RequestsDb, tenant, clock }),
         accessService({
@@ -81,7 +85,9 @@ export const registry: ServiceOptions<typeof settings> = {
         const count = await new Listings(db, tenant).rolloutsInWork();
         return { work: [{ kind: 'rollouts in training or testing', count }] };
       },
-      start: () => {
+      start: async () => {
+        const signed = await signUnsigned({ decider, db, transact: inTransaction });
+        if (signed > 0) log.info('versions from before there was a key are signed now', { count: signed });
         runner = startTestRunner(tests, { pollMs: set.testPollMs, retryMsMax: set.testRetryMsMax });
       },
       stop: async () => runner?.stop(),

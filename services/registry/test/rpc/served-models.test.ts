@@ -27,6 +27,7 @@ import {
   retireModel,
   setServe,
 } from '../../src/rpc/served-models.js';
+import { signUnsigned } from '../../src/sign-unsigned.js';
 import type { Db } from '../../src/store.js';
 
 let forTests: DatabaseForTests;
@@ -114,6 +115,20 @@ test('every version is signed over its name, number and digest, and its route ca
   const [route] = model?.deployment?.routes ?? [];
   const subject = { name: 'price', version: 1, digest: digestOf(Buffer.from('a')) };
   expect(verifyModelSignature([publicKey], subject, route?.signature ?? '')).toBe(true);
+});
+
+test('versions from before there was a key are signed once there is one, and told anew, once', async () => {
+  const context = contextOf('keyless');
+  const { sign: _sign, ...keyless } = context.decider;
+  await importModel({ ...context, decider: keyless }, file('a'));
+  const routesNow = async () => (await new DeploymentRows(context.db, 'keyless').current('price'))?.routes;
+  expect(await routesNow()).toMatchObject([{ signature: '' }]);
+  expect(await signUnsigned(context)).toBe(1);
+  const [route] = (await routesNow()) ?? [];
+  const subject = { name: 'price', version: 1, digest: digestOf(Buffer.from('a')) };
+  expect(verifyModelSignature([publicKey], subject, route?.signature ?? '')).toBe(true);
+  expect(await signUnsigned(context)).toBe(0);
+  expect((await told('keyless')).slice(-1)).toEqual(['deployment.updated']);
 });
 
 test('a name is a system or an imported model, never both', async () => {
