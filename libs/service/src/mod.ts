@@ -16,4 +16,5 @@ export { errorFields, type LogLevel, openLog } from './log.js';
 export { runService } from './run-service.js';
 export { type RunningService, startService } from './start-service.js';
 export { grpcStatusOf, httpStatusOf, type Problem, problemOf } from './statuses.js';
+export { type HistogramCell, PlainHistogram } from './telemetry/plain-histogram.js';
 export { makeWorkFolder } from './work-folder.js';

@@ -24,9 +24,10 @@ import { streamSequences } from './effects/stream-sequences.js';
 import type { Fleet } from './fleet/fleet.js';
 import { openFleet } from './fleet/open-fleet.js';
 import type { Inference } from './inference.js';
-import { gatewayInstruments } from './instruments.js';
+import { captureWatch, gatewayInstruments } from './instruments.js';
 import { gatewayLimits } from './limits.js';
 import { Predictor } from './predictor.js';
+import { ModelCounts } from './telemetry/model-counts.js';
 
 export type GatewayFrame = Frame<typeof settings>;
 
@@ -80,8 +81,13 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
   });
   const fleet = openFleet(frame);
   const features = onlineFeatures(peers.featurize);
-  const onEnded = gatewayInstruments(frame.meter, spool);
-  const capture = new Capture({ deployments, spool, clock, onEnded });
+  const counts = new ModelCounts();
+  const cache = new ResponseCache({
+    onLook: ({ system, route }, isHit, microseconds) =>
+      counts.looked(system, route.version, isHit, microseconds),
+  });
+  gatewayInstruments(frame.meter, { spool, cache, counts });
+  const capture = new Capture({ deployments, spool, clock, watch: captureWatch(counts) });
   followModels(bus, deployments, frame);
   return {
     peers,
@@ -93,7 +99,7 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
       deployments,
       inference: fleet,
       features,
-      cache: new ResponseCache(),
+      cache,
       capture,
     }),
     settlement: new Settlement({

@@ -9,6 +9,7 @@ import { DeployedModels } from './deployed-models.js';
 import { Models } from './models.js';
 import { inferenceService } from './rpc/inference-service.js';
 import { runtimeGauges } from './runtime-gauges.js';
+import { tritonMetrics } from './triton-metrics.js';
 
 const MiB = 1024 * 1024;
 
@@ -28,6 +29,7 @@ export async function build(
     onExecutorExit: (reason) => log.error('a model executor ended; another one takes its place', { reason }),
   });
   runtimeGauges(meter, models.runtime);
+  tritonMetrics(meter, models);
   const deployed = new DeployedModels({ models, log, stopping });
   let isCaughtUp = false;
   let announcing: { stop(): void } | undefined;

@@ -5,6 +5,8 @@ import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { installLightTracing } from './context.js';
+import { answerMetrics } from './metrics-text.js';
+import { forgetHistograms, plainHistograms } from './plain-histogram.js';
 
 export interface Telemetry {
   readonly meter: Meter;
@@ -22,6 +24,7 @@ export async function startTelemetry(service: string, env: NodeJS.ProcessEnv): P
     preventServerStart: true,
     withoutTargetInfo: true,
     withoutScopeInfo: true,
+    metricProducers: [plainHistograms],
   });
   const stop = env['OTEL_EXPORTER_OTLP_ENDPOINT']
     ? await (await import('./otlp.js')).startOtlp(service, exporter)
@@ -30,9 +33,10 @@ export async function startTelemetry(service: string, env: NodeJS.ProcessEnv): P
   countProcess(meter);
   return {
     meter,
-    answer: (request, response) => exporter.getMetricsRequestHandler(request, response),
+    answer: (request, response) => void answerMetrics(exporter, request, response),
     stop: async () => {
       await stop();
+      forgetHistograms();
       for (const api of [metrics, trace, propagation, context]) api.disable();
     },
   };

@@ -10,8 +10,14 @@ export interface CaptureOptions {
   readonly deployments: Pick<Deployments, 'current' | 'source'>;
   readonly spool: PredictionSpool;
   readonly clock: Clock;
-  /** Told of every request of a known system when the client has its answer. */
-  readonly onEnded: (recording: Recording) => void;
+  readonly watch: CaptureWatch;
+}
+
+/** Told of every request; of those that nobody knows the system of, too. */
+export interface CaptureWatch {
+  came(recording: Recording): void;
+  /** The client has its answer. */
+  ended(recording: Recording, isKnown: boolean): void;
 }
 
 /**
@@ -28,13 +34,15 @@ export class Capture {
   /** Begins a request; `end` must follow, once. */
   begin(ask: Ask): Recording {
     const { clock } = this.#options;
-    return new Recording({
+    const recording = new Recording({
       predictionId: uuidv7(clock),
       system: ask.system,
       transport: ask.transport,
       receivedAtMs: clock.now(),
       caller: ask.caller?.name ?? '',
     });
+    this.#options.watch.came(recording);
+    return recording;
   }
 
   /** @throws PlatformError SPOOL_EXHAUSTED where its event would find no room; nothing is worth reading then */
@@ -69,14 +77,15 @@ export class Capture {
 
   /** The client has its answer or its error: the recording becomes an event or a count. */
   end(recording: Recording): void {
-    const { deployments, spool, onEnded } = this.#options;
+    const { deployments, spool, watch } = this.#options;
     const { system, status } = recording;
-    if (status !== 'OK' && deployments.source(system) === undefined) {
+    const isKnown = status === 'OK' || deployments.source(system) !== undefined;
+    watch.ended(recording, isKnown);
+    if (!isKnown) {
       this.#release(recording);
       return;
     }
     if (recording.epoch === 0n) this.#useCurrent(recording);
-    onEnded(recording);
     const isKept = recording.level !== CaptureLevel.NONE && recording.isDrawn;
     if (!isKept || !this.#hasPlace(recording)) {
       spool.count(recording);

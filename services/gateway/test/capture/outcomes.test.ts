@@ -12,13 +12,13 @@ import { invalid, PlatformError, systemClock, unavailable } from '@perennial/ker
 import type { Tensor } from '@perennial/runtime';
 import { expect, test } from 'vitest';
 import { ResponseCache } from '../../src/cache/response-cache.js';
-import { Capture } from '../../src/capture/capture.js';
+import { Capture, type CaptureWatch } from '../../src/capture/capture.js';
 import { isDrawn } from '../../src/capture/is-drawn.js';
 import { Deployments } from '../../src/deployments.js';
 import { PredictionSpool } from '../../src/effects/prediction-spool.js';
 import type { Inferred } from '../../src/inference.js';
 import { Predictor } from '../../src/predictor.js';
-import type { Recording } from '../../src/recording.js';
+import { ModelCounts, reasonOf } from '../../src/telemetry/model-counts.js';
 
 type Serve = MessageInitShape<typeof ServeSettingsSchema>;
 
@@ -47,11 +47,11 @@ const outcomes = {
 } as const satisfies Record<string, { read?: () => Error; run?: () => Error; inputs?: Tensor[] }>;
 type Outcome = keyof typeof outcomes;
 
+const sum = (numbers: number[]) => numbers.reduce((total, one) => total + one, 0);
 const column: Tensor = { name: 'x', datatype: 'FP64', shape: [1, 1], data: Float64Array.of(1) };
 
 function house() {
   const told: Prediction[] = [];
-  const ended: Recording[] = [];
   const bus = { isAway: false };
   const deployments: Deployments = new Deployments({
     load: async () => {},
@@ -68,7 +68,15 @@ function house() {
     },
     onOutage: () => {},
   });
-  const capture = new Capture({ deployments, spool, clock: systemClock, onEnded: (one) => ended.push(one) });
+  const counts = new ModelCounts();
+  const watch: CaptureWatch = {
+    came: ({ system }) => counts.came(system),
+    ended: (recording, isKnown) => {
+      if (isKnown) counts.ended(recording);
+      counts.left(recording.system);
+    },
+  };
+  const capture = new Capture({ deployments, spool, clock: systemClock, watch });
   let run: (() => Error) | undefined;
   const predictor = new Predictor({
     deployments,
@@ -111,11 +119,11 @@ function house() {
       return (error as PlatformError).code ?? 'INTERNAL';
     }
   };
-  return { told, ended, bus, spool, serve, ask };
+  return { told, counts, bus, spool, serve, ask };
 }
 
 test('ten thousand requests of every outcome and level end in exactly one event or one count each', async () => {
-  const { told, ended, spool, serve, ask } = house();
+  const { told, counts, spool, serve, ask } = house();
   const levels: Record<string, Serve> = {
     all: {},
     some: { captureShare: 0.25 },
@@ -133,7 +141,16 @@ test('ten thousand requests of every outcome and level end in exactly one event 
   }
   expect(await ask('unknown', 'OK')).toBe('SYSTEM_NOT_FOUND');
   expect(await spool.drain(5_000)).toBe(true);
-  expect(ended).toHaveLength(10_000);
+  expect([...counts.inHand.values()]).toEqual([0, 0, 0, 0]);
+  for (const reason of ['REJECTED', 'CANCELED', 'BACKEND', 'OTHER'] as const) {
+    const asReason = kinds.filter((kind) => kind !== 'OK' && reasonOf(kind) === reason);
+    const wanted = asReason.flatMap((kind) => names.map((name) => asked.get(`${name} ${kind}`) ?? 0));
+    const had = counts.all().map(({ failures }) => failures[reason]);
+    expect([reason, sum(had)]).toEqual([reason, sum(wanted)]);
+  }
+  expect(sum(counts.all().map(({ success }) => success))).toBe(
+    sum(names.map((name) => asked.get(`${name} OK`) ?? 0)),
+  );
   expect(new Set(told.map(({ predictionId }) => predictionId)).size).toBe(told.length);
   for (const system of names) {
     const own = told.filter((event) => event.system === system);
