@@ -17,4 +17,5 @@ export { runService } from './run-service.js';
 export { type RunningService, startService } from './start-service.js';
 export { grpcStatusOf, httpStatusOf, type Problem, problemOf } from './statuses.js';
 export { type HistogramCell, PlainHistogram } from './telemetry/plain-histogram.js';
+export { activeTraceparent, collectsTraces, TracedRuns } from './telemetry/traced-runs.js';
 export { makeWorkFolder } from './work-folder.js';

@@ -19,6 +19,8 @@ export interface InferOptions {
   readonly share?: string;
   /** Aborted when nobody waits for the answer any more. */
   readonly signal?: AbortSignal;
+  /** W3C traceparent of the request, where somebody collects its trace. */
+  readonly traceparent?: string;
 }
 
 /** What came of one request, and where and how it ran. */

@@ -39,6 +39,7 @@ export class Predictor {
     const { capture, deployments } = this.#options;
     const recording = capture.begin(ask);
     try {
+      ask.allow?.();
       capture.checkRoom();
       const body = await read();
       capture.admit(recording);

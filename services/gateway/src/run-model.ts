@@ -2,12 +2,13 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import type { Route } from '@perennial/contracts';
 import { PlatformError } from '@perennial/kernel';
 import { sliceRows, type Tensor } from '@perennial/runtime';
+import { activeTraceparent, TracedRuns } from '@perennial/service';
 import type { Ask } from './ask.js';
 import type { ResponseCache } from './cache/response-cache.js';
 import { valuesOf } from './columns.js';
 import { type Choice, choose, routingKey, stickyValue } from './decide/route.js';
 import type { Deployments, Serving } from './deployments.js';
-import type { Inference, InferOptions, Inferred } from './inference.js';
+import type { Inference, InferOptions, Inferred, ModelAsked } from './inference.js';
 import type { Recording, ShapedRow } from './recording.js';
 
 /** The features that the platform keeps, in the order of the rows. */
@@ -36,7 +37,12 @@ export async function runModel(
   ask: Ask,
 ): Promise<Run> {
   const { system, pool, serve } = deployment;
-  const run = () => inference.infer({ name: system, route, pool, serve }, columns, optionsOf(ask));
+  const model = { name: system, route, pool, serve };
+  const run = () => {
+    const options = optionsOf(ask);
+    const inferred = inference.infer(model, columns, options);
+    return options.traceparent === undefined ? inferred : traced(inferred, model, options.traceparent);
+  };
   if (serve === undefined || serve.cacheSeconds === 0) return { inferred: await run(), isCached: false };
   return cache.through(
     { system, serve, route, tenant: tenantOf(ask), columns, deadlineAt: ask.deadlineAt },
@@ -44,11 +50,29 @@ export async function runModel(
   );
 }
 
+const tracedRuns = new TracedRuns();
+
+/** A replica tells of its runs itself; those in this process are told here. */
+async function traced(
+  work: Promise<Inferred>,
+  { name, route }: ModelAsked,
+  traceparent: string,
+): Promise<Inferred> {
+  const inferred = await work;
+  if (inferred.replica === 'edge') {
+    const version = String(route.version);
+    tracedRuns.answered({ ...inferred, model: name, version, traceparents: [traceparent] });
+  }
+  return inferred;
+}
+
 function optionsOf({ deadlineAt, priority, caller, signal }: Ask): InferOptions {
   const options: { -readonly [K in keyof InferOptions]: InferOptions[K] } = { deadlineAt };
   if (priority) options.priority = priority;
   if (caller) options.share = caller.name;
   if (signal) options.signal = signal;
+  const traceparent = activeTraceparent();
+  if (traceparent) options.traceparent = traceparent;
   return options;
 }
 

@@ -7,6 +7,7 @@ import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { installLightTracing } from './context.js';
 import { answerMetrics } from './metrics-text.js';
 import { forgetHistograms, plainHistograms } from './plain-histogram.js';
+import { setCollectsTraces } from './traced-runs.js';
 
 export interface Telemetry {
   readonly meter: Meter;
@@ -29,6 +30,7 @@ export async function startTelemetry(service: string, env: NodeJS.ProcessEnv): P
   const stop = env['OTEL_EXPORTER_OTLP_ENDPOINT']
     ? await (await import('./otlp.js')).startOtlp(service, exporter)
     : startLight(service, exporter);
+  setCollectsTraces(env['OTEL_EXPORTER_OTLP_ENDPOINT'] !== undefined);
   const meter = metrics.getMeter('perennial');
   countProcess(meter);
   return {
@@ -37,6 +39,7 @@ export async function startTelemetry(service: string, env: NodeJS.ProcessEnv): P
     stop: async () => {
       await stop();
       forgetHistograms();
+      setCollectsTraces(false);
       for (const api of [metrics, trace, propagation, context]) api.disable();
     },
   };

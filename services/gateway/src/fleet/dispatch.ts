@@ -23,6 +23,8 @@ export interface Job {
   readonly alone: boolean;
   readonly hedge: boolean;
   readonly signal: AbortSignal | undefined;
+  /** Of the requests in it that are traced. */
+  readonly traceparents: readonly string[];
   /** Replicas that went down with it, or with the message that it was part of. */
   readonly losses: number;
   /** With so many it is given up: LostWithReplicas. */
@@ -170,8 +172,9 @@ export class Dispatch {
     const sentAt = performance.now();
     member.circuit.took(sentAt);
     const { digest, signature, request, priority, share, alone, signal } = job;
+    const traceparents = [...job.traceparents];
     const sent = member.send(
-      { digest, signature, request, priority, share, alone },
+      { digest, signature, request, priority, share, alone, traceparents },
       job.rows,
       job.deadlineAt,
     );

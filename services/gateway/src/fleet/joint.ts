@@ -15,6 +15,7 @@ interface Ask {
   /** On performance.now(). */
   readonly deadlineAt: number;
   readonly signal: AbortSignal | undefined;
+  readonly traceparents: readonly string[];
 }
 
 /** What the members of one gather have in common. */
@@ -47,9 +48,10 @@ export class JointInference {
     pool: Pool,
     columns: readonly Tensor[],
     isBatchable: boolean,
-    { deadlineAt, priority = 0, share = '', signal }: InferOptions,
+    { deadlineAt, priority = 0, share = '', signal, traceparent }: InferOptions,
   ): Promise<Inferred> {
-    const ask = { columns, rows: rowsOf(columns), deadlineAt, signal };
+    const traceparents = traceparent ? [traceparent] : [];
+    const ask = { columns, rows: rowsOf(columns), deadlineAt, signal, traceparents };
     const common = { model, pool, priority, share };
     this.#refuseQuarantined(model, columns);
     const isAlone =
@@ -100,6 +102,7 @@ export class JointInference {
       rows: asks.reduce((sum, { rows }) => sum + rows, 0),
       deadlineAt: Math.max(...asks.map(({ deadlineAt }) => deadlineAt)),
       signal: undefined,
+      traceparents: asks.flatMap(({ traceparents }) => traceparents),
     };
     // Lost once, it is not sent again whole: one of them may be what brings replicas down.
     const answered = await this.#dispatch.run(jobOf(common, all, { losses: 0, lossesMax: 1 }));
@@ -139,7 +142,7 @@ export class JointInference {
 
 function jobOf(
   { model, pool, priority, share }: Common,
-  { columns, rows, deadlineAt, signal }: Ask,
+  { columns, rows, deadlineAt, signal, traceparents }: Ask,
   losses: { losses: number; lossesMax: number },
 ): Job {
   const { name, route, serve } = model;
@@ -155,6 +158,7 @@ function jobOf(
     alone: serve?.rowByRow ?? false,
     hedge: serve?.hedge ?? false,
     signal,
+    traceparents,
     ...losses,
   };
 }

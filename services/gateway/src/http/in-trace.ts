@@ -8,13 +8,21 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
+import { collectsTraces } from '@perennial/service';
 
-/** Runs `work` in a span that goes on with the client's trace, where it sent one; calls to other services carry it on. */
-export async function inTrace(request: IncomingMessage, work: () => Promise<void>): Promise<void> {
+/**
+ * Runs `work` in a span that goes on with the client's trace, where it sent one; calls to other services carry it on.
+ * Where nobody traces, nothing is made: a context that says nothing would make every promise of the request dearer.
+ */
+export function inTrace(request: IncomingMessage, work: () => Promise<void>): Promise<void> {
+  if (request.headers['traceparent'] === undefined && !collectsTraces()) return work();
+  return traced(request, work);
+}
+
+async function traced(request: IncomingMessage, work: () => Promise<void>): Promise<void> {
   const remote = propagation.extract(ROOT_CONTEXT, request.headers);
   const tracer = trace.getTracer('perennial');
   const span = tracer.startSpan(`HTTP ${request.method}`, { kind: SpanKind.SERVER }, remote);
-  // Nobody traces: a context that says nothing would make every promise of the request dearer.
   if (!isSpanContextValid(span.spanContext())) return work();
   try {
     await context.with(trace.setSpan(remote, span), work);

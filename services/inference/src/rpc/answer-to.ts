@@ -3,6 +3,7 @@ import type { Log } from '@perennial/bus';
 import { type oip, type ServeRequest, type ServeResponse, ServeResponseSchema } from '@perennial/contracts';
 import { asPlatformError, invalid, PlatformError } from '@perennial/kernel';
 import { type Answer, type Cancellation, inputsOf, responseOf, type Tensor } from '@perennial/runtime';
+import { TracedRuns } from '@perennial/service';
 import { digestIn, type Models } from '../models.js';
 
 /** Runs one request of a stream; what is wrong with it is its answer. Every answer carries the replica's load. */
@@ -15,7 +16,9 @@ export async function answerTo(
   const { sequence } = request;
   const { runtime } = models;
   try {
-    const { outputs, queueUs, computeUs, batchId, batchRows } = await inTime(models, request, signal);
+    const answer = await inTime(models, request, signal);
+    const { outputs, queueUs, computeUs, batchId, batchRows } = answer;
+    if (request.traceparents.length > 0) traceRun(request, answer);
     return create(ServeResponseSchema, {
       sequence,
       outcome: { case: 'response', value: responseTo(request.request, outputs) },
@@ -37,6 +40,13 @@ export async function answerTo(
       utilisation: runtime.utilisation,
     });
   }
+}
+
+const tracedRuns = new TracedRuns();
+
+function traceRun({ request, traceparents }: ServeRequest, answer: Answer): void {
+  const { modelName: model = '', modelVersion: version = '' } = request ?? {};
+  tracedRuns.answered({ ...answer, traceparents, model, version });
 }
 
 /** Runs the request, or tells that its time is over while it still waits for a model or an executor. */
