@@ -34,6 +34,13 @@ export const settings = {
     .describe(
       'Says while it exists that models run in the gateway; found at a start it keeps them out for a while. In the temporary folder if left out.',
     ),
+  callbackAllowPrivate: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe(
+      'Whether callbacks may go to private and loopback addresses and over plain HTTP; a client could then reach what lies beside us.',
+    ),
   tokensFile: z
     .string()
     .min(1)

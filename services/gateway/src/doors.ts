@@ -21,11 +21,14 @@ import { frontServer } from './http/front.js';
 import { InferenceProtocol } from './http/inference-protocol.js';
 import { gatewayLimits } from './limits.js';
 import { modelsOf } from './protocol/platform-models.js';
+import { openRequests, type Requests } from './requests/open-requests.js';
 
 export interface Doors {
   /** host:port as bound. */
   readonly httpAddress: string;
   readonly grpcAddress: string;
+  /** Requests and batches that are worked on here, and callbacks. */
+  readonly requestsInHand: number;
   /** Takes nothing new and lets what is in hand end. */
   close(): Promise<void>;
 }
@@ -37,13 +40,20 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   const known = (authorization: string | undefined) => callerOf(tokens, tenant, authorization);
   const onError = (error: unknown, path: string) => log.error('a request failed', { path, error });
   const imports = new ModelImport({ registry: gateway.peers.registry, artifacts: lazyArtifacts() });
+  const explainer = new Explainer({
+    deployments,
+    inference: gateway.inference,
+    getModel: (asked) => gateway.peers.registry.getModel(asked),
+  });
+  const predicting = { predictor, deployments, explainer };
+  const requests = openRequests(frame, predicting);
   const control = await controlHandler({
     peers: gateway.peers,
     feed: gateway.feed,
     stopping,
     onError,
-    streams: modelStreams(gateway, imports),
-    routes: controlRoutes({ ...gateway, publishLabel: publishLabel(frame.bus, tenant) }, () => ({
+    streams: [...modelStreams(gateway, imports), ...requests.streams],
+    routes: controlRoutes({ ...gateway, requests, publishLabel: publishLabel(frame.bus, tenant) }, () => ({
       service: frame.name,
       ready: deployments.isCaughtUp,
       backlog: gateway.spool.size,
@@ -53,12 +63,6 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   });
   const models = modelsOf(gateway);
   const inference = new InferenceProtocol(deployments, predictor, models);
-  const explainer = new Explainer({
-    deployments,
-    inference: gateway.inference,
-    getModel: (asked) => gateway.peers.registry.getModel(asked),
-  });
-  const predicting = { predictor, deployments, explainer };
   const http = frontServer({ callerOf: known, predicting, inference, control, onError });
   const httpAddress = await listen(http, settings.httpListen);
   const grpc = await serveGrpc({
@@ -72,13 +76,24 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
     onError,
   });
   log.info('doors are open', { http: httpAddress, grpc: grpc.address });
-  return { httpAddress, grpcAddress: grpc.address, close: () => close(http, grpc) };
+  requests.start();
+  return {
+    httpAddress,
+    grpcAddress: grpc.address,
+    get requestsInHand() {
+      return requests.inHand;
+    },
+    close: async () => {
+      await Promise.all([close(http, grpc), requests.stop()]);
+    },
+  };
 }
 
 /** All that is answered as JSON under /v1, but predictions. */
 export function controlRoutes(
   gateway: Pick<Gateway, 'peers' | 'deployments' | 'settlement'> & {
     readonly publishLabel: LabelNeeds['publish'];
+    readonly requests: Pick<Requests, 'routes'>;
   },
   own: () => ServiceStatus,
 ): ControlRoute[] {
@@ -87,6 +102,7 @@ export function controlRoutes(
     ...systemRoutes(gateway),
     ...modelRoutes(gateway),
     ...dataRoutes(gateway.peers),
+    ...gateway.requests.routes,
     ...labelRoutes({ peers: gateway.peers, publish: gateway.publishLabel }),
     ...evidenceRoutes(gateway.peers),
     ...operationsRoutes(gateway.peers, own),

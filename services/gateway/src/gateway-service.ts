@@ -18,6 +18,7 @@ export const gatewayService: ServiceOptions<typeof settings> = {
         work: [
           { kind: 'predictions', count: spool.size },
           { kind: 'switches', count: deployments.switching },
+          { kind: 'requests', count: doors?.requestsInHand ?? 0 },
         ],
       }),
       start: async () => {

@@ -16,7 +16,7 @@ import {
 } from '@perennial/contracts';
 import { invalid, PlatformError, parseEventTime, unavailable } from '@perennial/kernel';
 import { inputsOf, responseOf } from '@perennial/runtime';
-import { rpc, serveGrpc } from '@perennial/service';
+import { type RpcService, rpc, serveGrpc } from '@perennial/service';
 
 export const specJson = JSON.stringify({ source: { name: 'meter', time: 'hour', key: [] } });
 
@@ -35,6 +35,10 @@ export interface World {
   /** What the monitor has heard of, and how often it was asked. */
   predictions: MessageInitShape<typeof PredictionPlacesSchema>[];
   placesAsked: number;
+  /** Parts of services that run for real. */
+  real: RpcService[];
+  /** Called before a model answers. */
+  onServe: () => Promise<void>;
   imported: object[];
   routes: object[];
   momentsAsked: (string | undefined)[];
@@ -51,6 +55,8 @@ export function world(): World {
     specJson,
     predictions: [],
     placesAsked: 0,
+    real: [],
+    onServe: async () => {},
     imported: [],
     routes: [],
     momentsAsked: [],
@@ -76,9 +82,10 @@ export function servePeers(state: World) {
     services: [
       registry(state),
       featurize(state),
-      inference(),
+      inference(state),
       ingest(state),
       monitor(state),
+      ...state.real,
       rpc(OperationsService, {
         getProgress: () => state.progress,
         listDeadLetters: () => ({ deadLetters: [{ deadLetterId: 'd1', code: 'EVENT_MALFORMED' }] }),
@@ -182,13 +189,14 @@ function featurize(state: World) {
 }
 
 /** Its models answer the sum of all inputs. */
-function inference() {
+function inference(state: World) {
   return rpc(InferenceService, {
     getReplica: nothing,
     loadModel: nothing,
     testModel: nothing,
     async *serve(requests) {
       for await (const { sequence, request } of requests) {
+        await state.onServe();
         const inputs = inputsOf(request as oip.ModelInferRequest);
         const rows = inputs[0]?.shape[0] ?? 0;
         const sums = new Float64Array(rows);

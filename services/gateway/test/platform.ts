@@ -30,7 +30,11 @@ export interface RunningGateway {
 }
 
 /** A gateway in this process against a real bus and real gRPC servers. */
-export async function startGateway(nats: NatsForTests, state: World): Promise<RunningGateway> {
+export async function startGateway(
+  nats: NatsForTests,
+  state: World,
+  settings: Record<string, string> = {},
+): Promise<RunningGateway> {
   const peers = await servePeers(state);
   const [httpListen, publicGrpcListen] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
   const tokensFile = join(tempDir('gateway'), 'tokens.json');
@@ -43,6 +47,7 @@ export async function startGateway(nats: NatsForTests, state: World): Promise<Ru
       PERENNIAL_PUBLIC_GRPC_LISTEN: publicGrpcListen,
       PERENNIAL_TOKENS_FILE: tokensFile,
       PERENNIAL_PEERS: services.map((name) => `${name}=${peers.address}`).join(','),
+      ...settings,
     },
   });
   const url = `http://${httpListen}`;

@@ -3,12 +3,26 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { streamRoutes } from '../src/control/server.js';
 import { may, type Permission } from '../src/decide/access.js';
 import { controlRoutes } from '../src/doors.js';
+import type { RequestNeeds } from '../src/requests/needs.js';
+import { requestRoutesOf } from '../src/requests/open-requests.js';
 import { world } from './peers.js';
 import { type RunningGateway, startGateway, tokens } from './platform.js';
 
 /** What every route needs. Whoever adds a route says it here too. */
 const expected = {
-  predict: ['POST /v1/systems/:system/predict', 'POST /v2/models/:system/infer'],
+  predict: [
+    'POST /v1/systems/:system/predict',
+    'POST /v2/models/:system/infer',
+    'POST /v1/systems/:system/requests',
+    'GET /v1/requests/:id',
+    'DELETE /v1/requests/:id',
+    'GET /v1/requests/:id/events',
+    'POST /v1/systems/:system/batches',
+    'GET /v1/batches/:id',
+    'DELETE /v1/batches/:id',
+    'GET /v1/batches/:id/events',
+    'GET /v1/batches/:id/result',
+  ],
   read: [
     'GET /v2',
     'GET /v2/models/:system',
@@ -91,11 +105,15 @@ async function statusFor(route: string, token: string): Promise<number> {
 
 test('every route of the gateway has here what it needs', () => {
   // Routes are data, and nothing of a gateway is used to make them.
-  const none = { peers: { operations: new Map() }, deployments: {}, settlement: {} } as unknown as Parameters<
-    typeof controlRoutes
-  >[0];
+  const requests = requestRoutesOf({} as RequestNeeds);
+  const none = {
+    peers: { operations: new Map() },
+    deployments: {},
+    settlement: {},
+    requests,
+  } as unknown as Parameters<typeof controlRoutes>[0];
   const own = () => ({ service: 'gateway', ready: true, backlog: 0, dead_letters: 0, detail: '' });
-  const routes = [...controlRoutes(none, own), ...streamRoutes].map(
+  const routes = [...controlRoutes(none, own), ...streamRoutes, ...requests.streams].map(
     ({ method, path, needs }) => `${method} ${path} ${needs}`,
   );
   const all = everyRoute.filter(({ route }) => !isInFront(route));

@@ -30,8 +30,8 @@ export function predictionRequestService(context: RequestsContext) {
       const row = await submissions.claim(kindOf(kind), clock.now(), leaseOf(leaseMs));
       return row ? { submission: shownSubmission(row), epoch: row.epoch } : {};
     },
-    renewSubmission: async ({ leaseMs, rowsDone, rowsFailed, ...lease }) => ({
-      held: await submissions.renew(lease, { until: clock.now() + leaseOf(leaseMs), rowsDone, rowsFailed }),
+    renewSubmission: async ({ leaseMs, ...lease }) => ({
+      held: await submissions.renew(lease, clock.now() + leaseOf(leaseMs)),
     }),
     postponeSubmission: async ({ delayMs, ...lease }) => ({
       held: await submissions.postpone(lease, clock.now() + delayMs),

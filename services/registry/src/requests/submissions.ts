@@ -139,12 +139,8 @@ export class Submissions {
   }
 
   /** Keeps a lease. False where it is no longer ours. */
-  async renew(lease: Lease, to: { until: number; rowsDone: number; rowsFailed: number }): Promise<boolean> {
-    return this.#changeHeld(lease, {
-      leased_until: new Date(to.until),
-      rows_done: to.rowsDone,
-      rows_failed: to.rowsFailed,
-    });
+  async renew(lease: Lease, until: number): Promise<boolean> {
+    return this.#changeHeld(lease, { leased_until: new Date(until) });
   }
 
   async postpone(lease: Lease, nextAt: number): Promise<boolean> {
@@ -179,7 +175,7 @@ export class Submissions {
   /** The part after the last recorded one; recording it again under the same lease changes nothing. */
   async addPart(
     lease: Lease,
-    part: { ordinal: number; digest: string; rows: number; rowsFailed: number; until: number },
+    part: { ordinal: number; digest: string; rowsDone: number; rowsFailed: number; until: number },
   ): Promise<boolean> {
     return this.#db.transaction().execute(async (tx) => {
       const row = await tx
@@ -208,7 +204,7 @@ export class Submissions {
         .updateTable('submission')
         .set({
           parts_done: part.ordinal + 1,
-          rows_done: part.rows,
+          rows_done: part.rowsDone,
           rows_failed: part.rowsFailed,
           leased_until: new Date(part.until),
         })
