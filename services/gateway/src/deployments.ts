@@ -74,13 +74,14 @@ export class Deployments {
     return this.#newest.get(system);
   }
 
-  /** Digests of all models that are served or about to be. */
+  /** Digests of all model files that are served or about to be. */
   digests(): Set<string> {
     const deployments = [
       ...this.#newest.values(),
       ...[...this.#serving.values()].map((one) => one.deployment),
     ];
-    return new Set(deployments.flatMap(({ routes }) => routes.map(({ digest }) => digest)));
+    const files = deployments.flatMap(({ routes }) => routes.filter(({ graph }) => !graph));
+    return new Set(files.map(({ digest }) => digest));
   }
 
   /** The epoch that is served; -1 where nothing is. */

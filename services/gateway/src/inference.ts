@@ -32,6 +32,8 @@ export interface Inferred {
   readonly computeUs: number;
   readonly batchId: string;
   readonly batchRows: number;
+  /** Of a graph: which version of each model answered. */
+  readonly steps?: Readonly<Record<string, number>>;
 }
 
 /** Runs a model wherever it lives. */

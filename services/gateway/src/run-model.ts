@@ -43,7 +43,9 @@ export async function runModel(
     const inferred = inference.infer(model, columns, options);
     return options.traceparent === undefined ? inferred : traced(inferred, model, options.traceparent);
   };
-  if (serve === undefined || serve.cacheSeconds === 0) return { inferred: await run(), isCached: false };
+  // A graph's digest says nothing about which versions of its models answer.
+  if (serve === undefined || serve.cacheSeconds === 0 || route.graph)
+    return { inferred: await run(), isCached: false };
   return cache.through(
     { system, serve, route, tenant: tenantOf(ask), columns, deadlineAt: ask.deadlineAt },
     run,

@@ -1,5 +1,5 @@
 import { fromJson, type JsonValue, toJson } from '@bufbuild/protobuf';
-import { type FeatureInput, FeatureInputSchema } from '@perennial/contracts';
+import { type FeatureInput, FeatureInputSchema, ModelGraphSchema } from '@perennial/contracts';
 import { servingFromJson } from '@perennial/spec';
 import { type Selectable, sql } from 'kysely';
 import type { ServedModel, ServedVersion } from './decide/served-model.js';
@@ -105,6 +105,7 @@ export class ServedModels {
       bytes: version.bytes,
       inputs: endsJson(version.inputs),
       outputs: endsJson(version.outputs),
+      graph: version.graph ? JSON.stringify(toJson(ModelGraphSchema, version.graph)) : null,
       signature: version.signature,
       registered_by: version.registeredBy,
       registered_at: new Date(version.registeredAt),
@@ -119,6 +120,7 @@ function versionFrom(row: Selectable<ServedVersionTable>): ServedVersion {
     bytes: Number(row.bytes),
     inputs: endsFrom(row.inputs),
     outputs: endsFrom(row.outputs),
+    graph: row.graph === null ? undefined : fromJson(ModelGraphSchema, row.graph as JsonValue),
     signature: row.signature,
     registeredBy: row.registered_by,
     registeredAt: row.registered_at.getTime(),

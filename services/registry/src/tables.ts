@@ -130,6 +130,7 @@ export interface ServedVersionTable {
   bytes: BigInteger;
   inputs: Json;
   outputs: Json;
+  graph: ColumnType<unknown, string | null, string | null>;
   signature: string;
   registered_by: string;
   registered_at: Date;

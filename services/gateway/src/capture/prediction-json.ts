@@ -51,6 +51,7 @@ function headJson(recording: Recording, notCaptured: number): string {
   if (!ran) return text;
   text += `,"replica":${nameJson(ran.replica)}`;
   if (ran.batchId !== '') text += `,"batchId":${JSON.stringify(ran.batchId)}`;
+  if (ran.steps) text += `,"steps":${JSON.stringify(ran.steps)}`;
   if (ran.batchRows > 0) text += `,"batchRows":${ran.batchRows}`;
   return `${text},"queueUs":${whole(ran.queueUs)},"computeUs":${whole(ran.computeUs)}`;
 }

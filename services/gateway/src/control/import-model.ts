@@ -2,11 +2,19 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { type MessageInitShape, toJson } from '@bufbuild/protobuf';
 import type { ArtifactStore } from '@perennial/artifacts';
-import { invalid, PlatformError } from '@perennial/kernel';
+import { type ImportModelRequestSchema, ModelGraphSchema } from '@perennial/contracts';
+import { canonicalJson, invalid, PlatformError } from '@perennial/kernel';
 import { checkModel, modelEnds } from '@perennial/onnx';
+import type { TensorSpec } from '@perennial/runtime';
+import type { Deployments } from '../deployments.js';
 import type { Peers } from '../effects/peers.js';
 import { receiveFile } from '../effects/receive-file.js';
+import { checkGraph } from '../graph/check-graph.js';
+import { graphMessage, readGraph } from '../graph/graph-body.js';
+import { parseJson, readBody } from '../http/read-body.js';
+import { tensorsOf } from '../protocol/descriptions.js';
 import { type ControlRequest, checkName } from './route.js';
 
 const MiB = 1024 * 1024;
@@ -14,6 +22,8 @@ const MiB = 1024 * 1024;
 export const importLimits = {
   /** A file is checked in memory, one at a time; what is larger belongs on a GPU host's disk, not in a request. */
   modelBytesMax: 256 * MiB,
+  /** 32 steps with hundreds of inputs each. */
+  graphBytesMax: 1 * MiB,
   /** 256 MiB over a slow line of 10 Mbit/s take 4 minutes. */
   uploadTimeoutMs: 10 * 60_000,
   /** Files on their way in at once; each is on disk, not in memory. */
@@ -22,6 +32,8 @@ export const importLimits = {
 
 export interface ImportNeeds {
   readonly registry: Peers['registry'];
+  /** What models a graph may be made of. */
+  readonly deployments: Deployments;
   /** Opened when the first model comes: most gateways never import one. */
   readonly artifacts: () => Promise<ArtifactStore>;
 }
@@ -37,13 +49,16 @@ export class ModelImport {
   }
 
   /**
-   * `POST /v1/models/<name>/versions`: the body is an ONNX file. The same bytes again are the same version.
+   * `POST /v1/models/<name>/versions`: the body is an ONNX file, or as application/json a graph of models that are
+   * served. The same bytes again are the same version.
    *
    * @throws PlatformError BODY_*, MODEL_* with what is wrong with the file, MODEL_NAME_CONFLICT, IMPORTS_EXHAUSTED
    */
   async receive(request: Omit<ControlRequest, 'text'>, body: IncomingMessage) {
-    const name = checkName('name', request.params['model'] ?? '');
     const promote = promoteOf(request.query);
+    if (/^application\/json\b/.test(body.headers['content-type'] ?? '')) {
+      return this.#import(request, promote, await this.#keepGraph(body));
+    }
     if (this.#uploads >= importLimits.uploadsMax) {
       throw new PlatformError(
         'IMPORTS_EXHAUSTED',
@@ -62,16 +77,44 @@ export class ModelImport {
         throw invalid('BODY_INVALID', 'the body must be an ONNX file; it is empty', { field: 'body' });
       }
       const kept = await this.#inTurn(() => this.#keep(file));
-      const asked = { name, bytes: BigInt(bytes), requestedBy: request.caller.name, ...kept };
-      const answer = await this.#needs.registry.importModel({
-        ...asked,
-        ...(promote !== undefined && { promote }),
-      });
-      return { answer, ...kept };
+      return await this.#import(request, promote, { ...kept, bytes: BigInt(bytes) });
     } finally {
       this.#uploads -= 1;
       await rm(folder, { recursive: true, force: true });
     }
+  }
+
+  async #import(
+    { params, caller }: Omit<ControlRequest, 'text'>,
+    promote: boolean | undefined,
+    kept: Omit<MessageInitShape<typeof ImportModelRequestSchema>, '$typeName'> & Ends,
+  ) {
+    const answer = await this.#needs.registry.importModel({
+      ...kept,
+      name: checkName('name', params['model'] ?? ''),
+      requestedBy: caller.name,
+      ...(promote !== undefined && { promote }),
+    });
+    return { answer, digest: kept.digest, inputs: kept.inputs, outputs: kept.outputs };
+  }
+
+  /** A graph is kept like a file: its canonical JSON, under its digest. */
+  async #keepGraph(body: IncomingMessage) {
+    const { graphBytesMax, uploadTimeoutMs } = importLimits;
+    const bytes = await readBody(body, graphBytesMax, performance.now() + uploadTimeoutMs);
+    const { steps, outputs } = readGraph(parseJson(bytes.toString('utf8')));
+    const checked = checkGraph(steps, outputs, (model) => {
+      const deployment = this.#needs.deployments.current(model)?.deployment;
+      if (!deployment || deployment.routes.length === 0) return undefined;
+      if (deployment.routes.some(({ graph }) => graph)) throw nested(model);
+      const { inputs: takes, outputs: gives } = tensorsOf(deployment);
+      return { inputs: takes as TensorSpec[], outputs: gives as TensorSpec[] };
+    });
+    const graph = graphMessage(checked);
+    const content = Buffer.from(canonicalJson(toJson(ModelGraphSchema, graph)));
+    const { digest } = await (await this.#needs.artifacts()).put(content);
+    const ends = { inputs: shown(checked.inputs), outputs: shown(checked.outputs) };
+    return { digest, graph, bytes: BigInt(content.byteLength), ...ends };
   }
 
   async #keep(file: string) {
@@ -79,8 +122,6 @@ export class ModelImport {
     checkModel(content);
     const ends = modelEnds(content);
     const { digest } = await (await this.#needs.artifacts()).put(content);
-    const shown = (all: typeof ends.inputs) =>
-      all.map(({ name, datatype, shape }) => ({ name, datatype, shape: shape.map(BigInt) }));
     return { digest, inputs: shown(ends.inputs), outputs: shown(ends.outputs) };
   }
 
@@ -89,6 +130,22 @@ export class ModelImport {
     this.#checking = turn.catch(() => undefined);
     return turn;
   }
+}
+
+interface Ends {
+  readonly digest: string;
+  readonly inputs: ReturnType<typeof shown>;
+  readonly outputs: ReturnType<typeof shown>;
+}
+
+function shown(all: readonly { name: string; datatype: string; shape: readonly number[] }[]) {
+  return all.map(({ name, datatype, shape }) => ({ name, datatype, shape: shape.map(BigInt) }));
+}
+
+function nested(model: string): PlatformError {
+  return invalid('GRAPH_INVALID', `'${model}' is a graph itself; put its steps into this one`, {
+    field: 'steps',
+  });
 }
 
 /** @throws PlatformError QUERY_INVALID */

@@ -16,7 +16,8 @@ export function modelsOf(gateway: Places): Models {
         const deployment = deployments.current(name)?.deployment;
         if (deployment?.unloaded) return setAvailability(gateway, name, true, requestedBy);
         const { routes = [], pool = '', serve } = deployment ?? {};
-        await Promise.all(routes.map((route) => fleet.load(name, route, pool, serve)));
+        const files = routes.filter(({ graph }) => !graph);
+        await Promise.all(files.map((route) => fleet.load(name, route, pool, serve)));
       },
       unload: (name, requestedBy) => setAvailability(gateway, name, false, requestedBy),
     },

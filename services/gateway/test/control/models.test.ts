@@ -6,7 +6,7 @@ import { type NatsForTests, startNats, tempDir } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { importLimits } from '../../src/control/import-model.js';
 import { world } from '../peers.js';
-import { type RunningGateway, startGateway, tokens } from '../platform.js';
+import { openBus, type RunningGateway, startGateway, tellDeployment, tokens } from '../platform.js';
 
 const state = world();
 const artifactsUrl = `file://${tempDir('artifacts')}`;
@@ -87,6 +87,56 @@ test('what is no servable model is refused before the registry hears of it', asy
   ]);
   expect((await send(file, '', tokens.desk)).status).toBe(403);
   expect(state.imported).toHaveLength(before);
+});
+
+test('a graph of models is checked against what they take and give, and kept like a file', async () => {
+  const bus = await openBus(nats);
+  await tellDeployment(bus, 1n);
+  await vi.waitFor(async () => expect((await gateway.ask('/v2/models/heat/ready')).status).toBe(200));
+  const declare = (graph: unknown) =>
+    gateway.ask('/v1/models/warmth/versions', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(graph),
+    });
+  const heat = {
+    name: 'heat',
+    model: 'heat',
+    inputs: { outside: 'outside', yesterday: 'yesterday' },
+    outputs: { prediction: 'celsius' },
+  };
+  const kelvin = {
+    name: 'kelvin',
+    transform: 'scale',
+    inputs: { in: 'celsius' },
+    outputs: { out: 'kelvin' },
+    parameters: [1, 273.15],
+  };
+  const response = await declare({ steps: [kelvin, heat] });
+  expect([response.status, await response.json()]).toMatchObject([
+    201,
+    {
+      inputs: [
+        { name: 'outside', datatype: 'FP64', shape: ['-1', '1'] },
+        { name: 'yesterday', datatype: 'FP64', shape: ['-1', '1'] },
+      ],
+      outputs: [{ name: 'kelvin', datatype: 'FP64', shape: ['-1', '1'] }],
+    },
+  ]);
+  expect(state.imported.at(-1)).toMatchObject({
+    name: 'warmth',
+    graph: { steps: [{ model: 'heat' }, { transform: 'scale' }], outputs: ['kelvin'] },
+  });
+  for (const [graph, field] of [
+    [{ steps: [{ ...heat, model: 'cold' }] }, 'heat'],
+    [{ steps: [kelvin] }, 'kelvin'],
+    [{ steps: [{ ...kelvin, transforms: 'scale' }] }, 'steps[0].transforms'],
+    [{ stepps: [] }, 'body.stepps'],
+  ] as const) {
+    const refused = await declare(graph);
+    expect([refused.status, await refused.json()]).toMatchObject([400, { code: 'GRAPH_INVALID', field }]);
+  }
+  await bus.close();
 });
 
 test('a file that is announced over the limit is refused before it comes', async () => {

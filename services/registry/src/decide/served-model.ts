@@ -1,5 +1,10 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { type DeploymentUpdatedSchema, type FeatureInput, RouteRole } from '@perennial/contracts';
+import {
+  type DeploymentUpdatedSchema,
+  type FeatureInput,
+  type ModelGraph,
+  RouteRole,
+} from '@perennial/contracts';
 import { canonicalJson } from '@perennial/kernel';
 import type { ServeInit } from '../serve-settings.js';
 import type { Emit, Refusal } from './decision.js';
@@ -19,6 +24,8 @@ export interface ServedVersion {
   readonly bytes: number;
   readonly inputs: readonly FeatureInput[];
   readonly outputs: readonly FeatureInput[];
+  /** Where other models answer together under this name; the digest is then the graph's. */
+  readonly graph: ModelGraph | undefined;
   readonly signature: string;
   readonly registeredBy: string;
   readonly registeredAt: number;
@@ -217,8 +224,8 @@ function routesOf({ versions, declared, shadows }: ServedModel, champion: Served
   return [...shared, ...shadowed].flatMap((route) => {
     const version = versions.find((one) => one.version === route.version);
     if (!version) return [];
-    const { digest, signature } = version;
-    return [{ ...route, buckets: [...route.buckets], digest, signature }];
+    const { digest, signature, graph } = version;
+    return [{ ...route, buckets: [...route.buckets], digest, signature, ...(graph && { graph }) }];
   });
 }
 

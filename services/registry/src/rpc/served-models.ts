@@ -46,7 +46,14 @@ export async function importModel(context: RpcContext, request: ImportModelReque
     const model = known ?? newModel(name);
     const fact: ServedFact = {
       kind: 'import',
-      version: { digest, bytes: Number(bytes), inputs, outputs, registeredBy: request.requestedBy },
+      version: {
+        digest,
+        bytes: Number(bytes),
+        inputs,
+        outputs,
+        graph: request.graph,
+        registeredBy: request.requestedBy,
+      },
       signature: decider.sign?.({ name, version: nextVersion(model), digest }) ?? '',
       promote,
     };
@@ -139,8 +146,9 @@ async function shownModel({ db, decider }: RpcContext, name: string): Promise<Sh
       retired: model.retired,
       ...told,
       versions: model.versions
-        .map(({ registeredAt, bytes, inputs, outputs, ...version }) => ({
+        .map(({ registeredAt, bytes, inputs, outputs, graph, ...version }) => ({
           ...version,
+          ...(graph && { graph }),
           bytes: BigInt(bytes),
           inputs: [...inputs],
           outputs: [...outputs],
