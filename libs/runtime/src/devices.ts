@@ -19,6 +19,17 @@ function absence(provider: Provider): string | undefined {
   return existsSync('/dev/nvidiactl') ? undefined : 'this host has no NVIDIA device';
 }
 
+/** What this process would try, the first that may work first; the CPU is always among them unless it is refused. */
+export function devicesOf({ device = 'cpu', requireDevice = false }: DeviceOptions): string[] {
+  const usable = wantedOf(device).filter((provider) => absence(provider) === undefined);
+  return requireDevice ? usable : [...usable, 'cpu'];
+}
+
+function wantedOf(device: Device): Provider[] {
+  if (device === 'auto') return ['cuda'];
+  return device === 'cpu' ? [] : [device];
+}
+
 /**
  * Opens something with the first provider that works, and says which one and why not an earlier one:
  * "cuda", "cpu", or "cpu (cuda: this host has no NVIDIA device)".
@@ -29,9 +40,8 @@ export async function withDevice<T>(
   { device, requireDevice }: Required<DeviceOptions>,
   open: (provider: Provider) => Promise<T>,
 ): Promise<{ opened: T; device: string }> {
-  const wanted: Provider[] = device === 'auto' ? ['cuda'] : device === 'cpu' ? [] : [device];
   const reasons: string[] = [];
-  for (const provider of wanted) {
+  for (const provider of wantedOf(device)) {
     const absent = absence(provider);
     if (absent) {
       reasons.push(`${provider}: ${absent}`);

@@ -3,7 +3,7 @@ export { checkInputs } from './check-inputs.js';
 export { FolderProofs, MemoryProofs, type Proofs } from './child/proofs.js';
 export { Prover, type ProverOptions } from './child/prover.js';
 export type { DispatchReason } from './decide/dispatch-reason.js';
-export type { Device } from './devices.js';
+export { type Device, devicesOf } from './devices.js';
 export type { ModelStatistics } from './model-counts.js';
 export { Runtime, type RuntimeOptions } from './runtime.js';
 export type { ModelState } from './store/model-store.js';

@@ -1,14 +1,16 @@
 import { artifactSettings, openArtifacts } from '@perennial/artifacts';
 import { decodeEvent, follow } from '@perennial/bus';
 import { type DeploymentUpdated, eventFilter, events } from '@perennial/contracts';
-import { modelVerifier } from '@perennial/runtime';
+import { FolderProofs, MemoryProofs, modelVerifier, Prover } from '@perennial/runtime';
 import type { Frame, Parts } from '@perennial/service';
 import { announce, defaultReplicaId, reachableAddress } from './announce.js';
 import type { settings } from './config.js';
 import { DeployedModels } from './deployed-models.js';
+import { openModelCache } from './model-cache.js';
 import { Models } from './models.js';
 import { inferenceService } from './rpc/inference-service.js';
 import { runtimeGauges } from './runtime-gauges.js';
+import { deviceOptions, executorsOf, type Replica, standingOf } from './standing.js';
 import { tritonMetrics } from './triton-metrics.js';
 
 const MiB = 1024 * 1024;
@@ -20,11 +22,22 @@ export async function build(
 ): Promise<Parts> {
   const { settings: set, log, bus, meter, stopping, tenant } = frame;
   const artifacts = await openArtifacts(artifactSettings(env));
-  const models = new Models({
-    artifacts,
-    executors: set.executors,
+  const { devices, ...device } = deviceOptions(set);
+  const memoryBudgetBytes = set.memoryBudgetMiB * MiB;
+  const prover = new Prover({
+    proofs: set.cacheDir ? new FolderProofs(set.cacheDir) : new MemoryProofs(),
+    memoryBytesMax: memoryBudgetBytes,
     threads: set.threads,
-    memoryBudgetBytes: set.memoryBudgetMiB * MiB,
+  });
+  const models = new Models({
+    ...device,
+    executors: executorsOf(set.executors),
+    threads: set.threads,
+    memoryBudgetBytes,
+    fetch: set.cacheDir
+      ? await openModelCache({ artifacts, log, dir: set.cacheDir, cacheMiB: set.cacheMiB })
+      : (digest) => artifacts.get(digest),
+    prove: (digest, bytes) => prover.prove(digest, bytes),
     verify: modelVerifier(set.modelKeysFile),
     onExecutorExit: (reason) => log.error('a model executor ended; another one takes its place', { reason }),
   });
@@ -32,23 +45,38 @@ export async function build(
   tritonMetrics(meter, models);
   const deployed = new DeployedModels({ models, log, stopping });
   let isCaughtUp = false;
+  let replica: Replica = { replicaId: set.replicaId ?? '', pool: set.pool, devices };
   let announcing: { stop(): void } | undefined;
   return {
-    services: [inferenceService({ models, artifacts, log, pool: set.pool, testRuns: set.testRuns })],
+    services: [
+      inferenceService({
+        models,
+        artifacts,
+        log,
+        stopping,
+        testRuns: set.testRuns,
+        // Known when it listens.
+        get replica() {
+          return replica;
+        },
+      }),
+    ],
     progress: () => ({ work: [{ kind: 'model-loads', count: models.loading }] }),
     ready: () => isCaughtUp,
     start: () => {
       const address = set.advertise ?? reachableAddress(frame.grpcAddress);
+      replica = { ...replica, replicaId: set.replicaId ?? defaultReplicaId(address) };
       announcing = announce({
         bus,
         log,
         tenant,
         pool: set.pool,
-        replicaId: set.replicaId ?? defaultReplicaId(address),
+        replicaId: replica.replicaId,
         address,
         stopping,
         standing: () => ({
-          inFlight: models.runtime.inFlight,
+          ...standingOf(models),
+          devices,
           models: models.runtime.models().map(({ digest }) => digest),
         }),
       });
@@ -63,12 +91,14 @@ export async function build(
         },
         onCaughtUp: () => {
           isCaughtUp = true;
+          deployed.isCatchingUp = false;
         },
         onError: (error) => log.warn('following the deployments was interrupted', { error }),
       });
     },
     stop: async () => {
       announcing?.stop();
+      prover.close();
       await models.runtime.close();
     },
   };

@@ -16,11 +16,11 @@ export const settings = {
   executors: z.coerce
     .number()
     .int()
-    .min(1)
+    .min(0)
     .max(64)
-    .default(1)
+    .default(0)
     .describe(
-      'Threads that run models, each with sessions of its own; one leaves a core of two to the rest.',
+      'Threads that run models, each with sessions of its own; 0: by the cores that the control group allows, one of them left to the rest, four at most.',
     ),
   threads: z.coerce
     .number()
@@ -35,6 +35,25 @@ export const settings = {
     .positive()
     .default(1024)
     .describe('Memory of all loaded models together; past it the least recently used go.'),
+  device: z
+    .enum(['auto', 'cpu', 'cuda', 'webgpu'])
+    .default('auto')
+    .describe(
+      'What runs models; auto: CUDA where the host has it. Pool gpu refuses models that it must run on the CPU.',
+    ),
+  cacheDir: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Folder for model files and proofs that they do no harm; replicas of one machine may share it. Left out: no copies, and proofs are made anew after a restart.',
+    ),
+  cacheMiB: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(4096)
+    .describe('Model files in that folder; past it those go that were not used for longest.'),
   modelKeysFile: z
     .string()
     .min(1)

@@ -5,13 +5,16 @@ import { inferenceLimits } from './limits.js';
 import type { Models } from './models.js';
 
 /**
- * Keeps what is deployed loaded and pinned, before anybody asks for it. A load that fails is tried again for as long
- * as the deployment stands, unless the file itself is at fault.
+ * Loads what is deployed before anybody asks for it, and pins what is declared so. A load that fails is tried again for
+ * as long as the deployment stands, unless the file itself is at fault. What was deployed before the start takes nobody's
+ * place: there may be more of it than memory for it, and each is loaded when it is asked for.
  */
 export class DeployedModels {
   readonly #models: Models;
   readonly #log: Log;
   readonly #stopping: AbortSignal;
+  /** Until all that was deployed before is known. */
+  isCatchingUp = true;
   readonly #newest = new Map<string, DeploymentUpdated>();
 
   constructor({ models, log, stopping }: { models: Models; log: Log; stopping: AbortSignal }) {
@@ -26,7 +29,9 @@ export class DeployedModels {
     if (known && known.epoch >= deployment.epoch) return;
     this.#newest.set(deployment.deployment, deployment);
     this.#models.runtime.pin(
-      [...this.#newest.values()].flatMap((one) => wantedRoutes(one).map(({ digest }) => digest)),
+      [...this.#newest.values()]
+        .filter(({ serve }) => serve?.pinned)
+        .flatMap((one) => wantedRoutes(one).map(({ digest }) => digest)),
     );
     for (const { version, digest } of wantedRoutes(deployment)) void this.#load(deployment, version, digest);
   }
@@ -35,14 +40,18 @@ export class DeployedModels {
     const isWanted = () => this.#newest.get(deployment.deployment) === deployment && !this.#stopping.aborted;
     const model = deployment.system;
     const signature = deployment.routes.find((route) => route.version === version)?.signature;
+    const { pinned = false, preferredBatch = [], queueRowsMax = 0 } = deployment.serve ?? {};
+    const onlyIfRoom = this.isCatchingUp && !pinned;
+    const options = { name: model, version, signature, preferredBatch, queueRowsMax, onlyIfRoom };
     let delayMs: number = inferenceLimits.loadRetryDelayMs;
     while (isWanted()) {
       try {
-        await this.#models.load(digest, { name: model, version, signature });
+        await this.#models.load(digest, options);
         this.#log.debug('model loaded', { model, version, digest });
         return;
       } catch (thrown) {
         const error = asPlatformError(thrown);
+        if (onlyIfRoom && error.code === 'MODEL_MEMORY_EXHAUSTED') return;
         this.#log.warn('a deployed model could not be loaded', { model, version, digest, error });
         if (error.retry === 'never') return;
       }
@@ -52,7 +61,7 @@ export class DeployedModels {
   }
 }
 
-/** What is taken out of service keeps its routes, and needs no memory meanwhile. */
+/** What is taken out of service keeps its routes, and needs no memory meanwhile; a graph has no file of its own. */
 function wantedRoutes({ routes, unloaded }: DeploymentUpdated): DeploymentUpdated['routes'] {
-  return unloaded ? [] : routes;
+  return unloaded ? [] : routes.filter(({ graph }) => !graph);
 }

@@ -1,28 +1,19 @@
-import type { ArtifactStore } from '@perennial/artifacts';
 import { type Digest, invalid, isDigest } from '@perennial/kernel';
-import { type LoadedModel, type LoadOptions, Runtime, type VerifyModel } from '@perennial/runtime';
+import { type LoadedModel, type LoadOptions, Runtime, type RuntimeOptions } from '@perennial/runtime';
 
 export interface ModelName {
   readonly model: string;
   readonly version: number;
 }
 
-/** The runtime with the artifact store behind it, what its models are called, and how many loads are in hand. */
+/** The runtime, what its models are called, and how many loads are in hand. */
 export class Models {
   readonly runtime: Runtime;
   readonly #names = new Map<Digest, ModelName>();
   #loading = 0;
 
-  constructor(o: {
-    artifacts: ArtifactStore;
-    executors: number;
-    threads: number;
-    memoryBudgetBytes: number;
-    verify?: VerifyModel | undefined;
-    onExecutorExit: (reason: string) => void;
-  }) {
-    const { artifacts, ...runtime } = o;
-    this.runtime = new Runtime({ ...runtime, fetch: (digest) => artifacts.get(digest) });
+  constructor(options: RuntimeOptions) {
+    this.runtime = new Runtime(options);
   }
 
   /** Loads that are not done yet. */

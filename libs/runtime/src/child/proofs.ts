@@ -1,4 +1,5 @@
 import { access, mkdir, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Digest } from '@perennial/kernel';
 
@@ -29,7 +30,7 @@ export class FolderProofs implements Proofs {
   readonly #dir: string;
   readonly #known = new MemoryProofs();
 
-  constructor(dir: string, engine: string) {
+  constructor(dir: string, engine = engineVersion()) {
     this.#dir = path.join(dir, 'proofs', engine);
   }
 
@@ -53,4 +54,10 @@ export class FolderProofs implements Proofs {
   #fileOf(digest: Digest): string {
     return path.join(this.#dir, digest.slice('sha256:'.length));
   }
+}
+
+/** Read, not loaded: the engine takes tens of MiB. */
+function engineVersion(): string {
+  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
+  return version;
 }

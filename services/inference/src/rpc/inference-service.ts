@@ -4,6 +4,8 @@ import { InferenceService } from '@perennial/contracts';
 import type { TensorSpec } from '@perennial/runtime';
 import { rpc } from '@perennial/service';
 import { digestIn, type Models } from '../models.js';
+import { type Replica, standingOf } from '../standing.js';
+import { loadedModelOf } from './loaded-model.js';
 import { serve } from './serve.js';
 import { testModel } from './test-model.js';
 
@@ -11,12 +13,13 @@ export interface RpcContext {
   readonly models: Models;
   readonly artifacts: ArtifactStore;
   readonly log: Log;
-  readonly pool: string;
+  readonly replica: Replica;
+  readonly stopping: AbortSignal;
   readonly testRuns: number;
 }
 
 export function inferenceService(context: RpcContext) {
-  const { models, log, pool } = context;
+  const { models, log } = context;
   return rpc(InferenceService, {
     serve: (requests, call) => serve(models, log, requests, call),
     loadModel: async ({ model, version, digest, signature, pinned, queueRowsMax, preferredBatch }) => {
@@ -49,17 +52,11 @@ export function inferenceService(context: RpcContext) {
       return tested;
     },
     getReplica: () => ({
-      pool,
+      ...context.replica,
+      ...standingOf(models),
       memoryBudgetBytes: models.runtime.memoryBudgetBytes,
-      inFlight: models.runtime.inFlight,
-      models: models.runtime.models().map(({ digest, memoryBytes, requests, rows, batches }) => ({
-        ...models.nameOf(digest),
-        digest,
-        memoryBytes,
-        requests: BigInt(requests),
-        rows: BigInt(rows),
-        batches: BigInt(batches),
-      })),
+      draining: context.stopping.aborted,
+      models: models.runtime.models().map((statistics) => loadedModelOf(models, statistics)),
     }),
   });
 }

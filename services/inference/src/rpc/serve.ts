@@ -1,5 +1,6 @@
+import { create } from '@bufbuild/protobuf';
 import type { Log } from '@perennial/bus';
-import type { ServeRequest, ServeResponse } from '@perennial/contracts';
+import { type ServeRequest, type ServeResponse, ServeResponseSchema } from '@perennial/contracts';
 import type { Call } from '@perennial/service';
 import { inferenceLimits } from '../limits.js';
 import type { Models } from '../models.js';
@@ -9,8 +10,8 @@ import { CancelToken } from './cancel-token.js';
 
 /**
  * One gateway's stream: each request is run as it comes and answered when it is done, whatever the order. A request
- * that is cancelled gives its place up and is still answered. When the service drains, what is in hand is answered
- * and the stream ends; the gateway opens another one.
+ * that is cancelled gives its place up and is still answered. When the service drains, what is in hand is answered,
+ * what comes is sent back at once, and the stream ends; the gateway opens another one.
  */
 export async function* serve(
   models: Models,
@@ -22,13 +23,19 @@ export async function* serve(
   let inHand = 0;
   let unsent = 0;
   let isOver = false;
+  let isDraining = false;
   let resume: (() => void) | undefined;
   const answers = new AnswerQueue<ServeResponse>(() => {
-    unsent -= 1;
+    // What was sent back was never counted.
+    unsent = Math.max(0, unsent - 1);
     resume?.();
   });
   const end = () => {
     isOver = true;
+    if (inHand === 0) answers.close();
+  };
+  const drain = () => {
+    isDraining = true;
     if (inHand === 0) answers.close();
   };
   // The client went away: there is nobody to answer, and nothing that waits is of use.
@@ -47,13 +54,14 @@ export async function* serve(
       inHand -= 1;
       unsent += 1;
       answers.push(response);
-      if (isOver) end();
+      if (isOver || isDraining) drain();
     });
   };
   const read = async () => {
     for await (const request of requests) {
       if (isOver) return;
-      if (request.cancel) running.get(request.sequence)?.abort();
+      if (isDraining && !request.cancel) answers.push(sentBack(request));
+      else if (request.cancel) running.get(request.sequence)?.abort();
       else run(request);
       while (inHand + unsent >= inferenceLimits.streamInHandMax && !isOver) {
         await new Promise<void>((resolve) => {
@@ -62,13 +70,22 @@ export async function* serve(
       }
     }
   };
-  draining.addEventListener('abort', end);
+  draining.addEventListener('abort', drain);
   signal.addEventListener('abort', abandon);
   read().then(end, abandon);
   try {
     yield* answers;
   } finally {
-    draining.removeEventListener('abort', end);
+    draining.removeEventListener('abort', drain);
     signal.removeEventListener('abort', abandon);
   }
+}
+
+/** Nothing was done for it: another replica may have it at once. */
+function sentBack({ sequence }: ServeRequest): ServeResponse {
+  const message = 'this replica is stopping; ask another one';
+  return create(ServeResponseSchema, {
+    sequence,
+    outcome: { case: 'error', value: { code: 'REPLICA_DRAINING', message } },
+  });
 }

@@ -41,7 +41,8 @@ export async function testModel(testing: Testing, request: TestModelRequest): Pr
       if (manifest.model.digest !== digest) {
         return failed(`the manifest is of another model, ${manifest.model.digest}`);
       }
-      const { memoryBytes } = await testing.models.load(digest, { name: model, version, signature });
+      const golden = manifest.golden.map((one) => tensorsOf(manifest, one));
+      const { memoryBytes } = await testing.models.load(digest, { name: model, version, signature, golden });
       return { ...(await tried(testing, manifest, request)), memoryBytes };
     } catch (thrown) {
       const error = asPlatformError(thrown);
