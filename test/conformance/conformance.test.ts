@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { dataCases } from './cases/data.js';
 import { descriptionCases } from './cases/descriptions.js';
 import { extensionCases } from './cases/extensions.js';
+import { foreignClientCases } from './cases/foreign-clients.js';
+import { fuzzCases } from './cases/fuzz.js';
 import { grpcCases } from './cases/grpc.js';
 import { httpCases } from './cases/http.js';
 import { refusalCases } from './cases/refusals.js';
@@ -42,3 +44,9 @@ describe('over gRPC alone', () =>
     () => wires.grpc[0] as (typeof wires.grpc)[number],
     () => server,
   ));
+describe('what is broken', () =>
+  fuzzCases(
+    () => wires.http[0] as (typeof wires.http)[number],
+    () => wires.grpc[0] as (typeof wires.grpc)[number],
+  ));
+describe('clients of others', () => foreignClientCases(() => server));

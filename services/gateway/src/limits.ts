@@ -51,6 +51,14 @@ export const gatewayLimits = {
   switchWaitMs: 1_500,
   /** A body of tensors; binary rows are small, and one body is held in memory. */
   tensorBodyBytesMax: 64 * MiB,
+  /** The JSON of such a body: its values take up to ten times its size in a heap of some hundred MiB. Bytes need none. */
+  jsonBytesMax: 16 * MiB,
+  /** Lists and objects in it, each of which takes some 60 bytes: one a row is enough for any tensor of that size. */
+  jsonContainersMax: 250_000,
+  /** Large bodies that are on their way in at the same time, together; slow clients hold them for as long as they may. */
+  largeBodiesBytesMax: 256 * MiB,
+  /** From here on a body is counted as large. */
+  largeBodyBytesMin: 1 * MiB,
   controlBodyBytesMax: 4 * MiB,
   /** Answers of this size are compressed for clients that ask for it; below it the time is worth more than the bytes. */
   compressedBytesMin: 16 * 1024,

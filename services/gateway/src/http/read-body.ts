@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
 import { createGunzip, createInflate } from 'node:zlib';
-import { invalid, type PlatformError } from '@perennial/kernel';
+import { invalid, PlatformError } from '@perennial/kernel';
+import { gatewayLimits } from '../limits.js';
 
 /** Encodings of a body that are undone on the way in. */
 const decoders: Readonly<Record<string, () => Transform>> = {
@@ -28,6 +29,13 @@ export function readBody(request: IncomingMessage, bytesMax: number, deadlineAt:
     let bytes = 0;
     let received = 0;
     let isRefused = false;
+    let isLarge = false;
+    const hold = (size: number) => {
+      if (size < gatewayLimits.largeBodyBytesMin) return true;
+      if (!isLarge) request.once('close', () => largeBodies.delete(request));
+      isLarge = true;
+      return keepsRoom(request, size);
+    };
     const refuse = (error: PlatformError) => {
       // The rest is thrown away, so that the client reads our answer instead of a reset.
       isRefused = true;
@@ -41,8 +49,9 @@ export function readBody(request: IncomingMessage, bytesMax: number, deadlineAt:
     const take = (chunk: Buffer) => {
       if (isRefused) return;
       bytes += chunk.length;
-      if (bytes <= bytesMax) chunks.push(chunk);
-      else refuse(tooLarge(bytes, bytesMax));
+      if (bytes > bytesMax) refuse(tooLarge(bytes, bytesMax));
+      else if (hold(bytes)) chunks.push(chunk);
+      else refuse(noRoom());
     };
     const end = () => {
       clearTimeout(late);
@@ -66,6 +75,28 @@ export function readBody(request: IncomingMessage, bytesMax: number, deadlineAt:
       if (!request.readableEnded) refuse(incomplete(undefined));
     });
   });
+}
+
+/** Bytes that each large body on its way in holds. */
+const largeBodies = new Map<IncomingMessage, number>();
+
+/** Takes the room for a body that has grown; false where all of them would hold more than they may. */
+function keepsRoom(request: IncomingMessage, bytes: number): boolean {
+  let others = 0;
+  for (const [one, held] of largeBodies) if (one !== request) others += held;
+  if (others + bytes > gatewayLimits.largeBodiesBytesMax) return false;
+  largeBodies.set(request, bytes);
+  return true;
+}
+
+function noRoom(): PlatformError {
+  return new PlatformError(
+    'BODIES_EXHAUSTED',
+    'dependency',
+    'after',
+    'too many large bodies are on their way in at the same time; send this one again in a second',
+    { retryAfterMs: 1_000 },
+  );
 }
 
 function decoderOf(encoding: string | undefined): Transform | undefined {

@@ -1,7 +1,6 @@
 import { invalid, type PlatformError } from '@perennial/kernel';
 import {
   isDatatype,
-  jsonDepthMax,
   parseExact,
   readJson,
   readRaw,
@@ -9,6 +8,7 @@ import {
   writeJson,
   writeRaw,
 } from '@perennial/runtime';
+import { checkStructure } from './json-structure.js';
 import {
   checkNotShared,
   checkOutputNames,
@@ -19,7 +19,7 @@ import {
 } from './parameters.js';
 import type { InferenceRequest, InferenceResponse, RequestedOutput } from './request.js';
 
-/** A text of this size cannot nest deeply enough to cost much; longer ones are looked through before they are parsed. */
+/** A text of this size cannot cost much whatever it is; longer ones are looked through before they are parsed. */
 const uncheckedBytesMax = 64 * 1024;
 
 interface JsonInput {
@@ -49,13 +49,13 @@ export function readInferenceBody(
     );
   }
   const head = body.subarray(0, length);
+  if (length > uncheckedBytesMax) checkStructure(head);
   const text = Buffer.from(head.buffer, head.byteOffset, head.byteLength).toString('utf8');
-  if (length > uncheckedBytesMax) checkDepth(head);
   try {
     return requestOf(objectOf(text), body.subarray(length), model, text);
   } catch (error) {
     // Nobody says that it is its depth that makes a list no list of tensors.
-    checkDepth(head);
+    checkStructure(head);
     throw error;
   }
 }
@@ -171,34 +171,6 @@ function parametersOf(field: string, value: unknown): Parameters | undefined {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/**
- * Refuses a JSON text that nests deeper than any request: a parser's own stack grows with it.
- *
- * @throws PlatformError INFER_BODY_INVALID
- */
-export function checkDepth(text: Uint8Array): void {
-  let depth = 0;
-  for (let at = 0; at < text.length; at++) {
-    const byte = text[at];
-    if (byte === quote) at = endOfString(text, at + 1);
-    else if (byte === openList || byte === openObject) {
-      depth += 1;
-      if (depth > jsonDepthMax)
-        throw wrong('body', `JSON nesting depth exceeds maximum allowed limit (${jsonDepthMax})`);
-    } else if (byte === closeList || byte === closeObject) depth -= 1;
-  }
-}
-
-const [quote, backslash, openList, closeList, openObject, closeObject] = Buffer.from('"\\[]{}');
-
-function endOfString(text: Uint8Array, from: number): number {
-  for (let at = from; at < text.length; at++) {
-    if (text[at] === backslash) at += 1;
-    else if (text[at] === quote) return at;
-  }
-  return text.length;
 }
 
 /** The answer's body; `headerLength` is set where tensors follow the JSON as bytes. */
