@@ -4,6 +4,7 @@ import { auditCommands } from './commands/audit.js';
 import { dataCommands } from './commands/data.js';
 import { modelCommands } from './commands/models.js';
 import { operationsCommands } from './commands/operations.js';
+import { predictCommand } from './commands/predict.js';
 import { routeCommands } from './commands/served-models.js';
 import { systemCommands } from './commands/systems.js';
 
@@ -17,6 +18,7 @@ export function program(): Command {
     .showSuggestionAfterError();
   systemCommands(root);
   dataCommands(root);
+  predictCommand(root);
   modelCommands(root);
   routeCommands(root);
   auditCommands(root);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -26,6 +26,11 @@ beforeAll(async () => {
       response
         .writeHead(404)
         .end(JSON.stringify({ detail: 'nothing is known of that', code: 'SUBJECT_NOT_FOUND' }));
+    } else if (request.url?.endsWith('/result')) {
+      response.end('hour,prediction\n1,2\n');
+    } else if (request.url?.includes('/batches')) {
+      const rows = { total: 1, done: 1, failed: 0 };
+      response.end(JSON.stringify({ id: 'b1', kind: 'batch', state: 'completed', rows }));
     } else if (request.url?.startsWith('/v2/') || request.url?.includes('/predict'))
       response.end(
         JSON.stringify({
@@ -186,6 +191,8 @@ test.each([
   [['model', 'show', 'heat@1@2'], 'REFERENCE_INVALID', /no model reference/],
   [['shadow', 'add', '../x@1'], 'REFERENCE_INVALID', /no model reference/],
   [['predict', 'heat', '[1]'], 'ROW_MALFORMED', /JSON object/],
+  [['predict', 'heat', '--file', 'rows.txt', '--out', 'x.csv'], 'FORMAT_UNKNOWN', /\.csv or \.jsonl/],
+  [['predict', 'heat', '--file', firstRows], 'OUT_UNNAMED', /--out/],
   [['apply', '-f', 'absent.yaml'], 'FILE_UNREADABLE', /absent\.yaml/],
   [['rows', 'publish', 'rows.txt', '--source', 'meter'], 'FORMAT_UNKNOWN', /\.csv/],
   [
@@ -205,6 +212,14 @@ test.each([
   expect(stderr.trim().split('\n')).toHaveLength(1);
   const asJson = await perennial(...args, '--json');
   expect(JSON.parse(asJson.stderr)).toMatchObject({ error: { code: errorCode } });
+});
+
+test('a file of rows comes back whole, where it was asked to', async () => {
+  const out = join(tempDir('cli'), 'predictions.csv');
+  const { code, stdout } = await perennial('predict', 'heat', '--file', firstRows, '--out', out);
+  expect([code, stdout.trim()]).toEqual([0, `batch b1: 1 of 1 rows; they are in ${out}`]);
+  expect(readFileSync(out, 'utf8')).toBe('hour,prediction\n1,2\n');
+  expect(existsSync(`${out}.partial`)).toBe(false);
 });
 
 test('a command that does not exist is answered with the nearest one', async () => {

@@ -1,15 +1,17 @@
 import type { Readable } from 'node:stream';
 import type { ClientConfig } from './config.js';
+import { Later } from './later.js';
 import { RequestError, requestErrorOf } from './request-error.js';
 import { retryMsDefault, tryAgain } from './retry.js';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-type Row = Record<string, Json>;
+export type Row = Record<string, Json>;
 
 export interface CallOptions {
   json?: unknown;
   body?: Uint8Array | string | Readable;
   contentType?: string;
+  headers?: Record<string, string>;
   timeoutMs?: number;
   /** The call may be made twice; reading ones always may. */
   isRepeatable?: boolean;
@@ -17,16 +19,41 @@ export interface CallOptions {
 
 export interface PredictOptions {
   timeoutMs?: number;
+  /** Says why: compared with the usual row of the training, or with the one that is given. */
+  explain?: boolean | { reference: Row };
+  /** False: without the features in effect. */
+  features?: boolean;
+  /** False: without the name of the class. */
+  decode?: boolean;
 }
+
+/** A late truth: about a prediction by its id, or about a row by its event time and key. */
+export type Label = {
+  value?: number | string | boolean;
+  /** Columns of the labels by name, in place of `value`. */
+  values?: Row;
+  /** Names this statement, so that one that was made before can be made again after another. */
+  id?: string;
+} & ({ prediction_id: string; ordinal?: number } | { system: string; event_time: string; key?: Row });
 
 export interface PredictAnswer {
   predictions: {
     prediction_id: string;
     /** Number for regression, probability of the positive class for classification. */
     prediction: number;
+    /** Where the deployment names its classes. */
+    label?: string;
+    probability?: number;
     model_version: number;
     features?: Row;
     provided?: string[];
+    explanation?: {
+      base: number;
+      contributions: Record<string, number>;
+      reference: Row;
+      method: 'exact' | 'sampled';
+      evaluations: number;
+    };
   }[];
 }
 
@@ -58,6 +85,11 @@ export class Perennial {
   constructor(config: ClientConfig, { retryMs = retryMsDefault }: { retryMs?: number } = {}) {
     this.#config = { ...config, url: config.url.replace(/\/$/, '') };
     this.#retryMs = retryMs;
+  }
+
+  /** Predictions that are fetched later: requests and batches. */
+  get later(): Later {
+    return new Later(this);
   }
 
   get url(): string {
@@ -93,6 +125,7 @@ export class Perennial {
     const body = options.json === undefined ? options.body : JSON.stringify(options.json);
     if (options.json !== undefined) headers['content-type'] = 'application/json';
     if (options.contentType) headers['content-type'] = options.contentType;
+    Object.assign(headers, options.headers);
     const signal = options.signal ?? (options.timeoutMs ? AbortSignal.timeout(options.timeoutMs) : undefined);
     const response = await connected(this.#config.url, () =>
       fetch(this.#config.url + path, {
@@ -114,13 +147,22 @@ export class Perennial {
     return this.call('POST', `/v1/systems${query}`, { body: specYaml, contentType: 'application/yaml' });
   }
 
-  predict(system: string, rows: Row[], options: PredictOptions = {}): Promise<PredictAnswer> {
+  predict(
+    system: string,
+    rows: Row[],
+    { timeoutMs, ...options }: PredictOptions = {},
+  ): Promise<PredictAnswer> {
     return this.call('POST', `/v1/systems/${encodeURIComponent(system)}/predict`, {
-      json: { rows },
+      json: { rows, ...options },
       // A second answer takes nothing away from anybody.
       isRepeatable: true,
-      ...options,
+      ...(timeoutMs !== undefined && { timeoutMs }),
     });
+  }
+
+  /** Tells late truths, 1,000 at most; the same ones again change nothing. */
+  label(labels: Label[]): Promise<{ accepted: number }> {
+    return this.call('POST', '/v1/labels', { json: { labels }, isRepeatable: true });
   }
 
   /** Streams a file or a batch in; the answer comes when every row is durable. The same content again changes nothing. */

@@ -1,11 +1,14 @@
 export {
   type CallOptions,
+  type Label,
   Perennial,
   type PredictAnswer,
   type PredictOptions,
   type PublishAnswer,
+  type Row,
   type WatermarkAnswer,
 } from './client.js';
 export { type ClientConfig, loadClientConfig } from './config.js';
 export { GrpcPerennial } from './grpc.js';
+export type { BatchOptions, Later, Submission, SubmitOptions } from './later.js';
 export { RequestError } from './request-error.js';

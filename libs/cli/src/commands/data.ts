@@ -1,10 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import type { PredictAnswer } from '@perennial/client';
 import { invalid } from '@perennial/kernel';
 import type { Command } from 'commander';
-import { listing, platform, print, text, unreadable, whoAsks } from '../context.js';
+import { listing, platform, print, unreadable, whoAsks } from '../context.js';
 import { withProgress } from '../progress.js';
 import { selectSpan } from '../select-span.js';
 
@@ -44,7 +43,6 @@ export function dataCommands(root: Command): void {
         if (answer.refused) process.exitCode = 1;
       });
   }
-  predictCommand(root);
   quarantineCommands(root);
   producersCommands(root);
 }
@@ -81,41 +79,6 @@ function publishText(
 ): string {
   const refusal = answer.refused ? `; the first: ${answer.first_refusal}` : '';
   return `${answer.taken ?? 0} ${kind} taken, ${answer.duplicates ?? 0} duplicates, ${answer.refused ?? 0} refused${refusal}`;
-}
-
-function predictCommand(root: Command): void {
-  root
-    .command('predict <system> <row>')
-    .description(
-      `ask for a prediction, for example: predict seattle-temperature '{"date":"2014-01-01","temp_min":3.3,"wind":2,"precipitation":0}'`,
-    )
-    .action(async (system: string, row: string, _options: unknown, command: Command) => {
-      const answer = await platform().predict(system, [parseRow(row)]);
-      print(command, answer, () => answer.predictions.map(predictionText).join('\n'));
-    });
-}
-
-/** A feature that is missing is worth a word: its column may be misspelt. */
-function predictionText(answer: PredictAnswer['predictions'][number]): string {
-  const { prediction, model_version, prediction_id, features = {} } = answer;
-  const missing = Object.keys(features).filter((name) => features[name] === null);
-  const without = missing.length === 0 ? '' : `; missing: ${missing.join(', ')}`;
-  return `${prediction}  (version ${model_version}, prediction ${prediction_id}${without})`;
-}
-
-function parseRow(row: string): Record<string, never> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(row);
-  } catch (cause) {
-    throw invalid('ROW_MALFORMED', `the row is no JSON: ${text((cause as Error).message)}`, {
-      cause,
-      field: 'row',
-    });
-  }
-  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
-    return parsed as Record<string, never>;
-  throw invalid('ROW_MALFORMED', 'the row must be a JSON object of columns', { field: 'row' });
 }
 
 function quarantineCommands(root: Command): void {
