@@ -78,6 +78,7 @@ describe('requests that come together', () => {
   test('travel as one, and each gets its own rows and is told how it ran', async () => {
     const replica = await startReplica();
     const { fleet } = await openFleet([replica.address]);
+    await fleet.load('heat', model().route, '', undefined);
     const asked = [ask(fleet, [1]), ask(fleet, [2, 3]), ask(fleet, [4])];
     expect(await Promise.all(asked.map(answerOf))).toEqual([[2], [4, 6], [8]]);
     expect(replica.heard.map((request) => rowsIn(request).length)).toEqual([4]);
@@ -85,9 +86,7 @@ describe('requests that come together', () => {
   });
 
   test('go alone where they have many rows, where rows may not be joined, and where batches must be replayable', async () => {
-    const fixed = await startReplica(undefined, {
-      inputs: [{ name: 'x', datatype: 'FP64', shape: [2n, 3n] }],
-    });
+    const fixed = await startReplica(undefined, { joinable: false });
     const { fleet } = await openFleet([fixed.address]);
     const many = Array.from({ length: 40 }, (_, at) => at);
     await Promise.all([ask(fleet, [1]), ask(fleet, many)]);
@@ -106,6 +105,7 @@ describe('requests that come together', () => {
       rowsIn(request).includes(7) ? { error: 'MODEL_RUN_FAILED' } : 'answer',
     );
     const { fleet, told } = await openFleet([replica.address]);
+    await fleet.load('heat', model().route, '', undefined);
     const [bad, good] = await Promise.allSettled([ask(fleet, [7]), answerOf(ask(fleet, [2]))]);
     expect(bad).toMatchObject({ status: 'rejected', reason: { code: 'MODEL_RUN_FAILED', fault: 'caller' } });
     expect(good).toEqual({ status: 'fulfilled', value: [4] });
@@ -128,6 +128,7 @@ describe('requests that come together', () => {
     const replica = await startReplica(() => 'ignore');
     const { fleet } = await openFleet([replica.address]);
     const small = served({ queueRowsMax: 3 });
+    await fleet.load('heat', small.route, '', small.serve);
     const asked = [1, 2, 3, 4, 5].map((value) => ask(fleet, [value], small, 500));
     const outcomes = await Promise.allSettled(asked);
     const codes = outcomes.map((one) => one.status === 'rejected' && one.reason.code);
@@ -145,7 +146,7 @@ describe('a replica that goes down', () => {
     living.self = { pool: 'cpu' };
     const { fleet, told } = await openFleet([address, living.address]);
     const asked = [ask(fleet, [1]), ask(fleet, [2])].map(answerOf);
-    await waitFor('the first one to hear them', () => dying.heard.length === 1);
+    await waitFor('the first one to hear them', () => dying.heard.length === 2);
     cut();
     expect(await Promise.all(asked)).toEqual([[2], [4]]);
     expect(living.heard).toHaveLength(2);
@@ -169,6 +170,7 @@ describe('a replica that goes down', () => {
     const decide: Decide = (request) => (rowsIn(request).includes(poison) ? 'crash' : 'answer');
     const replicas = [await startReplica(decide), await startReplica(decide)];
     const { fleet } = await openFleet(replicas.map(({ address }) => address));
+    await fleet.load('heat', model().route, '', undefined);
     const [bad, ...good] = await Promise.allSettled([
       ask(fleet, [poison]),
       answerOf(ask(fleet, [2])),
