@@ -126,6 +126,60 @@ describe('checkModel', () => {
     expect(() => checkModel(file)).toThrow(expect.objectContaining({ code: 'MODEL_MALFORMED' }));
   });
 
+  test('refuses local functions that double with each other, or call themselves, before they are written out', () => {
+    const text = (field: number, value: string) => varintField(field, [...Buffer.from(value)]);
+    const call = (op: string) => [...text(4, op), ...text(7, 'local')];
+    const functionOf = (name: string, ...calls: string[]) =>
+      varintField(25, [
+        ...text(1, name),
+        ...calls.flatMap((op) => varintField(7, op === 'Add' ? text(4, op) : call(op))),
+        ...text(10, 'local'),
+      ]);
+    const calling = (...functions: number[][]) => {
+      const graph = [...varintField(1, call('f0')), ...varintField(12, text(1, 'y'))];
+      const opset = (domain: string) => varintField(8, [...text(1, domain), 0x10, 1]);
+      return Uint8Array.from([
+        0x08,
+        10,
+        ...varintField(7, graph),
+        ...opset(''),
+        ...opset('local'),
+        ...functions.flat(),
+      ]);
+    };
+    const chain = (length: number) =>
+      Array.from({ length }, (_, at) =>
+        at === length - 1 ? functionOf(`f${at}`, 'Add') : functionOf(`f${at}`, `f${at + 1}`, `f${at + 1}`),
+      );
+    expect(checkModel(calling(...chain(10)))).toMatchObject({ expandedNodes: 512 });
+    const bombs = [calling(...chain(31)), calling(functionOf('f0', 'f1'), functionOf('f1', 'f0'))];
+    for (const file of bombs)
+      expect(() => checkModel(file)).toThrow(
+        expect.objectContaining({ code: 'MODEL_MALFORMED', message: expect.stringContaining('functions') }),
+      );
+  });
+
+  test('refuses bfloat16 with the reason, as an input, a constant and the aim of a cast', () => {
+    const bfloat16 = 16;
+    const cast = node('Cast', ['x'], 'y', { to: { kind: 'int', value: 16 } });
+    const graphs = [
+      { ...model.graph, inputs: [{ name: 'x', type: 'double' as const, dims: ['N', 1] }], nodes: [cast] },
+      { ...model.graph, nodes: [...model.graph.nodes, cast] },
+    ];
+    for (const graph of graphs)
+      expect(() => checkModel(writeModel({ ...model, graph }))).toThrow(
+        expect.objectContaining({ code: 'MODEL_UNSUPPORTED', message: expect.stringContaining('bfloat16') }),
+      );
+    // ValueInfoProto { name: "w", type: { tensor_type: { elem_type: BFLOAT16 } } }, and TensorProto { data_type: BFLOAT16 }
+    const input = varintField(11, [0x0a, 1, 0x77, 0x12, 4, 0x0a, 2, 0x08, bfloat16]);
+    const constant = varintField(5, [0x10, bfloat16]);
+    for (const part of [input, constant]) {
+      const graph = [...part, 0x62, 0x03, 0x0a, 0x01, 0x79];
+      const file = Uint8Array.from([0x08, 10, ...varintField(7, graph), 0x42, 0x02, 0x10, 21]);
+      expect(() => checkModel(file)).toThrow(expect.objectContaining({ code: 'MODEL_UNSUPPORTED' }));
+    }
+  });
+
   test('refuses graphs nested without end', () => {
     let nested: number[] = [];
     for (let depth = 0; depth < 40; depth++) {
@@ -140,7 +194,9 @@ describe('checkModel', () => {
 
 /** A length-delimited field of up to 16,383 bytes. */
 function varintField(field: number, content: number[]): number[] {
-  const length =
-    content.length < 128 ? [content.length] : [(content.length & 127) | 128, content.length >> 7];
-  return [(field << 3) | 2, ...length, ...content];
+  return [...varint((field << 3) | 2), ...varint(content.length), ...content];
+}
+
+function varint(value: number): number[] {
+  return value < 128 ? [value] : [(value & 127) | 128, value >> 7];
 }
