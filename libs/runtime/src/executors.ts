@@ -3,7 +3,9 @@ import { Turns } from './decide/turns.js';
 import type { Executor } from './executor.js';
 import { InlineExecutor } from './inline-executor.js';
 import type { HostOptions } from './model-host.js';
-import { ThreadExecutor } from './thread-executor.js';
+import { processLine } from './process-line.js';
+import { RemoteExecutor } from './remote-executor.js';
+import { threadLine } from './thread-line.js';
 
 /** Something that has work for an executor. */
 export interface Source {
@@ -20,6 +22,7 @@ export interface ExecutorsOptions {
   /** Threads of their own, or this one. */
   readonly count: number | 'inline';
   readonly host: HostOptions;
+  readonly isolation: 'thread' | 'process';
   readonly onExit: (reason: string) => void;
 }
 
@@ -161,15 +164,14 @@ export class Executors {
   }
 
   #start(): void {
-    const executor = new ThreadExecutor({
-      host: this.#o.host,
-      onExit: (reason) => {
-        this.#all.splice(this.#all.indexOf(executor), 1);
-        this.#free = this.#free.filter((other) => other !== executor);
-        this.#o.onExit(reason);
-        if (!this.#closed) this.#start();
-        this.#assign();
-      },
+    const { host, isolation } = this.#o;
+    const line = isolation === 'process' ? processLine(host) : threadLine(host);
+    const executor = new RemoteExecutor(line, (reason) => {
+      this.#all.splice(this.#all.indexOf(executor), 1);
+      this.#free = this.#free.filter((other) => other !== executor);
+      this.#o.onExit(reason);
+      if (!this.#closed) this.#start();
+      this.#assign();
     });
     this.#add(executor);
   }

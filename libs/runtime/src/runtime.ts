@@ -21,6 +21,8 @@ export interface RuntimeOptions extends DeviceOptions {
   readonly fetch: (digest: Digest) => Promise<Uint8Array>;
   /** Threads that run models, each with sessions of its own; "inline" runs them on the calling thread. */
   readonly executors: number | 'inline';
+  /** Processes instead of threads: what ends the engine ends no more than the one, at some microseconds a batch. */
+  readonly isolation?: 'thread' | 'process';
   /** Threads that one run may use. */
   readonly threads: number;
   readonly memoryBudgetBytes: number;
@@ -52,6 +54,7 @@ export class Runtime {
     this.#options = options;
     this.#executors = new Executors({
       count: options.executors,
+      isolation: options.isolation ?? 'thread',
       host: {
         threads: options.threads,
         device: options.device ?? 'cpu',

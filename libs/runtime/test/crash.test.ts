@@ -1,8 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { digestOf, unavailable } from '@perennial/kernel';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Batcher } from '../src/batcher.js';
+import { runtimeLimits } from '../src/limits.js';
 import { Runtime, type Tensor } from '../src/mod.js';
+import { processLine } from '../src/process-line.js';
+import { RemoteExecutor } from '../src/remote-executor.js';
+import { threadLine } from '../src/thread-line.js';
 import type { Ran } from '../src/types.js';
 import { batcherOptions } from './batcher-options.js';
 import { addModel } from './tiny-onnx.js';
@@ -103,6 +108,81 @@ describe('an executor that crashes', () => {
     await runtime.close();
     for (const { status } of await asked) expect(['fulfilled', 'rejected']).toContain(status);
   });
+});
+
+describe('a process that runs models', () => {
+  test('may be killed with requests in hand, and they are answered by the next one', async () => {
+    const bytes = addModel();
+    const exits: string[] = [];
+    const runtime = new Runtime({
+      fetch: async () => bytes,
+      executors: 1,
+      isolation: 'process',
+      threads: 1,
+      memoryBudgetBytes: 1024 ** 3,
+      onExecutorExit: (reason) => exits.push(reason),
+    });
+    const ask = (a: number) => runtime.infer(digestOf(bytes), 'add', [column('a', a), column('b', 1)]);
+    expect((await ask(1)).outputs[0]?.data).toEqual(Float64Array.of(2));
+    const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ');
+    const pid = children.find((child) =>
+      readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('executor-process'),
+    );
+    const asked = [2, 3].map(ask);
+    process.kill(Number(pid), 'SIGKILL');
+    expect((await Promise.all(asked)).map(({ outputs }) => outputs[0]?.data)).toEqual([
+      Float64Array.of(3),
+      Float64Array.of(4),
+    ]);
+    expect(exits).toEqual([expect.stringContaining('SIGKILL')]);
+    await runtime.close();
+  });
+});
+
+describe.each(['thread', 'process'] as const)('a run that does not come back, in a %s', (isolation) => {
+  test('is given up with its executor after its limit, and tells so', async () => {
+    const host = { threads: 1, device: 'cpu', requireDevice: false } as const;
+    const line = isolation === 'process' ? processLine(host) : threadLine(host);
+    const exits: string[] = [];
+    // The run never gets there, as if the engine did not come back from it.
+    const post = line.post;
+    line.post = (request) => request.kind !== 'run' && post(request);
+    const executor = new RemoteExecutor(line, (reason) => exits.push(reason));
+    const bytes = addModel();
+    await executor.load(digestOf(bytes), bytes, []);
+    await expect(executor.run(digestOf(bytes), [], 20)).rejects.toMatchObject({ code: 'EXECUTOR_STUCK' });
+    expect(exits).toEqual([expect.stringContaining('was not over after 20 ms')]);
+    await expect(executor.run(digestOf(bytes), [], 20)).rejects.toMatchObject({ code: 'EXECUTOR_CLOSED' });
+  });
+});
+
+test('a model that does not come back three times is not asked again for a while, and others are', async () => {
+  const [stuck, fine] = [addModel('stuck'), addModel('fine')];
+  const post = Worker.prototype.postMessage;
+  vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (this: Worker, message, ...rest) {
+    if (message.kind !== 'run' || message.digest !== digestOf(stuck)) post.call(this, message, ...rest);
+  });
+  const limit = vi.spyOn(runtimeLimits, 'stuckAfterMsMin', 'get').mockReturnValue(30 as never);
+  const runtime = new Runtime({
+    fetch: async (digest) => (digest === digestOf(stuck) ? stuck : fine),
+    executors: 1,
+    threads: 1,
+    memoryBudgetBytes: 1024 ** 3,
+  });
+  const ask = (bytes: Uint8Array, a: number) =>
+    runtime.infer(digestOf(bytes), 'm', [column('a', a), column('b', 1)]).then(
+      () => 'answered',
+      (error: { code: string }) => error.code,
+    );
+  // Each of them ends two executors, and is not tried a third time.
+  expect([await ask(stuck, 1), await ask(stuck, 2), await ask(stuck, 3)]).toEqual([
+    'EXECUTOR_STUCK',
+    'EXECUTOR_STUCK',
+    'MODEL_STUCK',
+  ]);
+  limit.mockRestore();
+  expect(await ask(fine, 1)).toBe('answered');
+  await runtime.close();
 });
 
 test('a file that is no model is refused before the engine sees it', async () => {

@@ -32,6 +32,7 @@ export async function build(
   const models = new Models({
     ...device,
     executors: executorsOf(set.executors),
+    isolation: set.isolation,
     threads: set.threads,
     memoryBudgetBytes,
     fetch: set.cacheDir

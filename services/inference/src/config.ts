@@ -22,6 +22,12 @@ export const settings = {
     .describe(
       'Threads that run models, each with sessions of its own; 0: by the cores that the control group allows, one of them left to the rest, four at most.',
     ),
+  isolation: z
+    .enum(['thread', 'process'])
+    .default('thread')
+    .describe(
+      'Where models run: threads of this process, or processes of their own, which a model can end without ending the replica, for some tens of microseconds more a batch and some tens of MiB more memory.',
+    ),
   threads: z.coerce
     .number()
     .int()

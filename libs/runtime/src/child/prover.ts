@@ -3,13 +3,8 @@ import { readFileSync } from 'node:fs';
 import { type Digest, invalid, PlatformError } from '@perennial/kernel';
 import { errorOf } from '../error-data.js';
 import type { ErrorData } from '../executor-messages.js';
+import { besideThis } from '../worker-url.js';
 import type { Proofs } from './proofs.js';
-
-/** Tests run the sources; another process needs JavaScript, which the build put beside them. */
-const childUrl = new URL(
-  import.meta.url.endsWith('.ts') ? '../../dist/child/prove-child.js' : './prove-child.js',
-  import.meta.url,
-);
 
 /** A file that is not loaded and run by then is none we can serve. */
 const proofMsMax = 60_000;
@@ -114,7 +109,7 @@ export class Prover {
 
   #started(): ChildProcess {
     if (this.#child?.connected) return this.#child;
-    this.#child = fork(this.#o.child ?? childUrl, {
+    this.#child = fork(this.#o.child ?? besideThis('child/prove-child.js'), {
       // What the parent was started with (a test runner's loaders, an inspector's port) is none of its business.
       execArgv: [],
       serialization: 'advanced',
