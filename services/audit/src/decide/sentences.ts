@@ -1,5 +1,6 @@
 import { type DescMessage, fromJson, type JsonValue, type MessageShape } from '@bufbuild/protobuf';
 import { type EventKind, eventKindOf, events } from '@perennial/contracts';
+import { accessSentences } from './access-sentences.js';
 import { dataSentences } from './data-sentences.js';
 import type { Entry } from './entry.js';
 import { modelSentences } from './model-sentences.js';
@@ -12,6 +13,7 @@ export type Sentences<Name extends keyof typeof events> = {
 };
 
 const sentences: Sentences<keyof typeof events> = {
+  ...accessSentences,
   ...dataSentences,
   ...trainingSentences,
   ...modelSentences,
