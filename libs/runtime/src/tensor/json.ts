@@ -98,7 +98,10 @@ function elementsOf(
     return into;
   }
   const range = ranges[datatype];
-  if (datatype === 'BOOL') walk(data, 0, (row, at) => readBooleans(name, row, into, at));
+  const isFloat = datatype === 'FP32' || datatype === 'FP64';
+  // The usual case without a detour.
+  if (isFloat && !Array.isArray(data[0])) readFloats(name, data, into, 0, datatype);
+  else if (datatype === 'BOOL') walk(data, 0, (row, at) => readBooleans(name, row, into, at));
   else if (range) walk(data, 0, (row, at) => readIntegers(name, row, into, at, range[0], range[1]));
   else walk(data, 0, (row, at) => readFloats(name, row, into, at, datatype));
   return into;

@@ -113,7 +113,8 @@ export class InferenceProtocol {
 
   async #infer({ request, response, caller, model, version }: ModelCall): Promise<void> {
     const { headers } = request;
-    response.setHeader('accept-encoding', acceptedEncodings);
+    // Said before the body is refused for another encoding.
+    if (headers['content-encoding']) response.setHeader('accept-encoding', acceptedEncodings);
     const deadlineAt = deadlineOf(request);
     const { response: answered } = await infer(this.#predictor, this.#deployments, {
       model,

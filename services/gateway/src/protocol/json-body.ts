@@ -89,39 +89,68 @@ function objectOf(text: string): Record<string, unknown> {
 
 function inputsOf(list: unknown, tail: Uint8Array, model: string, text: string): Tensor[] {
   if (!Array.isArray(list)) throw wrong('inputs', "Unable to parse 'inputs': it must be a list of tensors");
-  let rest = tail;
-  let exact: { inputs: JsonInput[] } | undefined;
-  const tensors = list.map((input: unknown, at): Tensor => {
+  const reader = new InputReader(tail, model, text);
+  const tensors: Tensor[] = [];
+  for (let at = 0; at < list.length; at++) tensors.push(reader.read(list[at], at));
+  reader.end();
+  return tensors;
+}
+
+/** Reads one input after the other: out of the JSON, or of the bytes behind it. */
+class InputReader {
+  #rest: Uint8Array;
+  readonly #model: string;
+  readonly #text: string;
+  /** The JSON with exact integers, once one needs it. */
+  #exact: { inputs: JsonInput[] } | undefined;
+
+  constructor(tail: Uint8Array, model: string, text: string) {
+    this.#rest = tail;
+    this.#model = model;
+    this.#text = text;
+  }
+
+  read(input: unknown, at: number): Tensor {
     if (!isObject(input))
       throw wrong(`inputs[${at}]`, `Unable to parse 'inputs': inputs[${at}] must be an object`);
-    const place = placeOf(input, at, model);
-    const { data } = input as JsonInput;
-    const size = sizeOf(place.name, parametersOf(place.name, input['parameters']));
+    const place = placeOf(input, at, this.#model);
+    const { name, datatype, data } = place;
+    const { parameters } = input as JsonInput;
+    const size = parameters === undefined ? undefined : sizeOf(name, parametersOf(name, parameters));
     if ((size === undefined) === (data === undefined)) {
       throw wrong(
-        place.name,
-        `Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', for input '${place.name}'`,
+        name,
+        `Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', for input '${name}'`,
       );
     }
-    if (size === undefined) {
-      return readJson({ ...place, data }, () => {
-        exact ??= parseExact(text) as { inputs: JsonInput[] };
-        return exact.inputs[at]?.data;
-      });
-    }
+    if (size !== undefined) return readRaw(place, this.#take(name, size));
+    const isBig = datatype === 'INT64' || datatype === 'UINT64';
+    return readJson(place, isBig ? () => this.#exactly(at) : undefined);
+  }
+
+  /** @throws PlatformError INFER_BODY_INVALID where bytes are left over */
+  end(): void {
+    const left = this.#rest.byteLength;
+    if (left === 0) return;
+    throw wrong('body', `unexpected additional input data for model '${this.#model}': ${left} bytes`);
+  }
+
+  #take(name: string, size: number): Uint8Array {
+    const rest = this.#rest;
     if (size > rest.byteLength) {
       throw wrong(
-        place.name,
-        `unexpected size for input '${place.name}', expecting ${size - rest.byteLength} additional bytes for model '${model}'`,
+        name,
+        `unexpected size for input '${name}', expecting ${size - rest.byteLength} additional bytes for model '${this.#model}'`,
       );
     }
-    const bytes = rest.subarray(0, size);
-    rest = rest.subarray(size);
-    return readRaw(place, bytes);
-  });
-  if (rest.byteLength > 0)
-    throw wrong('body', `unexpected additional input data for model '${model}': ${rest.byteLength} bytes`);
-  return tensors;
+    this.#rest = rest.subarray(size);
+    return rest.subarray(0, size);
+  }
+
+  #exactly(at: number): unknown {
+    this.#exact ??= parseExact(this.#text) as { inputs: JsonInput[] };
+    return this.#exact.inputs[at]?.data;
+  }
 }
 
 function sizeOf(name: string, parameters: Parameters | undefined): number | undefined {
@@ -135,21 +164,22 @@ function sizeOf(name: string, parameters: Parameters | undefined): number | unde
   );
 }
 
-function placeOf({ name, datatype, shape }: JsonInput, at: number, model: string) {
+function placeOf({ name, datatype, shape, data }: JsonInput, at: number, model: string) {
   if (typeof name !== 'string' || name === '')
     throw wrong(`inputs[${at}].name`, `Unable to parse 'name': inputs[${at}].name must be a text`);
   if (typeof datatype !== 'string' || !isDatatype(datatype))
     throw wrong(name, `input '${name}' has the unknown datatype '${String(datatype)}'`);
   if (!Array.isArray(shape))
     throw wrong(name, `Unable to parse 'shape' of input '${name}': it must be a list`);
-  if (!shape.every((size) => typeof size === 'number' && Number.isInteger(size) && size >= 0)) {
+  for (const size of shape) {
+    if (typeof size === 'number' && Number.isInteger(size) && size >= 0) continue;
     throw wrong(
       name,
       `Unable to parse 'shape': attempt to access JSON non-unsigned-integer as unsigned-integer; the shape of input ` +
         `'${name}' must be whole numbers of 0 or more`,
     );
   }
-  return { name, datatype, shape: shape as number[], model };
+  return { name, datatype, shape: shape as number[], model, data };
 }
 
 function outputsOf(list: unknown): RequestedOutput[] {
