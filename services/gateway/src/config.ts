@@ -44,7 +44,45 @@ export const settings = {
   tokensFile: z
     .string()
     .min(1)
-    .describe('JSON file with the SHA-256 of every token that may come in; without one nobody could.'),
+    .describe(
+      'JSON file with the SHA-256 of tokens that may come in, or the names of client certificates: how the first administrator comes in, who makes API keys for the others.',
+    ),
+  oidcIssuer: z
+    .url()
+    .optional()
+    .describe(
+      'The identity provider whose tokens (JWT) let people in, as its "iss" says it: https, or http on this machine.',
+    ),
+  oidcAudience: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('The "aud" that tokens must have, so that those for other services open nothing here.'),
+  oidcJwksUrl: z
+    .url()
+    .optional()
+    .describe('Where the public keys of the provider lie; by default its discovery document says it.'),
+  oidcRoleClaim: z
+    .string()
+    .min(1)
+    .default('role')
+    .describe(
+      'The claim with the role or a list of roles (viewer, client, operator, approver, auditor, admin); steps are parted by dots.',
+    ),
+  oidcTenantClaim: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'The claim with the tenant, or a list of them; without it everybody of this issuer and audience is of this tenant.',
+    ),
+  oidcNameClaim: z
+    .string()
+    .min(1)
+    .default('sub')
+    .describe(
+      'The claim with the name that stands in the audit log; it must be one that people cannot choose.',
+    ),
 };
 
 export type Settings = z.infer<z.ZodObject<typeof settings>>;

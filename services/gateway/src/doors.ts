@@ -1,9 +1,11 @@
 import type { Server } from 'node:http';
 import { unavailable } from '@perennial/kernel';
 import { type GrpcServer, serveGrpc } from '@perennial/service';
+import { Denials } from './access/denials.js';
 import { dataRoutes } from './control/data.js';
 import { evidenceRoutes } from './control/evidence.js';
 import { ModelImport } from './control/import-model.js';
+import { type KeyNeeds, keyRoutes } from './control/keys.js';
 import { type LabelNeeds, labelRoutes } from './control/labels.js';
 import { modelRoutes, modelStreams } from './control/models.js';
 import { operationsRoutes, type ServiceStatus } from './control/operations.js';
@@ -11,12 +13,12 @@ import type { ControlRoute } from './control/route.js';
 import { controlHandler } from './control/server.js';
 import { systemRoutes } from './control/systems.js';
 import { watermarkRoutes } from './control/watermark.js';
-import { callerOf } from './decide/access.js';
 import { lazyArtifacts } from './effects/lazy-artifacts.js';
 import { publishLabel } from './effects/publish-label.js';
 import { Explainer } from './explain/explainer.js';
 import type { Gateway, GatewayFrame } from './gateway.js';
-import { inferenceService, openGrpcPaths } from './grpc/inference-service.js';
+import { grpcDoor } from './grpc/door.js';
+import { inferenceService } from './grpc/inference-service.js';
 import { frontServer } from './http/front.js';
 import { InferenceProtocol } from './http/inference-protocol.js';
 import { gatewayLimits } from './limits.js';
@@ -36,8 +38,8 @@ export interface Doors {
 /** Opens both public ports: HTTP and gRPC. Whoever comes in has shown a token first. */
 export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<Doors> {
   const { settings, tenant, clock, log, stopping } = frame;
-  const { deployments, predictor, tokens } = gateway;
-  const known = (authorization: string | undefined) => callerOf(tokens, tenant, authorization);
+  const { access, deployments, predictor } = gateway;
+  const denials = new Denials(frame);
   const onError = (error: unknown, path: string) => log.error('a request failed', { path, error });
   const imports = new ModelImport({ registry: gateway.peers.registry, artifacts: lazyArtifacts() });
   const explainer = new Explainer({
@@ -53,26 +55,33 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
     stopping,
     onError,
     streams: [...modelStreams(gateway, imports), ...requests.streams],
-    routes: controlRoutes({ ...gateway, requests, publishLabel: publishLabel(frame.bus, tenant) }, () => ({
-      service: frame.name,
-      ready: deployments.isCaughtUp,
-      backlog: gateway.spool.size,
-      dead_letters: 0,
-      detail: gateway.fleet.hasReplicas('cpu') ? '' : 'inference does not answer',
-    })),
+    routes: controlRoutes(
+      { ...gateway, clock, requests, publishLabel: publishLabel(frame.bus, tenant) },
+      () => ({
+        service: frame.name,
+        ready: deployments.isCaughtUp,
+        backlog: gateway.spool.size,
+        dead_letters: 0,
+        detail: gateway.fleet.hasReplicas('cpu') ? '' : 'inference does not answer',
+      }),
+    ),
   });
   const models = modelsOf(gateway);
   const inference = new InferenceProtocol(deployments, predictor, models);
-  const http = frontServer({ callerOf: known, predicting, inference, control, onError });
+  const http = frontServer({
+    callerOf: (authorization, shown) => access.callerOf(authorization, shown),
+    onDenied: ({ status, ...denied }) =>
+      denials.add({ door: 'http', code: status === 401 ? 'UNAUTHENTICATED' : 'FORBIDDEN', ...denied }),
+    predicting,
+    inference,
+    control,
+    onError,
+  });
   const httpAddress = await listen(http, settings.httpListen);
   const grpc = await serveGrpc({
     listen: settings.publicGrpcListen,
-    services: [inferenceService({ deployments, predictor, models, clock })],
+    ...grpcDoor(inferenceService({ deployments, predictor, models, clock }), { access, denials }),
     drainTimeoutMs: gatewayLimits.doorsDrainMs,
-    authorize: (metadata, path) => {
-      if (openGrpcPaths.has(path)) return undefined;
-      return known(metadata.get('authorization')[0]?.toString());
-    },
     onError,
   });
   log.info('doors are open', { http: httpAddress, grpc: grpc.address });
@@ -91,10 +100,11 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
 
 /** All that is answered as JSON under /v1, but predictions. */
 export function controlRoutes(
-  gateway: Pick<Gateway, 'peers' | 'deployments' | 'settlement'> & {
-    readonly publishLabel: LabelNeeds['publish'];
-    readonly requests: Pick<Requests, 'routes'>;
-  },
+  gateway: Pick<Gateway, 'peers' | 'deployments' | 'settlement'> &
+    KeyNeeds & {
+      readonly publishLabel: LabelNeeds['publish'];
+      readonly requests: Pick<Requests, 'routes'>;
+    },
   own: () => ServiceStatus,
 ): ControlRoute[] {
   return [
@@ -105,6 +115,7 @@ export function controlRoutes(
     ...gateway.requests.routes,
     ...labelRoutes({ peers: gateway.peers, publish: gateway.publishLabel }),
     ...evidenceRoutes(gateway.peers),
+    ...keyRoutes(gateway),
     ...operationsRoutes(gateway.peers, own),
   ];
 }

@@ -10,10 +10,10 @@ export const gatewayService: ServiceOptions<typeof settings> = {
   settings,
   build: async (frame) => {
     const gateway = await openGateway(frame);
-    const { deployments, fleet, spool } = gateway;
+    const { access, deployments, fleet, spool } = gateway;
     let doors: Doors | undefined;
     return {
-      ready: () => doors !== undefined && deployments.isCaughtUp,
+      ready: () => doors !== undefined && deployments.isCaughtUp && access.ring.isCaughtUp,
       progress: () => ({
         work: [
           { kind: 'predictions', count: spool.size },

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { Message } from '@bufbuild/protobuf';
 import { type Bus, decodeEvent, follow, publishRaw } from '@perennial/bus';
 import {
@@ -8,12 +7,12 @@ import {
   events,
   type SystemApplied,
 } from '@perennial/contracts';
-import { invalid } from '@perennial/kernel';
 import type { Frame } from '@perennial/service';
+import type { Access } from './access/access.js';
+import { openAccess } from './access/open-access.js';
 import { ResponseCache } from './cache/response-cache.js';
 import { Capture } from './capture/capture.js';
 import type { settings } from './config.js';
-import { parseTokens, type Token } from './decide/access.js';
 import { Deployments } from './deployments.js';
 import { EventFeed } from './effects/event-feed.js';
 import { onlineFeatures } from './effects/online-features.js';
@@ -41,7 +40,7 @@ export interface Gateway {
   readonly predictor: Predictor;
   readonly settlement: Settlement;
   readonly feed: EventFeed;
-  readonly tokens: readonly Token[];
+  readonly access: Access;
 }
 
 export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
@@ -108,7 +107,7 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
       isQuietHere: () => spool.size === 0 && deployments.switching === 0,
     }),
     feed: new EventFeed(bus, tenant, (error) => log.warn('following the bus failed', { error })),
-    tokens: await readTokens(frame.settings.tokensFile),
+    access: await openAccess(frame),
   };
 }
 
@@ -142,19 +141,4 @@ function followModels(bus: Bus, deployments: Deployments, { tenant, log, stoppin
   };
   hear(events.systemApplied, (body) => deployments.systemApplied(body as SystemApplied));
   hear(events.deploymentUpdated, (body) => deployments.updated(body as DeploymentUpdated));
-}
-
-/** @throws PlatformError TOKENS_FILE_INVALID */
-async function readTokens(file: string): Promise<Token[]> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-    JSON.parse(text);
-  } catch (cause) {
-    throw invalid('TOKENS_FILE_INVALID', `the tokens file cannot be read: ${(cause as Error).message}`, {
-      cause,
-      field: 'PERENNIAL_TOKENS_FILE',
-    });
-  }
-  return parseTokens(text);
 }

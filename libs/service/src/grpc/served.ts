@@ -1,33 +1,34 @@
 import { once } from 'node:events';
 import type { DescMethod, Message } from '@bufbuild/protobuf';
-import type {
-  Metadata,
-  ServerDuplexStream,
-  ServerUnaryCall,
-  StatusObject,
-  sendUnaryData,
-} from '@grpc/grpc-js';
+import type { ServerDuplexStream, ServerUnaryCall, StatusObject, sendUnaryData } from '@grpc/grpc-js';
 import { context } from '@opentelemetry/api';
 import { asPlatformError, PlatformError } from '@perennial/kernel';
 import { rpcServerDuration } from '../telemetry/instruments.js';
 import { startServerSpan } from '../telemetry/spans.js';
 import { messageOf } from './definition.js';
 import { statusOf } from './errors.js';
-import type { Call } from './types.js';
+import type { Authorize, Call, WhoCalls } from './types.js';
 
 interface ServedOptions {
   readonly draining: AbortSignal;
-  readonly authorize?: (metadata: Metadata, path: string) => unknown;
+  readonly authorize?: Authorize;
   readonly onError?: (error: unknown, path: string) => void;
 }
 
 /** What calls of all kinds have in common. */
-type ServedCall = Pick<ServerUnaryCall<Message, Message>, 'metadata' | 'getPeer' | 'getDeadline'> & {
+type ServedCall = Pick<
+  ServerUnaryCall<Message, Message>,
+  'metadata' | 'getPeer' | 'getDeadline' | 'getAuthContext'
+> & {
   once(event: 'cancelled', listener: () => void): unknown;
 };
 /** A call whose caller is not known yet. */
 type Given = Omit<Call, 'caller'> & { caller: unknown };
 type ResponseStream = ServerDuplexStream<Message, Message>;
+
+function whoCalls(call: ServedCall): WhoCalls {
+  return { peer: call.getPeer(), certificate: () => call.getAuthContext().sslPeerCertificate };
+}
 
 /** One method on the server: runs the implementation in the caller's trace and turns its errors into statuses. */
 export class Served {
@@ -89,7 +90,7 @@ export class Served {
     try {
       const finish = await context.with(span.context, async () => {
         const { authorize } = this.#options;
-        if (authorize) given.caller = await authorize(call.metadata, this.#path);
+        if (authorize) given.caller = await authorize(call.metadata, this.#path, whoCalls(call));
         return work(given);
       });
       if (!signal.aborted) finish();

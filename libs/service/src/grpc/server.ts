@@ -1,7 +1,6 @@
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import {
   logVerbosity,
-  type Metadata,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
@@ -13,7 +12,7 @@ import {
 import { limits, unavailable } from '@perennial/kernel';
 import { methodDefinition } from './definition.js';
 import { Served } from './served.js';
-import type { RpcService } from './types.js';
+import type { Authorize, RpcService } from './types.js';
 
 // What goes wrong is thrown; its own lines on stderr would break the JSON log. GRPC_VERBOSITY brings them back.
 if (!process.env['GRPC_VERBOSITY']) setLogVerbosity(logVerbosity.NONE);
@@ -22,11 +21,7 @@ export interface ServeOptions {
   readonly services: readonly RpcService[];
   /** `host:port`; port 0 takes a free one. */
   readonly listen: string;
-  /**
-   * Who calls, for `Call.caller`. Throws PlatformError UNAUTHENTICATED or FORBIDDEN. `path` is
-   * `/package.Service/Method`.
-   */
-  readonly authorize?: (metadata: Metadata, path: string) => unknown;
+  readonly authorize?: Authorize;
   /** How long calls in hand may take to end after drain() is called, in milliseconds. */
   readonly drainTimeoutMs?: number;
   /** Told of errors that are our fault, with what the caller is not told. */

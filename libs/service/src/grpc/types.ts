@@ -1,3 +1,4 @@
+import type { PeerCertificate } from 'node:tls';
 import type {
   DescMessage,
   DescMethod,
@@ -19,6 +20,19 @@ export interface Call {
   /** What the server's `authorize` found out about whoever calls; undefined without one. */
   readonly caller: unknown;
 }
+
+/** What a connection says about whoever is at its other end. */
+export interface WhoCalls {
+  readonly peer: string;
+  /** What the client showed, checked; undefined where none was asked for. */
+  readonly certificate: () => PeerCertificate | undefined;
+}
+
+/**
+ * Finds out who calls, for `Call.caller`. Throws PlatformError UNAUTHENTICATED or FORBIDDEN. `path` is
+ * `/package.Service/Method`.
+ */
+export type Authorize = (metadata: Metadata, path: string, who: WhoCalls) => unknown;
 
 type Method<M, Kind extends DescMethod['methodKind']> = M extends {
   methodKind: Kind;

@@ -29,6 +29,11 @@ export interface ControlRoute {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly needs: Permission;
+  /**
+   * Open to whoever has a scope although its path names nothing that a scope is about: it looks after the scope itself,
+   * by `allowTouch`.
+   */
+  readonly checksScope?: true;
   readonly answer: (request: ControlRequest) => Promise<unknown>;
 }
 

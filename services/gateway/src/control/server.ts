@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SegmentKind } from '@perennial/contracts';
 import { asPlatformError, invalid, notFound } from '@perennial/kernel';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { allow, type Caller } from '../decide/access.js';
+import { allowRoute, type Caller } from '../decide/access.js';
 import type { EventFeed } from '../effects/event-feed.js';
 import type { Peers } from '../effects/peers.js';
 import { headersOf, problemDocument, sendProblem } from '../http/answer.js';
@@ -20,6 +20,14 @@ export interface ControlOptions {
   /** Aborted when the gateway stops: waiting requests answer then. */
   readonly stopping: AbortSignal;
   readonly onError: (error: unknown, path: string) => void;
+}
+
+type Guard = Pick<ControlRoute, 'needs' | 'checksScope'>;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    guard?: Guard;
+  }
 }
 
 /** Answers a request of somebody who is known. */
@@ -51,9 +59,20 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
       `there is no ${request.method} ${request.url.split('?')[0]}; see the README of services/gateway for the routes`,
     );
   });
-  const contextOf = (request: FastifyRequest, reply: FastifyReply): Omit<ControlRequest, 'text'> => {
+  const callerOf = (request: FastifyRequest): Caller => {
     const caller = callers.get(request.raw);
     if (!caller) throw new Error('a request reached the control plane without a caller');
+    return caller;
+  };
+  // Before a body is read. What was registered without saying what it needs answers nobody.
+  app.addHook('onRequest', async (request) => {
+    if (request.is404) return;
+    const { guard } = request.routeOptions.config;
+    if (!guard) throw new Error(`${request.url} does not say what it needs`);
+    allowRoute(callerOf(request), guard, request.params as Record<string, string>);
+  });
+  const contextOf = (request: FastifyRequest, reply: FastifyReply): Omit<ControlRequest, 'text'> => {
+    const caller = callerOf(request);
     const controller = new AbortController();
     open.add(controller);
     reply.raw.once('close', () => {
@@ -69,13 +88,11 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
     const deadlineAt = performance.now() + gatewayLimits.controlBodyTimeoutMs;
     return (await readBody(body, gatewayLimits.controlBodyBytesMax, deadlineAt)).toString('utf8');
   });
-  for (const { method, path, needs, answer } of options.routes) {
+  for (const { answer, ...route } of options.routes) {
     app.route({
-      method,
-      url: path,
+      ...registered(route),
       handler: async (request, reply) => {
         const context = contextOf(request, reply);
-        allow(context.caller, needs);
         const text = typeof request.body === 'string' ? request.body : '';
         const answered = await answer({ ...context, text });
         reply.header('content-type', 'application/json');
@@ -91,6 +108,11 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
     callers.set(request, caller);
     app.routing(request, response);
   };
+}
+
+/** A route as the framework takes it, with what it needs beside it. */
+function registered({ method, path, ...guard }: Omit<ControlRoute, 'answer'>) {
+  return { method, url: path, config: { guard } };
 }
 
 /** Whose producer the rows may name is `publishArrivals`'s business. */
@@ -111,22 +133,22 @@ function openStreams(
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-    for (const { path, needs, kind } of arrivalRoutes) {
-      scope.post(path, async (request, reply) => {
-        const context = contextOf(request, reply);
-        allow(context.caller, needs);
-        const answer = await publishArrivals(peers.ingest, kind, context, request.raw);
-        reply.header('content-type', 'application/json');
-        return JSON.stringify(answer);
-      });
-    }
-    for (const { method, path, needs, serve } of [...streams, eventsOf(feed, peers)]) {
+    for (const { kind, ...route } of arrivalRoutes) {
       scope.route({
-        method,
-        url: path,
+        ...registered(route),
         handler: async (request, reply) => {
           const context = contextOf(request, reply);
-          allow(context.caller, needs);
+          const answer = await publishArrivals(peers.ingest, kind, context, request.raw);
+          reply.header('content-type', 'application/json');
+          return JSON.stringify(answer);
+        },
+      });
+    }
+    for (const { serve, ...route } of [...streams, eventsOf(feed, peers)]) {
+      scope.route({
+        ...registered(route),
+        handler: async (request, reply) => {
+          const context = contextOf(request, reply);
           reply.hijack();
           try {
             await serve(context, request.raw, reply.raw);

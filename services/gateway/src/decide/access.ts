@@ -1,5 +1,4 @@
-import { timingSafeEqual } from 'node:crypto';
-import { invalid, sha256 } from '@perennial/kernel';
+import { invalid } from '@perennial/kernel';
 
 /**
  * What a route needs. `read`: systems, models, what answers them. `inspect`: how the platform does and what it holds
@@ -39,6 +38,32 @@ export interface Caller {
   readonly name: string;
   readonly tenant: string;
   readonly role: Role;
+  /** What it may touch of all that its role may; absent: everything. */
+  readonly scope?: Scope | undefined;
+  /** Counts what it asks; absent: it may ask as much as it likes. */
+  readonly meter?: Meter | undefined;
+}
+
+/** Systems (and models, which share their names) and sources, by name. */
+export interface Scope {
+  readonly systems: ReadonlySet<string>;
+  readonly sources: ReadonlySet<string>;
+}
+
+/** What somebody's requests and rows are counted on. */
+export interface Meter {
+  /**
+   * A request begins; what is returned ends it, however often it is called.
+   *
+   * @throws PlatformError REQUESTS_EXHAUSTED, REQUESTS_AT_ONCE_EXHAUSTED
+   */
+  begin(): () => void;
+  /** @throws PlatformError ROWS_EXHAUSTED, and then none of these rows is taken */
+  takeRows(count: number): void;
+  /** Rows that were counted only when they were through. */
+  spendRows(count: number): void;
+  /** For answers over HTTP. */
+  headers(): Record<string, string>;
 }
 
 export function may(role: Role, needs: Permission): boolean {
@@ -55,6 +80,54 @@ export function allow(caller: Caller, needs: Permission): void {
   );
 }
 
+export type ThingKind = 'system' | 'source';
+
+/** Parts of a route's path that name a thing which a scope is about. */
+const scopedParams: Readonly<Record<string, ThingKind>> = {
+  system: 'system',
+  model: 'system',
+  source: 'source',
+};
+
+/** Whether a caller may touch a thing, as far as its scope goes. */
+export function isInScope({ scope }: Caller, kind: ThingKind, name: string): boolean {
+  if (scope === undefined) return true;
+  return (kind === 'system' ? scope.systems : scope.sources).has(name);
+}
+
+/** @throws PlatformError FORBIDDEN, whether the thing exists or not */
+export function allowTouch(caller: Caller, kind: ThingKind, name: string): void {
+  if (isInScope(caller, kind, name)) return;
+  throw outOfScope(caller, `may not touch the ${kind} "${name.slice(0, 80)}"`);
+}
+
+/**
+ * Whether a caller may use a route. What is about everything is closed to whoever has a scope, unless the route looks
+ * after the scope itself.
+ *
+ * @throws PlatformError FORBIDDEN
+ */
+export function allowRoute(
+  caller: Caller,
+  route: { readonly needs: Permission; readonly checksScope?: boolean | undefined },
+  params: Readonly<Record<string, string>>,
+): void {
+  allow(caller, route.needs);
+  if (caller.scope === undefined) return;
+  let isBounded = route.checksScope === true;
+  for (const [param, kind] of Object.entries(scopedParams)) {
+    const name = params[param];
+    if (name === undefined) continue;
+    allowTouch(caller, kind, name);
+    isBounded = true;
+  }
+  if (!isBounded) throw outOfScope(caller, 'may not ask for what is about all systems and sources');
+}
+
+function outOfScope(caller: Caller, what: string) {
+  return invalid('FORBIDDEN', `the scope of "${caller.name}" ends before this: it ${what}`);
+}
+
 /**
  * Who rows sent over HTTP come from: a client speaks for the producer of its own name alone.
  *
@@ -68,62 +141,4 @@ export function producerFor(caller: Caller, asked: string | undefined): string {
     `"${caller.name}" may send rows as the producer "${caller.name}" only, not as "${producer}"`,
     { field: 'producer' },
   );
-}
-
-/** One line of the tokens file; the token itself is never kept. */
-export interface Token {
-  readonly name: string;
-  readonly sha256: string;
-  readonly tenant: string;
-  readonly role: Role;
-}
-
-/**
- * Finds whose token a header carries. Every known token is compared, each in constant time, so that the time taken
- * tells nothing.
- *
- * @throws PlatformError UNAUTHENTICATED
- */
-export function callerOf(
-  tokens: readonly Token[],
-  tenant: string,
-  authorization: string | undefined,
-): Caller {
-  const match = /^Bearer +(\S+)$/i.exec(authorization ?? '');
-  const given = sha256(match?.[1] ?? '');
-  let found: Token | undefined;
-  for (const token of tokens) {
-    const known = Buffer.from(token.sha256, 'hex');
-    const isSame = known.length === given.length && timingSafeEqual(known, given);
-    if (isSame && token.tenant === tenant) found = token;
-  }
-  if (!match || !found) {
-    throw invalid(
-      'UNAUTHENTICATED',
-      'send the header "authorization: Bearer <token>" with a token of this platform; its first one is in .perennial/client.json',
-    );
-  }
-  return { name: found.name, tenant: found.tenant, role: found.role };
-}
-
-/**
- * Reads the tokens file: `{"tokens":[{"name","sha256","tenant","role"}]}`.
- *
- * @throws PlatformError TOKENS_FILE_INVALID, naming the entry
- */
-export function parseTokens(text: string): Token[] {
-  const { tokens } = JSON.parse(text) as { tokens?: Partial<Token>[] };
-  if (!Array.isArray(tokens)) throw tokensError('tokens', 'must be a list');
-  return tokens.map((token, at) => {
-    const { name, sha256: hash, tenant, role } = token;
-    if (!name || !tenant) throw tokensError(`tokens[${at}]`, 'must have a name and a tenant');
-    if (!hash || !/^[0-9a-f]{64}$/.test(hash))
-      throw tokensError(`tokens[${at}].sha256`, 'must be 64 hexadecimal digits');
-    if (!isRole(role)) throw tokensError(`tokens[${at}].role`, `must be one of ${roles.join(', ')}`);
-    return { name, sha256: hash, tenant, role };
-  });
-}
-
-function tokensError(field: string, message: string) {
-  return invalid('TOKENS_FILE_INVALID', `${field} of the tokens file ${message}`, { field });
 }

@@ -1,5 +1,6 @@
 import type { DescService } from '@bufbuild/protobuf';
 import {
+  AccessService,
   AuditService,
   FeatureService,
   InferenceService,
@@ -20,6 +21,8 @@ export interface Peers {
   readonly validate: Client<typeof ValidateService>;
   readonly featurize: Client<typeof FeatureService>;
   readonly trainer: Client<typeof TrainerService>;
+  /** The registry's, too. */
+  readonly access: Client<typeof AccessService>;
   readonly registry: Client<typeof RegistryService>;
   readonly inference: Client<typeof InferenceService>;
   readonly monitor: Client<typeof MonitorService>;
@@ -35,6 +38,7 @@ export function peersOf(ask: AskPeer, names: readonly string[]): Peers {
     validate: ask(ValidateService, 'validate'),
     featurize: ask(FeatureService, 'featurize'),
     trainer: ask(TrainerService, 'trainer'),
+    access: ask(AccessService, 'registry'),
     registry: ask(RegistryService, 'registry'),
     inference: ask(InferenceService, 'inference'),
     monitor: ask(MonitorService, 'monitor'),

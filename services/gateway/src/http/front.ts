@@ -1,21 +1,46 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { asPlatformError, invalid } from '@perennial/kernel';
+import { TLSSocket } from 'node:tls';
+import { asPlatformError, invalid, notFound } from '@perennial/kernel';
+import type { ShownCertificate } from '../access/access.js';
 import type { ControlHandler } from '../control/server.js';
-import type { Caller } from '../decide/access.js';
+import { allowRoute, type Caller, type Meter } from '../decide/access.js';
+import { httpCallOf } from '../decide/protocol-access.js';
 import { gatewayLimits } from '../limits.js';
 import { sendInferenceError, sendProblem } from './answer.js';
 import { inTrace } from './in-trace.js';
-import { InferenceProtocol } from './inference-protocol.js';
+import type { InferenceProtocol } from './inference-protocol.js';
 import { type PredictNeeds, predict } from './predict.js';
 import { decoded } from './read-body.js';
 
 export interface FrontOptions {
   /** @throws PlatformError UNAUTHENTICATED */
-  readonly callerOf: (authorization: string | undefined) => Caller;
+  readonly callerOf: (
+    authorization: string | undefined,
+    shown: ShownCertificate | undefined,
+  ) => Caller | Promise<Caller>;
   readonly predicting: PredictNeeds;
   readonly inference: InferenceProtocol;
   readonly control: ControlHandler;
   readonly onError: (error: unknown, path: string) => void;
+  /** Told when somebody was turned away. */
+  readonly onDenied: (denied: Denied) => void;
+}
+
+export interface Denied {
+  readonly status: 401 | 403;
+  readonly path: string;
+  readonly method: string | undefined;
+  readonly caller: string | undefined;
+  readonly remote: string | undefined;
+}
+
+/** One request on its way. */
+interface Visit {
+  readonly path: string;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** As soon as it is known. */
+  caller: Caller | undefined;
 }
 
 /** For every connection, before anything is known of who is behind it. */
@@ -35,8 +60,9 @@ export function frontServer(options: FrontOptions): Server {
     const path = (request.url ?? '/').split('?', 1)[0] as string;
     // A response that is written to after its client went away must not end the process.
     response.on('error', () => {});
-    response.on('finish', () => endLateBody(request));
-    void inTrace(request, () => answer(options, path, request, response)).catch((thrown: unknown) => {
+    const visit: Visit = { path, request, response, caller: undefined };
+    response.on('finish', () => finish(options, visit));
+    void inTrace(request, () => answer(options, visit)).catch((thrown: unknown) => {
       if (asPlatformError(thrown).fault === 'us') options.onError(thrown, path);
       if (path.startsWith('/v2')) sendInferenceError(response, thrown);
       else sendProblem(response, thrown);
@@ -46,6 +72,14 @@ export function frontServer(options: FrontOptions): Server {
   return server;
 }
 
+function finish({ onDenied }: FrontOptions, { path, request, response, caller }: Visit): void {
+  endLateBody(request);
+  const { statusCode: status } = response;
+  if (status !== 401 && status !== 403) return;
+  const { method, socket } = request;
+  onDenied({ status, path, method, caller: caller?.name, remote: socket.remoteAddress });
+}
+
 /** An answer that came before the request's end leaves a body that may never end: refused uploads, unknown callers. */
 function endLateBody(request: IncomingMessage): void {
   if (request.complete) return;
@@ -53,20 +87,48 @@ function endLateBody(request: IncomingMessage): void {
   request.once('close', () => clearTimeout(late));
 }
 
-async function answer(
-  { callerOf, predicting, inference, control }: FrontOptions,
-  path: string,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+async function answer(options: FrontOptions, visit: Visit): Promise<void> {
+  const { predicting, inference, control } = options;
+  const { path, request, response } = visit;
   const isProtocol = path === '/v2' || path.startsWith('/v2/');
-  if (isProtocol && InferenceProtocol.isOpen(path)) return inference.answer(path, request, response);
+  const protocol = isProtocol ? httpCallOf(path) : undefined;
+  if (protocol && protocol.call.needs === undefined) return inference.answer(path, request, response);
   // Deny by default: nothing below this line is reached by somebody unknown.
-  const caller = callerOf(request.headers.authorization);
-  if (isProtocol) return inference.answer(path, request, response, caller);
+  const known = options.callerOf(request.headers.authorization, shownBy(request));
+  const caller = known instanceof Promise ? await known : known;
+  visit.caller = caller;
+  if (caller.meter) begin(caller.meter, response);
+  if (isProtocol) {
+    allowCall(caller, protocol);
+    return inference.answer(path, request, response, caller);
+  }
   const match = predictPath.exec(path);
   if (!match) return control(request, response, caller);
+  const system = decoded(match[1] ?? '');
+  allowRoute(caller, { needs: 'predict' }, { system });
   if (request.method !== 'POST')
     throw invalid('METHOD_NOT_ALLOWED', 'predictions are asked for with POST', { field: 'method' });
-  await predict(predicting, decoded(match[1] ?? ''), request, response, caller);
+  await predict(predicting, system, request, response, caller);
+}
+
+/** @throws PlatformError FORBIDDEN, and ROUTE_NOT_FOUND for a path without a rule, whatever would answer it */
+function allowCall(caller: Caller, found: ReturnType<typeof httpCallOf>): void {
+  if (!found) throw notFound('ROUTE_NOT_FOUND', 'Not Found');
+  const { needs = 'administer', checksScope } = found.call;
+  const { model } = found.params;
+  allowRoute(caller, { needs, checksScope }, model === undefined ? {} : { model: decoded(model) });
+}
+
+/** The rate's headers stand on refusals too; a request that is over gives its place back. */
+function begin(meter: Meter, response: ServerResponse): void {
+  try {
+    response.once('close', meter.begin());
+  } finally {
+    for (const [name, value] of Object.entries(meter.headers())) response.setHeader(name, value);
+  }
+}
+
+function shownBy({ socket }: IncomingMessage): ShownCertificate | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined;
+  return () => (socket.authorized ? socket.getPeerCertificate() : undefined);
 }

@@ -1,21 +1,6 @@
-import { digestOf } from '@perennial/kernel';
 import { expect, test } from 'vitest';
-import {
-  allow,
-  callerOf,
-  type Permission,
-  parseTokens,
-  producerFor,
-  type Role,
-  type Token,
-} from '../../src/decide/access.js';
+import { allow, allowRoute, type Permission, producerFor, type Role } from '../../src/decide/access.js';
 
-const token = (name: string, role: 'admin' | 'client', tenant = 'default'): Token => ({
-  name,
-  role,
-  tenant,
-  sha256: digestOf(`secret-${name}`).slice('sha256:'.length),
-});
 const all: Permission[] = [
   'read',
   'inspect',
@@ -27,24 +12,6 @@ const all: Permission[] = [
   'administer',
 ];
 const caller = (name: string, role: Role) => ({ name, tenant: 'default', role });
-const tokens = [token('root', 'admin'), token('desk', 'client'), token('stranger', 'admin', 'other')];
-
-test('a token of this tenant tells who asks', () => {
-  expect(callerOf(tokens, 'default', 'Bearer secret-desk')).toEqual({
-    name: 'desk',
-    tenant: 'default',
-    role: 'client',
-  });
-});
-
-test.each([undefined, '', 'Bearer', 'Bearer wrong', 'Basic secret-root', 'Bearer secret-stranger'])(
-  'whoever sends %j is not known',
-  (header) => {
-    expect(() => callerOf(tokens, 'default', header)).toThrow(
-      expect.objectContaining({ code: 'UNAUTHENTICATED' }),
-    );
-  },
-);
 
 test.each<[Role, Permission[]]>([
   ['viewer', ['read', 'inspect']],
@@ -69,9 +36,29 @@ test('a client sends rows as itself alone', () => {
   expect(producerFor(caller('root', 'admin'), 'garden')).toBe('garden');
 });
 
-test('a wrong tokens file is refused with the place of the mistake', () => {
-  expect(parseTokens(JSON.stringify({ tokens }))).toEqual(tokens);
-  expect(() => parseTokens('{"tokens":[{"name":"a","tenant":"t","sha256":"xyz","role":"admin"}]}')).toThrow(
-    /tokens\[0\]\.sha256/,
+const bounded = {
+  ...caller('desk', 'operator'),
+  scope: { systems: new Set(['heat']), sources: new Set(['meter']) },
+};
+
+test.each<[string, Record<string, string>]>([
+  ['another system', { system: 'cold' }],
+  ['a model of another name', { model: 'price' }],
+  ['another source', { source: 'garden' }],
+  ['its system and another source', { system: 'heat', source: 'garden' }],
+  ['everything', {}],
+])('whoever has a scope may not touch %s', (_, params) => {
+  expect(() => allowRoute(bounded, { needs: 'read' }, params)).toThrow(
+    expect.objectContaining({ code: 'FORBIDDEN' }),
+  );
+});
+
+test('a scope opens what it names, for what the role may, and routes that look after it themselves', () => {
+  allowRoute(bounded, { needs: 'operate' }, { system: 'heat' });
+  allowRoute(bounded, { needs: 'predict' }, { model: 'heat' });
+  allowRoute(bounded, { needs: 'publish' }, { source: 'meter' });
+  allowRoute(bounded, { needs: 'publish', checksScope: true }, {});
+  expect(() => allowRoute(bounded, { needs: 'approve' }, { system: 'heat' })).toThrow(
+    expect.objectContaining({ code: 'FORBIDDEN' }),
   );
 });

@@ -1,0 +1,41 @@
+import { oip } from '@perennial/contracts';
+import { asPlatformError } from '@perennial/kernel';
+import type { RpcService, ServeOptions } from '@perennial/service';
+import type { Access } from '../access/access.js';
+import type { Denials } from '../access/denials.js';
+import { type GrpcCall, grpcCalls } from '../decide/protocol-access.js';
+import { guarded } from './guarded.js';
+
+/** By `/package.Service/Method`. */
+const rules: ReadonlyMap<string, GrpcCall> = new Map(
+  oip.GRPCInferenceService.methods.map((method) => [
+    `/${oip.GRPCInferenceService.typeName}/${method.name}`,
+    grpcCalls[method.localName as keyof typeof grpcCalls],
+  ]),
+);
+
+/** How the gRPC port lets people in: who calls is found out first, what they may is asked of every message. */
+export function grpcDoor(
+  service: RpcService,
+  { access, denials }: { access: Access; denials: Denials },
+): Pick<ServeOptions, 'services' | 'authorize'> {
+  return {
+    services: [
+      guarded(service, (path, caller, { peer }) =>
+        denials.add({ door: 'grpc', code: 'FORBIDDEN', path, caller: caller.name, remote: peer }),
+      ),
+    ],
+    authorize: async (metadata, path, { peer, certificate }) => {
+      const rule = rules.get(path);
+      if (rule && rule.needs === undefined) return undefined;
+      try {
+        return await access.callerOf(metadata.get('authorization')[0]?.toString(), certificate);
+      } catch (thrown) {
+        const { code } = asPlatformError(thrown);
+        if (code === 'UNAUTHENTICATED' || code === 'FORBIDDEN')
+          denials.add({ door: 'grpc', code, path, remote: peer });
+        throw thrown;
+      }
+    },
+  };
+}
