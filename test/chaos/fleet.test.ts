@@ -19,7 +19,6 @@ const timesModel = (times: 2 | 3) =>
 
 const name = 'times';
 const replicas = ['inference', 'inference-2'];
-const clients = 16;
 let platform: Platform;
 
 beforeAll(async () => {
@@ -70,7 +69,7 @@ interface Load {
 }
 
 /** Clients that ask one after the other without a pause, and take note of everything that is no right answer. */
-function startLoad(): Load {
+function startLoad(clients: number): Load {
   const agent = new Agent({ keepAlive: true, maxSockets: clients });
   const answers = new Map<number, number>();
   const failures: string[] = [];
@@ -127,8 +126,8 @@ function ask(agent: Agent, value: number, answers: Map<number, number>): Promise
 }
 
 /** Runs `disturb` under load and waits until some requests came after it; all must have been answered. */
-async function underLoad(disturb: (load: Load) => Promise<void>): Promise<Load> {
-  const load = startLoad();
+async function underLoad(disturb: (load: Load) => Promise<void>, clients = 16): Promise<Load> {
+  const load = startLoad(clients);
   try {
     await waitFor('the load to run', () => load.count() > 200);
     await disturb(load);
@@ -141,9 +140,8 @@ async function underLoad(disturb: (load: Load) => Promise<void>): Promise<Load> 
   return load;
 }
 
-const gatewayLog = () => platform.logTail('gateway', 2_000);
 const linesWith = (text: string) =>
-  gatewayLog()
+  readFileSync(path.join(platform.dataDir, 'logs', 'gateway.log'), 'utf8')
     .split('\n')
     .filter((line) => line.includes(text)).length;
 
@@ -200,7 +198,8 @@ test('1,000 version switches and 200 canary steps under load: every request is a
       if (await (at % 2 === 0 ? route(0, 1) : route(1, 0))) switches += 1;
     }
     for (let step = 1; step <= 200; step++) await route(200 - step, step);
-  });
+    // Fewer clients, so that the registry has its part of the machine too.
+  }, 4);
   expect(switches).toBe(1_000);
   expect([...load.answers.keys()].sort()).toEqual([2, 3]);
   process.stdout.write(`fleet: ${load.count()} requests over 1,200 changes of routes, 0 failed\n`);
