@@ -16,6 +16,7 @@ export async function answerRows(
   given: JsonObject[],
   recording: Recording,
 ): Promise<PredictedRow[]> {
+  ask.caller?.meter?.takeRows(given.length);
   const rows = await shaped(means, serving, given, ask.deadlineAt);
   recording.keep(rows);
   const { predictionId } = recording;

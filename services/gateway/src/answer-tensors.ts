@@ -26,6 +26,7 @@ export async function answerTensors(
   const columns = servingColumns(serving.deployment).hasSystem
     ? await systemColumns(means, serving, inputs, eventTime, ask, recording)
     : importedColumns(serving, inputs, recording);
+  ask.caller?.meter?.takeRows(recording.rowCount);
   const { route, shadows, propensity } = routed(serving, ask, recording);
   recording.version = route.version;
   mirror(means, recording, { serving, shadows, columns, ask });

@@ -35,10 +35,13 @@ export async function publishArrivals(
     format: formatOf(query['format'], body.headers['content-type']),
     rowIdField: query['row-id'] ?? '',
   };
+  // How many there are is known when they are through: one must be left, the others are counted then.
+  caller.meter?.takeRows(1);
   const answer = await ingest.publishRows(parts(header, body), {
     timeoutMs: gatewayLimits.uploadTimeoutMs,
     signal,
   });
+  caller.meter?.spendRows(Math.max(0, answer.taken + answer.duplicates + answer.refused - 1));
   return jsonOf(PublishRowsResponseSchema, answer);
 }
 

@@ -3,7 +3,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { PredictionPlaces } from '@perennial/contracts';
 import { invalid, PlatformError } from '@perennial/kernel';
-import { producerFor } from '../decide/access.js';
+import { allowTouch, producerFor } from '../decide/access.js';
 import { readLabels, type Target, type ToldLabel } from '../decide/label-body.js';
 import { type LabelledSystem, type LabelRow, labelledSystem, labelRow } from '../decide/label-row.js';
 import type { Peers } from '../effects/peers.js';
@@ -23,10 +23,12 @@ export function labelRoutes(needs: LabelNeeds): ControlRoute[] {
       method: 'POST',
       path: '/v1/labels',
       needs: 'publish',
+      checksScope: true,
       answer: async (request) => {
         const labels = readLabels(bodyObject(request.text));
         const producer = checkName('producer', producerFor(request.caller, undefined));
         const rows = await rowsOf(needs, labels, request);
+        request.caller.meter?.takeRows(rows.length);
         for (let from = 0; from < rows.length; from += gatewayLimits.publishesInFlightMax) {
           const part = rows.slice(from, from + gatewayLimits.publishesInFlightMax);
           await Promise.all(part.map((row) => needs.publish(producer, row)));
@@ -41,7 +43,7 @@ export function labelRoutes(needs: LabelNeeds): ControlRoute[] {
 async function rowsOf(
   { peers }: LabelNeeds,
   labels: readonly ToldLabel[],
-  { signal }: ControlRequest,
+  { caller, signal }: ControlRequest,
 ): Promise<LabelRow[]> {
   const places = await placesOf(peers.monitor, labels, signal);
   const systems = new Map<string, LabelledSystem>();
@@ -49,6 +51,7 @@ async function rowsOf(
   for (const [at, label] of labels.entries()) {
     const field = labels.length === 1 ? '' : `labels[${at}].`;
     const { name, place } = placeOf(label.target, places, field);
+    allowTouch(caller, 'system', name);
     let system = systems.get(name);
     if (!system) {
       const { specJson } = await peers.registry.getSystem({ system: checkName('system', name) });

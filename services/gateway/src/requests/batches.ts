@@ -39,6 +39,7 @@ export function batchRoutes(needs: RequestNeeds): StreamRoute[] {
       method: 'GET',
       path: '/v1/batches/:id/result',
       needs: 'predict',
+      checksScope: true,
       serve: async (context, _request, response) => {
         noQuery(context.query, []);
         const submission = await submissionOf(needs, context, SubmissionKind.BATCH);

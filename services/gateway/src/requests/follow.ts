@@ -18,6 +18,7 @@ export function followRoutes(needs: RequestNeeds): StreamRoute[] {
     method: 'GET',
     path: `/v1/${name}/:id/events`,
     needs: 'predict',
+    checksScope: true as const,
     serve: async (context, _request, response) => {
       const first = await submissionOf(needs, context, kind);
       response.writeHead(200, {

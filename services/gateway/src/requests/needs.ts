@@ -3,7 +3,7 @@ import type { ArtifactStore } from '@perennial/artifacts';
 import type { PredictionRequestService, Submission } from '@perennial/contracts';
 import { type Digest, notFound } from '@perennial/kernel';
 import type { Client } from '@perennial/service';
-import { type Caller, may } from '../decide/access.js';
+import { type Caller, isInScope, may } from '../decide/access.js';
 import type { Deployments } from '../deployments.js';
 
 export type Submissions = Client<typeof PredictionRequestService>;
@@ -21,12 +21,17 @@ export interface RequestNeeds {
 }
 
 /**
- * One that the caller may see: its own, and every one for those who operate the platform. To all others it is not there.
+ * One that the caller may see, within its scope: its own, and every one for those who operate the platform. To all others
+ * it is not there.
  *
  * @throws PlatformError SUBMISSION_NOT_FOUND
  */
 export function ownOne(submission: Submission | undefined, caller: Caller): Submission {
-  if (submission && (submission.caller === caller.name || may(caller.role, 'operate'))) return submission;
+  const isOpen =
+    submission !== undefined &&
+    isInScope(caller, 'system', submission.system) &&
+    (submission.caller === caller.name || may(caller.role, 'operate'));
+  if (isOpen) return submission;
   throw notFound('SUBMISSION_NOT_FOUND', 'there is no such request or batch, or it is not yours', {
     field: 'id',
   });

@@ -30,6 +30,7 @@ function aboutOne(needs: RequestNeeds, name: string, kind: SubmissionKind): Cont
       method: 'GET',
       path,
       needs: 'predict',
+      checksScope: true,
       answer: async (request) => {
         const submission = await submissionOf(needs, request, kind);
         return shownSubmission(submission, await resultOf(needs, submission));
@@ -39,6 +40,7 @@ function aboutOne(needs: RequestNeeds, name: string, kind: SubmissionKind): Cont
       method: 'DELETE',
       path,
       needs: 'predict',
+      checksScope: true,
       answer: async (request) => {
         const { submissionId } = await submissionOf(needs, request, kind);
         const { submission } = await needs.submissions.cancelSubmission({ submissionId });
@@ -112,6 +114,7 @@ export async function submit(
   const callbackUrl = callback ? checkCallbackUrl(callback.url, { allowPrivate }) : '';
   const given = callback?.secret === undefined ? undefined : checkSecret(callback.secret);
   const callbackSecret = callback ? (given ?? newSecret()) : '';
+  caller.meter?.takeRows(submitted.rowsTotal);
   const key = idempotencyKey(header('idempotency-key'), requestLimits.idempotencyKeyCharactersMax);
   const { submission, created } = await needs.submissions.createSubmission({
     ...submitted,
