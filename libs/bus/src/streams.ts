@@ -62,7 +62,7 @@ export const streams: readonly StreamDefinition[] = [
   },
   {
     name: 'MONITOR',
-    subjects: aggregates('drift-report', 'alert', 'dead-letter'),
+    subjects: aggregates('drift-report', 'reward', 'alert', 'dead-letter'),
     maxAgeDays: 180,
     duplicateWindowMs: 10 * minutes,
   },

@@ -190,6 +190,13 @@ export const events = {
     monitor.DriftReportRecordedSchema,
     'A window of predictions was compared with the reference.',
   ),
+  rewardRecorded: kind(
+    'MONITOR',
+    'monitor',
+    'reward.recorded',
+    monitor.RewardRecordedSchema,
+    'Labels say what the variants of a system earned.',
+  ),
   alertRaised: kind('MONITOR', 'monitor', 'alert.raised', monitor.AlertRaisedSchema, 'Somebody should look.'),
   deadLetterRecorded: kind(
     'MONITOR',

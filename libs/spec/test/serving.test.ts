@@ -100,4 +100,7 @@ test('an imported model takes the same names as JSON, and unknown ones are refus
   expect(problem(() => parseModelServing('{"cashe": {}}'))).toContain('did you mean "cache"?');
   expect(problem(() => parseModelServing('{"rollout": {}}'))).toContain('rollout: unknown field');
   expect(problem(() => parseModelServing('[]'))).toContain('a map with');
+  expect(problem(() => parseModelServing('{"bandit": {"reward": "y"}}'))).toContain(
+    'bandit: the rewards are labels',
+  );
 });

@@ -3,6 +3,7 @@ import type { Clock } from '@perennial/kernel';
 import type { TruthFiles } from './effects/truth-files.js';
 import { Facts } from './store/facts.js';
 import { Rows } from './store/rows.js';
+import { Trials } from './store/trials.js';
 import { Watches } from './store/watches.js';
 import type { Db } from './tables.js';
 
@@ -18,6 +19,7 @@ export interface Stores {
   readonly facts: Facts;
   readonly rows: Rows;
   readonly watches: Watches;
+  readonly trials: Trials;
 }
 
 /** The stores on a connection or inside a transaction. */
@@ -27,5 +29,6 @@ export function storesOf({ tenant }: Context, db: unknown): Stores {
     facts: new Facts(typed, tenant),
     rows: new Rows(typed, tenant),
     watches: new Watches(typed, tenant),
+    trials: new Trials(typed, tenant),
   };
 }

@@ -50,6 +50,13 @@ export interface MonitorTables {
     failed: BigInteger;
     newest_received_at: Date;
   };
+  trial: ByTenant & {
+    system: string;
+    versions: number[];
+    epoch: BigInteger;
+    since_epoch: BigInteger;
+    told_rows: BigInteger;
+  };
   prediction_row: ByTenant & {
     system: string;
     event_time: Date;

@@ -46,6 +46,8 @@ export interface Answered {
   receivedAt?: number;
   key?: Record<string, string>;
   features?: Record<string, number | string>;
+  /** 0: a rule named the version. */
+  propensity?: number;
 }
 
 /** The monitor as a real process would run it, on a bus and a database of its own, and somebody who tells it things. */
@@ -208,7 +210,13 @@ export class House {
       key: asked.key ?? {},
       features: asked.features ?? { warmth: day % 3 },
       answers: [
-        { role: RouteRole.CHAMPION, version, value: answer, served: true },
+        {
+          role: RouteRole.CHAMPION,
+          version,
+          value: answer,
+          served: true,
+          propensity: asked.propensity ?? 1,
+        },
         { role: RouteRole.SHADOW, version: 9, value: 0 },
       ],
     };

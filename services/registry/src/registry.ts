@@ -14,6 +14,7 @@ import { deploymentTold } from './handlers/deployment-told.js';
 import { evaluationCompleted } from './handlers/evaluation-completed.js';
 import { predictions } from './handlers/predictions.js';
 import { reviewConcluded } from './handlers/review-concluded.js';
+import { rewardRecorded } from './handlers/reward-recorded.js';
 import { segmentVerified } from './handlers/segment-verified.js';
 import { trainingRunCompleted } from './handlers/training-run-completed.js';
 import { trainingRunFailed } from './handlers/training-run-failed.js';
@@ -65,6 +66,7 @@ export const registry: ServiceOptions<typeof settings> = {
         reviewConcluded(decider),
         predictions(decider),
         deploymentTold(decider),
+        rewardRecorded(decider),
       ],
       services: [
         registryService({

@@ -80,6 +80,9 @@ export function parseModelServing(json: string): ModelServing {
   if (!fields) return file.refuse() as never;
   const pool = fields.pool.choice(pools, 'cpu');
   const serving = readServing(fields);
+  if (serving.bandit) {
+    fields.bandit.report('the rewards are labels, which an imported model has none of; say it of a system');
+  }
   file.refuse();
   return { pool: pool ?? 'cpu', serving: servingSchema.parse(serving) };
 }

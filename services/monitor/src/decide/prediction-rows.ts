@@ -14,6 +14,8 @@ export interface KeptRow {
   readonly servedVersion: number;
   readonly servedValue: number;
   readonly byChampion: boolean;
+  /** How likely the served version was to be drawn; 0 where a rule named it. */
+  readonly propensity: number;
   readonly versions: readonly number[];
   readonly answers: readonly number[];
   readonly features: Readonly<Record<string, FeatureValue>>;
@@ -66,6 +68,7 @@ function keptRow(system: System, prediction: Prediction, row: PredictionRow): Ke
     servedVersion: served.version,
     servedValue: served.value,
     byChampion: served.role === RouteRole.CHAMPION,
+    propensity: served.propensity,
     versions: [...byVersion.keys()],
     answers: [...byVersion.values()].map(({ value }) => value),
     features: Object.fromEntries(Object.entries(features).map(([name, value]) => [name, plain(value)])),

@@ -1,5 +1,5 @@
 import { handler } from '@perennial/bus';
-import { events, RouteRole } from '@perennial/contracts';
+import { events, type Route, RouteRole } from '@perennial/contracts';
 import { type Context, storesOf } from '../context.js';
 import { watchChampion } from '../watch-champion.js';
 
@@ -17,9 +17,17 @@ export function deploymentUpdated(context: Context) {
       // It carries the whole system.yaml, and may overtake the event that applied it.
       const applied = await stores.facts.saveSystem(body.systemVersion, body.specJson);
       await stores.facts.lockSource(applied.source.name);
+      await stores.trials.deployed(body.system, Number(body.epoch), sharingVersions(body.routes));
       await stores.facts.saveChampionEpoch(body.system, Number(body.epoch), champion.version);
       const system = await stores.facts.systemOrLater(body.system);
       await watchChampion({ context, stores, emit }, system);
     },
   });
+}
+
+/** Versions that requests are drawn for by declared shares. */
+function sharingVersions(routes: readonly Route[]): number[] {
+  if (!routes.some(({ role }) => role === RouteRole.VARIANT)) return [];
+  const sharing = routes.filter(({ role, weight }) => role !== RouteRole.SHADOW && weight > 0);
+  return sharing.map(({ version }) => version);
 }

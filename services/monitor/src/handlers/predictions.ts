@@ -15,6 +15,7 @@ import { isAnswered, keptRows } from '../decide/prediction-rows.js';
 import { joinKnownLabels } from '../join-labels.js';
 import { monitorLimits } from '../limits.js';
 import type { Place } from '../store/rows.js';
+import { tellRewards } from '../tell-rewards.js';
 import { raise, watchChampion } from '../watch-champion.js';
 
 /** Under load the predictions of this long share a transaction; a lone one is taken in at once. */
@@ -82,7 +83,9 @@ async function takeIn(
   await stores.rows.add(system.name, rows);
   const times = rows.map(({ eventTime }) => eventTime);
   const span = { from: Math.min(...times), to: Math.max(...times) };
-  if ((await joinKnownLabels(context, stores, system, span)) > 0) await watchChampion(telling, system);
+  if ((await joinKnownLabels(context, stores, system, span)) === 0) return;
+  await watchChampion(telling, system);
+  await tellRewards(telling, system);
 }
 
 /** Those whose ids were not seen before, each once. */

@@ -5,6 +5,7 @@ import { type Context, storesOf } from '../context.js';
 import { rankOf } from '../decide/rank.js';
 import { joinSegment, truthKindOf } from '../join-labels.js';
 import type { TruthSegment } from '../store/rows.js';
+import { tellRewards } from '../tell-rewards.js';
 import { watchChampion } from '../watch-champion.js';
 
 /** Labels, or rows that labels are computed from: they meet the predictions, and the champion is looked at. */
@@ -29,7 +30,9 @@ export function segmentVerified(context: Context) {
       for (const system of await stores.facts.systemsOf(body.source)) {
         if (truthKindOf(system) !== segment.kind) continue;
         const labelled = await joinSegment(context, stores, system, segment);
-        if (labelled > 0) await watchChampion({ context, stores, emit }, system);
+        if (labelled === 0) continue;
+        await watchChampion({ context, stores, emit }, system);
+        await tellRewards({ context, stores, emit }, system);
       }
     },
   });

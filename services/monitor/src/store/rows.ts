@@ -100,16 +100,17 @@ export class Rows {
     if (rows.length === 0) return;
     await sql`
       insert into prediction_row (tenant, system, event_time, identity, prediction_id, received_at, epoch,
-        served_version, served_value, by_champion, versions, answers, features)
+        served_version, served_value, by_champion, propensity, versions, answers, features)
       select ${this.#tenant}, ${system}, to_timestamp("eventTime" / 1000.0), identity, "predictionId",
-        to_timestamp("receivedAt" / 1000.0), epoch, "servedVersion", "servedValue", "byChampion", versions, answers, features
+        to_timestamp("receivedAt" / 1000.0), epoch, "servedVersion", "servedValue", "byChampion", propensity, versions, answers, features
       from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as row ("eventTime" double precision, identity text,
         "predictionId" text, "receivedAt" double precision, epoch bigint, "servedVersion" integer,
-        "servedValue" double precision, "byChampion" boolean, versions integer[], answers double precision[], features jsonb)
+        "servedValue" double precision, "byChampion" boolean,
+        propensity double precision, versions integer[], answers double precision[], features jsonb)
       on conflict (tenant, system, event_time, identity) do update set
         prediction_id = excluded.prediction_id, received_at = excluded.received_at, epoch = excluded.epoch,
         served_version = excluded.served_version, served_value = excluded.served_value,
-        by_champion = excluded.by_champion, versions = excluded.versions, answers = excluded.answers,
+        by_champion = excluded.by_champion, propensity = excluded.propensity, versions = excluded.versions, answers = excluded.answers,
         features = excluded.features
       where (excluded.received_at, excluded.prediction_id) < (prediction_row.received_at, prediction_row.prediction_id)`.execute(
       this.#db,

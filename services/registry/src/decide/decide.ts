@@ -4,7 +4,7 @@ import type { Fact } from './facts.js';
 import { addShadow, cancelRollout, promote, removeShadow, resume, retrain, rollback } from './person.js';
 import { runTold } from './registration.js';
 import { inPhase } from './rollout.js';
-import { modelsSigned, setAvailability, setRoutes } from './routes.js';
+import { modelsSigned, rewarded, setAvailability, setRoutes } from './routes.js';
 import type { SystemState } from './state.js';
 import { considerFirst, dataVerified, reviewConcluded, systemApplied } from './triggers.js';
 
@@ -36,6 +36,8 @@ function decided(state: SystemState, fact: Fact, now: number): Decision {
       return inPhase(state, fact, now);
     case 'system-applied':
       return systemApplied(state, now);
+    case 'rewarded':
+      return rewarded(state, fact);
     case 'models-signed':
       return modelsSigned(state, fact);
     default:

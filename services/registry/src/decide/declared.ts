@@ -18,9 +18,19 @@ export interface Declared {
   readonly rules: readonly Rule[];
   /** Taken out of service. */
   readonly unloaded: boolean;
+  /** The epoch with which these versions began to share; rewards from before are about others. */
+  readonly trialEpoch: number;
+  /** What was last heard of their rewards: a late word about less changes nothing. */
+  readonly rewarded: { readonly sinceEpoch: number; readonly rows: number };
 }
 
-export const nothingDeclared: Declared = { variants: [], rules: [], unloaded: false };
+export const nothingDeclared: Declared = {
+  variants: [],
+  rules: [],
+  unloaded: false,
+  trialEpoch: 0,
+  rewarded: { sinceEpoch: 0, rows: 0 },
+};
 
 /** Another champion answers alone again: shares and rules were about versions that a person saw. */
 export function withoutRoutes({ unloaded }: Declared): Declared {
@@ -44,6 +54,8 @@ export interface Routable {
 export interface Routing {
   readonly name: string;
   readonly champion: number;
+  /** Of the deployment now; what is declared begins with the next one. */
+  readonly epoch: number;
   readonly declared: Declared;
   readonly versions: readonly Routable[];
 }
@@ -87,15 +99,22 @@ export function declare(routing: Routing, asked: RoutesAsked, mayMove: boolean):
   if (unlike) return unlike;
   const isAlone = wanted.length === 1;
   const { declared } = routing;
+  const variants = isAlone ? [] : rebucket(sharesNow(declared, routing.champion), inOrder(wanted));
+  const isSame = sharing(variants).join() === sharing(declared.variants).join();
   return {
     champion,
     declared: {
-      ...declared,
-      variants: isAlone ? [] : rebucket(sharesNow(declared, routing.champion), inOrder(wanted)),
+      ...(isSame ? declared : { ...withoutRoutes(declared), trialEpoch: routing.epoch + 1 }),
+      variants,
       rules: asked.rules,
     },
     shadows: [...asked.shadows].sort((a, b) => a - b),
   };
+}
+
+/** Versions that requests are drawn for; others are there for rules alone. */
+export function sharing(variants: readonly Share[]): number[] {
+  return variants.filter(({ weight }) => weight > 0).map(({ version }) => version);
 }
 
 /** Who has which keys now: the champion all of them, where nothing was declared. */

@@ -1,4 +1,5 @@
 import type { EvaluationCompleted, FeatureInput, Prediction } from '@perennial/contracts';
+import type { VariantReward } from './bandit.js';
 import type { RoutesAsked } from './declared.js';
 import type { Verified } from './state.js';
 
@@ -36,6 +37,11 @@ export type Fact =
   | { readonly kind: 'model-tested'; readonly rolloutId: string; readonly answer: TestAnswer }
   | { readonly kind: 'predictions'; readonly predictions: readonly Prediction[] }
   | { readonly kind: 'system-applied' }
+  | {
+      readonly kind: 'rewarded';
+      readonly sinceEpoch: number;
+      readonly rewards: readonly VariantReward[];
+    }
   | { readonly kind: 'models-signed'; readonly signatures: ReadonlyMap<number, string> }
   | PersonFact;
 

@@ -1,3 +1,5 @@
+import { nextWeights } from './bandit.js';
+import { rebucket } from './buckets.js';
 import { changed, type Decision, refused, unchanged } from './decision.js';
 import { declare } from './declared.js';
 import type { Fact, PersonFact } from './facts.js';
@@ -29,7 +31,7 @@ export function setRoutes(state: SystemState, { asked }: Asked<'set-routes'>): D
     outputs: [],
     ...(tested === 'failed' && { whyNot: 'failed its test in the inference service' }),
   }));
-  const routing = { name: system, champion, declared: state.declared, versions };
+  const routing = { name: system, champion, epoch: state.epoch, declared: state.declared, versions };
   const routed = declare(routing, asked, false);
   if ('code' in routed) return refused(state, routed);
   return changed({ ...state, declared: routed.declared, shadows: routed.shadows });
@@ -46,6 +48,39 @@ export function setAvailability(state: SystemState, { available }: Asked<'set-av
   }
   if (state.declared.unloaded === !available) return unchanged(state);
   return changed({ ...state, declared: { ...state.declared, unloaded: !available } });
+}
+
+/**
+ * The labels say what the variants earned: their shares follow, as the system's bandit wants it. A word about less than
+ * is known, or about other variants, changes nothing; nor does any while a canary has taken the variants' place.
+ */
+export function rewarded(state: SystemState, fact: Extract<Fact, { kind: 'rewarded' }>): Decision {
+  const { declared, serve, rollout } = state;
+  const { sinceEpoch, rewards } = fact;
+  const rows = rewards.reduce((sum, reward) => sum + reward.rows, 0);
+  const known = declared.rewarded;
+  const isNew = sinceEpoch > known.sinceEpoch || (sinceEpoch === known.sinceEpoch && rows > known.rows);
+  if (!serve.bandit || rollout?.phase === 'CANARY' || sinceEpoch < declared.trialEpoch || !isNew) {
+    return unchanged(state);
+  }
+  const present = declared.variants.filter(({ weight }) => weight > 0);
+  if (present.length < 2) return unchanged(state);
+  const { minimize = false, floor = 0 } = serve.bandit;
+  const next = nextWeights(present, rewards, { minimize, floor }, seedOf(sinceEpoch, rows));
+  const others = declared.variants.filter(({ weight }) => weight === 0);
+  const variants =
+    next === present
+      ? declared.variants
+      : rebucket(
+          declared.variants,
+          [...next, ...others].sort((a, b) => a.version - b.version),
+        );
+  return changed({ ...state, declared: { ...declared, variants, rewarded: { sinceEpoch, rows } } });
+}
+
+/** The same rewards are drawn with the same numbers, whenever they are told again. */
+function seedOf(sinceEpoch: number, rows: number): number {
+  return (Math.imul(sinceEpoch, 0x9e3779b1) ^ rows) >>> 0;
 }
 
 /** The registry's key was there only after some versions were: now they are signed too. */

@@ -149,13 +149,13 @@ function routed(
   state: ServedModel,
   { asked, by }: Extract<ServedFact, { kind: 'set-routes' }>,
 ): ServedDecision {
-  const { name, champion, declared, versions } = state;
+  const { name, champion, epoch, declared, versions } = state;
   const first = asked.variants[0]?.version ?? versions.at(-1)?.version;
   if (first === undefined) {
     const message = `${name} has no version yet; import one first`;
     return { state, emits: [], refusal: { code: 'MODEL_NOT_FOUND', field: 'name', message } };
   }
-  const answer = declare({ name, champion: champion ?? first, declared, versions }, asked, true);
+  const answer = declare({ name, champion: champion ?? first, epoch, declared, versions }, asked, true);
   if ('code' in answer) return { state, emits: [], refusal: answer };
   const moved = promoted(state, answer.champion, 'routes were declared', by);
   const next = { ...moved.state, declared: answer.declared, shadows: answer.shadows };

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { DeploymentUpdatedSchema, RouteRole } from '@perennial/contracts';
 import { expect, test } from 'vitest';
-import type { RoutesAsked, Rule } from '../../src/decide/declared.js';
+import { nothingDeclared, type RoutesAsked, type Rule } from '../../src/decide/declared.js';
 import { deploymentOf, routesOf } from '../../src/decide/deployment.js';
 import { passedTest, play, reviewed, trained, withChampions } from './states.js';
 
@@ -71,7 +71,7 @@ test('a rollback and a promotion end what was declared', () => {
     { kind: 'rollback', reason: '', by: 'me' },
     { kind: 'promote', version: 1, reason: '', by: 'me' },
   ] as const) {
-    expect(play(shared, [fact]).state.declared).toEqual({ variants: [], rules: [], unloaded: false });
+    expect(play(shared, [fact]).state.declared).toEqual(nothingDeclared);
   }
 });
 
@@ -117,4 +117,31 @@ test('what is unloaded is told so and comes back as it was', () => {
   const back = play(away, [{ kind: 'set-availability', available: true }]).state;
   expect(shown(back)).toEqual(shown(shared));
   expect(back.epoch).toBe(shared.epoch + 2);
+});
+
+test('shares follow the rewards of a bandit: once each, none about other variants, none during a canary', () => {
+  const shared = play({ ...withChampions(2), serve: { bandit: { reward: 'y', floor: 0.1 } } }, [half]).state;
+  const earned = (rows: number, sinceEpoch = shared.epoch) => ({
+    kind: 'rewarded' as const,
+    sinceEpoch,
+    rewards: [1, 2].map((version) => {
+      const mean = version === 1 ? 0.9 : 0.1;
+      return { version, rows, mean, squares: rows * mean * (1 - mean) };
+    }),
+  });
+  const weights = (state: ReturnType<typeof withChampions>) =>
+    state.declared.variants.map(({ weight }) => Math.round(weight * 100) / 100);
+  const once = play(shared, [earned(500)]).state;
+  expect(weights(once)).toEqual([0.6, 0.4]);
+  expect(once.epoch).toBe(shared.epoch + 1);
+  // Told again, told late, and told of the versions that shared before these did.
+  expect(play(once, [earned(500), earned(400), earned(900, shared.epoch - 1)]).state).toEqual(once);
+  expect(weights(play(once, [earned(600)]).state)).toEqual([0.7, 0.3]);
+  expect(play(shared, [earned(500), earned(600)]).state).toEqual(
+    play(shared, [earned(500), earned(600)]).state,
+  );
+  const rolling = play(once, [reviewed('review-z')]).state;
+  const canary = { ...rolling, rollout: rolling.rollout && { ...rolling.rollout, phase: 'CANARY' as const } };
+  expect(play(canary, [earned(600)]).state).toEqual(canary);
+  expect(play({ ...once, serve: {} }, [earned(600)]).state.declared).toEqual(once.declared);
 });

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file perennial/v1/monitor_events.proto.
  */
 export const file_perennial_v1_monitor_events: GenFile = /*@__PURE__*/
-  fileDesc("CiFwZXJlbm5pYWwvdjEvbW9uaXRvcl9ldmVudHMucHJvdG8SDHBlcmVubmlhbC52MSKcAgoTRHJpZnRSZXBvcnRSZWNvcmRlZBIRCglyZXBvcnRfaWQYASABKAkSDgoGc3lzdGVtGAIgASgJEhUKDW1vZGVsX3ZlcnNpb24YAyABKA0SEwoLd2luZG93X3Jvd3MYBCABKA0SMgoOZGF0YV90aW1lX2Zyb20YBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGRhdGFfdGltZV90bxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZmVhdHVyZXMYByADKAsyGi5wZXJlbm5pYWwudjEuRmVhdHVyZURyaWZ0EiIKBWRlY2F5GAggASgLMhMucGVyZW5uaWFsLnYxLkRlY2F5InYKDEZlYXR1cmVEcmlmdBIPCgdmZWF0dXJlGAEgASgJEhEKCXN0YXRpc3RpYxgCIAEoCRINCgV2YWx1ZRgDIAEoARISCgpwX2FkanVzdGVkGAQgASgBEg4KBmVmZmVjdBgFIAEoARIPCgdkcmlmdGVkGAYgASgIIlcKBURlY2F5Eg4KBm1ldHJpYxgBIAEoCRINCgV2YWx1ZRgCIAEoARIQCghiYXNlbGluZRgDIAEoARIMCgRyb3dzGAQgASgNEg8KB2RlY2F5ZWQYBSABKAgiSwoLQWxlcnRSYWlzZWQSEAoIYWxlcnRfaWQYASABKAkSDgoGc3lzdGVtGAIgASgJEgwKBGtpbmQYAyABKAkSDAoEdGV4dBgEIAEoCSKUAQoSRGVhZExldHRlclJlY29yZGVkEhYKDmRlYWRfbGV0dGVyX2lkGAEgASgJEhAKCGNvbnN1bWVyGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEhIKCmV2ZW50X3R5cGUYBCABKAkSDAoEY29kZRgFIAEoCRIOCgZyZWFzb24YBiABKAkSEAoIYXR0ZW1wdHMYByABKA0iYQoRRGVhZExldHRlckRlY2lkZWQSFgoOZGVhZF9sZXR0ZXJfaWQYASABKAkSEAoIZGVjaXNpb24YAiABKAkSDgoGcmVhc29uGAMgASgJEhIKCmRlY2lkZWRfYnkYBCABKAliBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("CiFwZXJlbm5pYWwvdjEvbW9uaXRvcl9ldmVudHMucHJvdG8SDHBlcmVubmlhbC52MSKcAgoTRHJpZnRSZXBvcnRSZWNvcmRlZBIRCglyZXBvcnRfaWQYASABKAkSDgoGc3lzdGVtGAIgASgJEhUKDW1vZGVsX3ZlcnNpb24YAyABKA0SEwoLd2luZG93X3Jvd3MYBCABKA0SMgoOZGF0YV90aW1lX2Zyb20YBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGRhdGFfdGltZV90bxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZmVhdHVyZXMYByADKAsyGi5wZXJlbm5pYWwudjEuRmVhdHVyZURyaWZ0EiIKBWRlY2F5GAggASgLMhMucGVyZW5uaWFsLnYxLkRlY2F5InYKDEZlYXR1cmVEcmlmdBIPCgdmZWF0dXJlGAEgASgJEhEKCXN0YXRpc3RpYxgCIAEoCRINCgV2YWx1ZRgDIAEoARISCgpwX2FkanVzdGVkGAQgASgBEg4KBmVmZmVjdBgFIAEoARIPCgdkcmlmdGVkGAYgASgIIlcKBURlY2F5Eg4KBm1ldHJpYxgBIAEoCRINCgV2YWx1ZRgCIAEoARIQCghiYXNlbGluZRgDIAEoARIMCgRyb3dzGAQgASgNEg8KB2RlY2F5ZWQYBSABKAgiZAoOUmV3YXJkUmVjb3JkZWQSDgoGc3lzdGVtGAEgASgJEhMKC3NpbmNlX2Vwb2NoGAIgASgEEi0KCHZhcmlhbnRzGAMgAygLMhsucGVyZW5uaWFsLnYxLlZhcmlhbnRSZXdhcmQiTQoNVmFyaWFudFJld2FyZBIPCgd2ZXJzaW9uGAEgASgNEgwKBHJvd3MYAiABKA0SDAoEbWVhbhgDIAEoARIPCgdzcXVhcmVzGAQgASgBIksKC0FsZXJ0UmFpc2VkEhAKCGFsZXJ0X2lkGAEgASgJEg4KBnN5c3RlbRgCIAEoCRIMCgRraW5kGAMgASgJEgwKBHRleHQYBCABKAkilAEKEkRlYWRMZXR0ZXJSZWNvcmRlZBIWCg5kZWFkX2xldHRlcl9pZBgBIAEoCRIQCghjb25zdW1lchgCIAEoCRIQCghldmVudF9pZBgDIAEoCRISCgpldmVudF90eXBlGAQgASgJEgwKBGNvZGUYBSABKAkSDgoGcmVhc29uGAYgASgJEhAKCGF0dGVtcHRzGAcgASgNImEKEURlYWRMZXR0ZXJEZWNpZGVkEhYKDmRlYWRfbGV0dGVyX2lkGAEgASgJEhAKCGRlY2lzaW9uGAIgASgJEg4KBnJlYXNvbhgDIAEoCRISCgpkZWNpZGVkX2J5GAQgASgJYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * A window of predictions was compared with the champion's reference.
@@ -156,6 +156,76 @@ export const DecaySchema: GenMessage<Decay> = /*@__PURE__*/
   messageDesc(file_perennial_v1_monitor_events, 2);
 
 /**
+ * What the labels of rows say of the variants that share a system's requests. Totals, so that a later one says all that
+ * an earlier one said.
+ *
+ * @generated from message perennial.v1.RewardRecorded
+ */
+export type RewardRecorded = Message<"perennial.v1.RewardRecorded"> & {
+  /**
+   * @generated from field: string system = 1;
+   */
+  system: string;
+
+  /**
+   * The deployment's epoch with which these variants began to share.
+   *
+   * @generated from field: uint64 since_epoch = 2;
+   */
+  sinceEpoch: bigint;
+
+  /**
+   * @generated from field: repeated perennial.v1.VariantReward variants = 3;
+   */
+  variants: VariantReward[];
+};
+
+/**
+ * Describes the message perennial.v1.RewardRecorded.
+ * Use `create(RewardRecordedSchema)` to create a new message.
+ */
+export const RewardRecordedSchema: GenMessage<RewardRecorded> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_monitor_events, 3);
+
+/**
+ * Of the rows that one variant was drawn for.
+ *
+ * @generated from message perennial.v1.VariantReward
+ */
+export type VariantReward = Message<"perennial.v1.VariantReward"> & {
+  /**
+   * @generated from field: uint32 version = 1;
+   */
+  version: number;
+
+  /**
+   * @generated from field: uint32 rows = 2;
+   */
+  rows: number;
+
+  /**
+   * Of the labels.
+   *
+   * @generated from field: double mean = 3;
+   */
+  mean: number;
+
+  /**
+   * Sum of their squared deviations from the mean.
+   *
+   * @generated from field: double squares = 4;
+   */
+  squares: number;
+};
+
+/**
+ * Describes the message perennial.v1.VariantReward.
+ * Use `create(VariantRewardSchema)` to create a new message.
+ */
+export const VariantRewardSchema: GenMessage<VariantReward> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_monitor_events, 4);
+
+/**
  * Somebody should look.
  *
  * @generated from message perennial.v1.AlertRaised
@@ -187,7 +257,7 @@ export type AlertRaised = Message<"perennial.v1.AlertRaised"> & {
  * Use `create(AlertRaisedSchema)` to create a new message.
  */
 export const AlertRaisedSchema: GenMessage<AlertRaised> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_monitor_events, 3);
+  messageDesc(file_perennial_v1_monitor_events, 5);
 
 /**
  * A message was parked; its neighbours went on.
@@ -236,7 +306,7 @@ export type DeadLetterRecorded = Message<"perennial.v1.DeadLetterRecorded"> & {
  * Use `create(DeadLetterRecordedSchema)` to create a new message.
  */
 export const DeadLetterRecordedSchema: GenMessage<DeadLetterRecorded> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_monitor_events, 4);
+  messageDesc(file_perennial_v1_monitor_events, 6);
 
 /**
  * An operator decided about a parked message.
@@ -272,5 +342,5 @@ export type DeadLetterDecided = Message<"perennial.v1.DeadLetterDecided"> & {
  * Use `create(DeadLetterDecidedSchema)` to create a new message.
  */
 export const DeadLetterDecidedSchema: GenMessage<DeadLetterDecided> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_monitor_events, 5);
+  messageDesc(file_perennial_v1_monitor_events, 7);
 
