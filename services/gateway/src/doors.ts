@@ -63,6 +63,8 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
         backlog: gateway.spool.size,
         dead_letters: 0,
         detail: gateway.fleet.hasReplicas('cpu') ? '' : 'inference does not answer',
+        replicas: gateway.fleet.replicas(),
+        models: gateway.fleet.models(),
       }),
     ),
   });

@@ -2,6 +2,8 @@ import { DeadLetterSchema, DecideDeadLetterRequestSchema } from '@perennial/cont
 import { asPlatformError, notFound } from '@perennial/kernel';
 import { inHand } from '../decide/settled.js';
 import type { Peers } from '../effects/peers.js';
+import type { PlacedModel } from '../fleet/fleet.js';
+import type { MemberView } from '../fleet/member.js';
 import { type ControlRoute, jsonOf, messageOf } from './route.js';
 
 const askTimeoutMs = 3_000;
@@ -12,6 +14,9 @@ export interface ServiceStatus {
   readonly backlog: number;
   readonly dead_letters: number;
   readonly detail: string;
+  /** Of the gateway: the replicas of inference that it knows, and where each model is answered. */
+  readonly replicas?: readonly MemberView[];
+  readonly models?: readonly PlacedModel[];
 }
 
 /** How everything does, and what nobody could handle. */

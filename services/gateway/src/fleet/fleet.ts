@@ -22,6 +22,16 @@ export interface WantedModel {
   loaded: LoadModelResponse | undefined;
 }
 
+/** A model that deployments want, and where it is answered. */
+export interface PlacedModel {
+  readonly name: string;
+  readonly version: number;
+  readonly digest: string;
+  readonly pool: string;
+  /** "edge", or ids of replicas. */
+  readonly where: readonly string[];
+}
+
 export interface FleetOptions {
   /** Connects to a replica at this address. */
   readonly dial: (address: string) => MemberOptions['calls'];
@@ -161,6 +171,13 @@ export class Fleet implements Inference {
   replicas(): MemberView[] {
     const now = performance.now();
     return this.#all().map((member) => member.view(now));
+  }
+
+  models(): PlacedModel[] {
+    return [...this.#wanted.values()].map(({ name, route, pool }) => {
+      const { version, digest } = route;
+      return { name, version, digest, pool, where: this.where(digest) };
+    });
   }
 
   /** Rows that wait for a first replica, by pool. */

@@ -55,7 +55,6 @@ export class Member {
   #slowness = new LatencyWindow(fleetLimits.slowLookMs);
   #models = new Set<string>();
   #isDraining = false;
-  #wasConnected = false;
   #connectedAt = 0;
   #report = { rowsWaiting: 0, utilisation: 0, at: Number.NEGATIVE_INFINITY };
 
@@ -69,8 +68,6 @@ export class Member {
     this.#replica = new Replica(options.calls, {
       onConnected: (self) => this.#connected(self),
       onLost: (error) => {
-        if (!this.#wasConnected) return;
-        this.#wasConnected = false;
         this.#changed();
         options.onConnection(this, false, error);
       },
@@ -194,7 +191,6 @@ export class Member {
     this.#latencies.clear();
     this.#slowness = new LatencyWindow(fleetLimits.slowLookMs);
     this.#connectedAt = performance.now();
-    this.#wasConnected = true;
     this.#changed();
     this.#o.onConnection(this, true);
   }

@@ -22,6 +22,7 @@ export class Pool {
   readonly #o: PoolOptions;
   readonly #coldStart = new ColdStart();
   readonly #watchers = new Set<() => void>();
+  #usable: readonly Member[] | undefined;
   #rowsWaiting = 0;
 
   constructor(options: PoolOptions) {
@@ -30,12 +31,13 @@ export class Pool {
   }
 
   /** Members that may be asked. */
-  usable(): Member[] {
-    return this.#o.members().filter((member) => member.isUsable);
+  usable(): readonly Member[] {
+    this.#usable ??= this.#o.members().filter((member) => member.isUsable);
+    return this.#usable;
   }
 
   get isEmpty(): boolean {
-    return !this.#o.members().some((member) => member.isUsable);
+    return this.usable().length === 0;
   }
 
   /** Rows of requests that wait for a first replica: the sign for whoever starts replicas that one is wanted. */
@@ -45,6 +47,7 @@ export class Pool {
 
   /** A member came, went or changed. */
   changed(): void {
+    this.#usable = undefined;
     if (!this.isEmpty) this.#coldStart.ended(performance.now());
     for (const watcher of [...this.#watchers]) watcher();
   }

@@ -23,7 +23,7 @@ export interface ReplicaCalls {
 export interface ReplicaEvents {
   /** The stream stands; what the replica said of itself just before. */
   readonly onConnected: (self: GetReplicaResponse) => void;
-  /** The stream is gone, or did not come; without an error where the replica ended it. */
+  /** The stream is gone; without an error where the replica ended it. */
   readonly onLost: (error: unknown) => void;
   readonly onAnswer: (response: ServeResponse, tookMs: number) => void;
 }
@@ -156,9 +156,8 @@ export class Replica {
         if (this.#stop.signal.aborted) return;
         delayMs = fleetLimits.reconnectDelayMsMin;
         await this.#serve(self);
-        if (!this.#stop.signal.aborted) this.#events.onLost(undefined);
-      } catch (error) {
-        if (!this.#stop.signal.aborted) this.#events.onLost(error);
+      } catch {
+        // Whoever cares was told; it is tried again.
       }
       await new Promise((resolve) => setTimeout(resolve, delayMs));
       delayMs = Math.min(delayMs * 2, fleetLimits.reconnectDelayMsMax);
@@ -170,14 +169,19 @@ export class Replica {
     const abort = new AbortController();
     this.#stream = { queue, abort };
     let how: LossKind = 'crashed';
+    let failure: unknown;
     try {
       const responses = this.#calls.serve(queue, AbortSignal.any([this.#stop.signal, abort.signal]));
       this.#events.onConnected(self);
       for await (const response of responses) this.#answered(response);
       how = 'drained';
+    } catch (error) {
+      failure = error;
     } finally {
       this.#stream = undefined;
       queue.close();
+      // Before those whose requests were lost look for another one.
+      if (!this.#stop.signal.aborted) this.#events.onLost(failure);
       this.#lose(abort.signal.aborted ? 'silent' : how);
     }
   }

@@ -1,4 +1,4 @@
-import { type DeploymentUpdated, RouteRole } from '@perennial/contracts';
+import { type DeploymentUpdated, type Route, RouteRole } from '@perennial/contracts';
 import { invalid, type PlatformError, unavailable } from '@perennial/kernel';
 import { type Deployments, type Serving, unknownSystem } from '../deployments.js';
 import { tensorsOf } from './descriptions.js';
@@ -31,9 +31,17 @@ export class Models {
   readonly #deployments: Deployments;
   readonly #statistics: StatisticsSource;
   readonly #repository: ModelRepository;
+  readonly #isLoaded: (route: Route) => boolean;
 
-  constructor(o: { deployments: Deployments; statistics: StatisticsSource; repository: ModelRepository }) {
+  constructor(o: {
+    deployments: Deployments;
+    statistics: StatisticsSource;
+    repository: ModelRepository;
+    /** Whether some place has it, so that a request is answered without a load. */
+    isLoaded: (route: Route) => boolean;
+  }) {
     this.#deployments = o.deployments;
+    this.#isLoaded = o.isLoaded;
     this.#statistics = o.statistics;
     this.#repository = o.repository;
   }
@@ -54,7 +62,7 @@ export class Models {
    */
   modelReady(model: string, version: string): boolean {
     if (this.#deployments.isCaughtUp && !this.#deployments.source(model)) throw unknownSystem(model);
-    return isModelReady(this.#deployments.current(model), version);
+    return readyRoutes(this.#deployments.current(model), version).some(this.#isLoaded);
   }
 
   /** @throws PlatformError SYSTEM_NOT_FOUND, SYSTEM_NOT_SERVING, VERSION_NOT_FOUND */
@@ -151,9 +159,9 @@ function versionsOf({ routes }: DeploymentUpdated): string[] {
   return [...new Set(served.map(({ version }) => version))].sort((a, b) => a - b).map(String);
 }
 
-function isModelReady(serving: Serving | undefined, version: string): boolean {
+function readyRoutes(serving: Serving | undefined, version: string): Route[] {
   const { routes = [], unloaded = false } = serving?.deployment ?? {};
-  return !unloaded && routes.some((route) => version === '' || String(route.version) === version);
+  return unloaded ? [] : routes.filter((route) => version === '' || String(route.version) === version);
 }
 
 /** @throws PlatformError MODEL_UNLOADED for a deployment that was taken out of service */

@@ -10,6 +10,7 @@ export function modelsOf(gateway: Places): Models {
   const { deployments, fleet } = gateway;
   return new Models({
     deployments,
+    isLoaded: ({ graph, digest }) => graph !== undefined || fleet.isReady(digest),
     statistics: async () => [{ models: await fleet.statistics() }],
     repository: {
       load: async (name, requestedBy) => {
