@@ -10,7 +10,7 @@ import { type LabelNeeds, labelRoutes } from './control/labels.js';
 import { modelRoutes, modelStreams } from './control/models.js';
 import { operationsRoutes, type ServiceStatus } from './control/operations.js';
 import type { ControlRoute } from './control/route.js';
-import { controlHandler } from './control/server.js';
+import { controlHandler, streamRoutes } from './control/server.js';
 import { systemRoutes } from './control/systems.js';
 import { watermarkRoutes } from './control/watermark.js';
 import { lazyArtifacts } from './effects/lazy-artifacts.js';
@@ -19,9 +19,10 @@ import { Explainer } from './explain/explainer.js';
 import type { Gateway, GatewayFrame } from './gateway.js';
 import { grpcDoor } from './grpc/door.js';
 import { inferenceService } from './grpc/inference-service.js';
-import { frontServer } from './http/front.js';
+import { frontServer, shownBy } from './http/front.js';
 import { InferenceProtocol } from './http/inference-protocol.js';
 import { gatewayLimits } from './limits.js';
+import { ApiPages } from './openapi/pages.js';
 import { modelsOf } from './protocol/platform-models.js';
 import { openRequests, type Requests } from './requests/open-requests.js';
 
@@ -41,7 +42,11 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   const { access, deployments, predictor } = gateway;
   const denials = new Denials(frame);
   const onError = (error: unknown, path: string) => log.error('a request failed', { path, error });
-  const imports = new ModelImport({ registry: gateway.peers.registry, artifacts: lazyArtifacts() });
+  const imports = new ModelImport({
+    deployments,
+    registry: gateway.peers.registry,
+    artifacts: lazyArtifacts(),
+  });
   const explainer = new Explainer({
     deployments,
     inference: gateway.inference,
@@ -49,24 +54,32 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   });
   const predicting = { predictor, deployments, explainer };
   const requests = openRequests(frame, predicting);
+  const streams = [...modelStreams(gateway, imports), ...requests.streams];
+  const routes = controlRoutes(
+    { ...gateway, clock, requests, publishLabel: publishLabel(frame.bus, tenant) },
+    () => ({
+      service: frame.name,
+      ready: deployments.isCaughtUp,
+      backlog: gateway.spool.size,
+      dead_letters: 0,
+      detail: gateway.fleet.hasReplicas('cpu') ? '' : 'inference does not answer',
+      replicas: gateway.fleet.replicas(),
+      models: gateway.fleet.models(),
+    }),
+  );
   const control = await controlHandler({
     peers: gateway.peers,
     feed: gateway.feed,
     stopping,
     onError,
-    streams: [...modelStreams(gateway, imports), ...requests.streams],
-    routes: controlRoutes(
-      { ...gateway, clock, requests, publishLabel: publishLabel(frame.bus, tenant) },
-      () => ({
-        service: frame.name,
-        ready: deployments.isCaughtUp,
-        backlog: gateway.spool.size,
-        dead_letters: 0,
-        detail: gateway.fleet.hasReplicas('cpu') ? '' : 'inference does not answer',
-        replicas: gateway.fleet.replicas(),
-        models: gateway.fleet.models(),
-      }),
-    ),
+    streams,
+    routes,
+  });
+  const pages = new ApiPages({
+    deployments,
+    explainer,
+    routes: [...routes, ...streams, ...streamRoutes],
+    callerOf: (request) => access.callerOf(request.headers.authorization, shownBy(request)),
   });
   const models = modelsOf(gateway);
   const inference = new InferenceProtocol(deployments, predictor, models);
@@ -77,6 +90,7 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
     predicting,
     inference,
     control,
+    pages,
     onError,
   });
   const httpAddress = await listen(http, settings.httpListen);
@@ -113,11 +127,11 @@ export function controlRoutes(
     ...watermarkRoutes(gateway),
     ...systemRoutes(gateway),
     ...modelRoutes(gateway),
+    ...keyRoutes(gateway),
     ...dataRoutes(gateway.peers),
     ...gateway.requests.routes,
     ...labelRoutes({ peers: gateway.peers, publish: gateway.publishLabel }),
     ...evidenceRoutes(gateway.peers),
-    ...keyRoutes(gateway),
     ...operationsRoutes(gateway.peers, own),
   ];
 }

@@ -63,6 +63,21 @@ export class Explainer {
     return explained;
   }
 
+  /** The usual row of the version that most requests meet; undefined where nobody knows one. */
+  async usualRow({ system, routes, inputs }: DeploymentUpdated): Promise<JsonObject | undefined> {
+    const [first] = [...routes].sort((a, b) => b.weight - a.weight);
+    if (!first) return undefined;
+    try {
+      return referenceOf(
+        await this.#manifestOf(system, first.version),
+        inputs.map(({ name }) => name),
+      );
+    } catch {
+      // A model that was brought has none, and an example is no reason to fail.
+      return undefined;
+    }
+  }
+
   async #explainRow(
     ask: ExplainAsk,
     deployment: DeploymentUpdated,

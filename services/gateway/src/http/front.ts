@@ -6,6 +6,7 @@ import type { ControlHandler } from '../control/server.js';
 import { allowRoute, type Caller, type Meter } from '../decide/access.js';
 import { httpCallOf } from '../decide/protocol-access.js';
 import { gatewayLimits } from '../limits.js';
+import { ApiPages } from '../openapi/pages.js';
 import { sendInferenceError, sendProblem } from './answer.js';
 import { inTrace } from './in-trace.js';
 import type { InferenceProtocol } from './inference-protocol.js';
@@ -21,6 +22,7 @@ export interface FrontOptions {
   readonly predicting: PredictNeeds;
   readonly inference: InferenceProtocol;
   readonly control: ControlHandler;
+  readonly pages: ApiPages;
   readonly onError: (error: unknown, path: string) => void;
   /** Told when somebody was turned away. */
   readonly onDenied: (denied: Denied) => void;
@@ -93,6 +95,7 @@ async function answer(options: FrontOptions, visit: Visit): Promise<void> {
   const isProtocol = path === '/v2' || path.startsWith('/v2/');
   const protocol = isProtocol ? httpCallOf(path) : undefined;
   if (protocol && protocol.call.needs === undefined) return inference.answer(path, request, response);
+  if (ApiPages.isOpen(path)) return options.pages.answer(path, request, response);
   // Deny by default: nothing below this line is reached by somebody unknown.
   const known = options.callerOf(request.headers.authorization, shownBy(request));
   const caller = known instanceof Promise ? await known : known;
@@ -128,7 +131,7 @@ function begin(meter: Meter, response: ServerResponse): void {
   }
 }
 
-function shownBy({ socket }: IncomingMessage): ShownCertificate | undefined {
+export function shownBy({ socket }: IncomingMessage): ShownCertificate | undefined {
   if (!(socket instanceof TLSSocket)) return undefined;
   return () => (socket.authorized ? socket.getPeerCertificate() : undefined);
 }
