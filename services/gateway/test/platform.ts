@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { create, type MessageInitShape, toJson } from '@bufbuild/protobuf';
 import { type Bus, connectBus, eventHeaders, publishRaw } from '@perennial/bus';
 import {
+  ApiKeyUpdatedSchema,
   type DeploymentUpdated,
   DeploymentUpdatedSchema,
   eventSubject,
@@ -100,7 +101,13 @@ export async function tellApplied(bus: Bus, system: string): Promise<void> {
   await tell(bus, events.systemApplied, toJson(SystemAppliedSchema, applied), system);
 }
 
-type Told = typeof events.deploymentUpdated | typeof events.systemApplied;
+/** The registry's word about an API key. */
+export async function tellKey(bus: Bus, key: MessageInitShape<typeof ApiKeyUpdatedSchema>): Promise<void> {
+  const body = toJson(ApiKeyUpdatedSchema, create(ApiKeyUpdatedSchema, key));
+  await tell(bus, events.apiKeyUpdated, body, key.keyId);
+}
+
+type Told = typeof events.deploymentUpdated | typeof events.systemApplied | typeof events.apiKeyUpdated;
 
 async function tell(bus: Bus, event: Told, body: unknown, aggregateId = 'heat'): Promise<void> {
   const id = uuidv7();

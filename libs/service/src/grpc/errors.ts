@@ -1,6 +1,7 @@
 import { Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
 import { type Fault, PlatformError, type Retry } from '@perennial/kernel';
 import { grpcStatusOf } from '../statuses.js';
+import { statusWithRetryInfo } from './retry-info.js';
 
 /** The trailer that carries what a status cannot: code, fault, retry and field, as ASCII JSON. */
 const trailer = 'perennial-error';
@@ -22,11 +23,12 @@ export function statusOf(error: PlatformError): StatusObject {
   const metadata = new Metadata();
   const carried: Carried = { code, fault, retry, field, retryAfterMs };
   metadata.set(trailer, asciiJson(carried));
-  return {
-    code: grpcStatusOf(error),
-    details: error.message.slice(0, detailsCharactersMax),
-    metadata,
-  };
+  const grpcCode = grpcStatusOf(error);
+  const details = error.message.slice(0, detailsCharactersMax);
+  if (retryAfterMs !== undefined) {
+    metadata.set('grpc-status-details-bin', statusWithRetryInfo(grpcCode, details, retryAfterMs));
+  }
+  return { code: grpcCode, details, metadata };
 }
 
 /** The error that a caller sees for a status. `peer` is the service that was asked. */
