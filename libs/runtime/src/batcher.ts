@@ -149,7 +149,7 @@ export class Batcher {
   /** Milliseconds to hold what waits for more to come; asked only while an executor is free. */
   holdMs(now: number): number {
     const { cost } = this.#o;
-    if (this.#again.length > 0 || 2 * cost.a < 500) return 0;
+    if (this.#again.length > 0 || 2 * cost.a < 500 || this.#o.budgetUs < Number.POSITIVE_INFINITY) return 0;
     const rows = this.#queue.rows;
     const slackUs = (this.#queue.earliestDeadline() - now) * 1000 - cost.predict(rows);
     const budgetUs = this.#hold.budgetUs({ a: cost.a, b: cost.b, rows, slackUs });
@@ -163,17 +163,25 @@ export class Batcher {
     return Math.max(0, leftMs);
   }
 
-  /** Starts the next batch; undefined where all that waited was too late. `done` never rejects. */
-  start(run: Run): { predictedUs: number; done: Promise<void> } | undefined {
+  /**
+   * Starts the next batch; undefined where all that waited was too late. `onFree` is called when the executor is free
+   * again, before anybody is answered: who asks again at once is to find it so. `done` never rejects.
+   */
+  start(
+    run: Run,
+    onFree: () => void = () => undefined,
+  ): { predictedUs: number; done: Promise<void> } | undefined {
     const { parts, reason, rows } = this.#take();
     this.#holdEndsAt = undefined;
     this.#holdEnd = 'none';
     if (parts.length === 0) return undefined;
     this.#inFlight += parts.length;
     this.#rowsRunning += rows;
-    const done = this.#runBatch(parts, reason, run).finally(() => {
+    const done = this.#runBatch(parts, reason, run).then((settle) => {
       this.#inFlight -= parts.length;
       this.#rowsRunning -= rows;
+      onFree();
+      settle();
       this.#checkIdle();
     });
     return { predictedUs: this.#o.cost.predict(rows), done };
@@ -209,29 +217,48 @@ export class Batcher {
     return { parts, reason, rows };
   }
 
-  async #runBatch(parts: readonly Part<Waiting>[], reason: DispatchReason, run: Run): Promise<void> {
+  /** Resolves to what answers the requests. */
+  async #runBatch(parts: readonly Part<Waiting>[], reason: DispatchReason, run: Run): Promise<() => void> {
     const startedAt = performance.now();
     const counts = parts.map(({ from, to }) => to - from);
     const rows = counts.reduce((sum, count) => sum + count, 0);
     const told = { requests: parts.length, rows, reason };
-    const batchId = `${batchPrefix}-${(batchCount++).toString(36)}`;
     try {
       const { outputs, computeUs } = await run(joinRows(parts.map(inputsOfPart)), this.#stuckAfterMs(rows));
       const pieces = splitRows(outputs, counts);
       this.#learn(rows, (performance.now() - startedAt) * 1000);
       this.#o.onBatch?.({ ...told, computeUs, failed: false, isStuck: false });
-      parts.forEach(({ request, from, to }, at) => {
-        const answer = { outputs: pieces[at] ?? [], startedAt, computeUs, batchId, batchRows: rows };
-        if (request.answer(from, to, answer))
-          this.#gate.answered(request, this.#queue.rows + this.#rowsRunning, this.rowsMax);
-      });
+      const batchId = `${batchPrefix}-${(batchCount++).toString(36)}`;
+      return () => {
+        parts.forEach(({ request, from, to }, at) => {
+          request.answer(from, to, {
+            outputs: pieces[at] ?? [],
+            startedAt,
+            computeUs,
+            batchId,
+            batchRows: rows,
+          });
+        });
+        const first = parts[0]?.request;
+        if (first && reason !== 'retry')
+          this.#gate.answered(first, this.#queue.rows + this.#rowsRunning, this.rowsMax);
+      };
     } catch (error) {
       this.#o.onBatch?.({ ...told, computeUs: 0, failed: true, isStuck: codeOf(error) === 'EXECUTOR_STUCK' });
-      if (isCrash(error) && !this.#isClosed) this.#afterCrash(parts, error);
-      else if (parts.length === 1) this.#refuseAll(parts, error);
-      // One bad request must not fail its neighbours: each is tried alone.
-      else for (const part of parts) if (!part.request.isSettled) await this.#runBatch([part], 'retry', run);
+      if (isCrash(error) && !this.#isClosed) return () => this.#afterCrash(parts, error);
+      if (parts.length > 1) return this.#runSingly(parts, run);
+      return () => this.#refuseAll(parts, error);
     }
+  }
+
+  /** One bad request must not fail its neighbours: each is tried alone. */
+  async #runSingly(parts: readonly Part<Waiting>[], run: Run): Promise<() => void> {
+    let settle = () => {};
+    for (const part of parts) {
+      settle();
+      settle = part.request.isSettled ? () => {} : await this.#runBatch([part], 'retry', run);
+    }
+    return settle;
   }
 
   /**

@@ -3,8 +3,8 @@ import type { ExecutorAnswer, ExecutorRequest } from './executor-messages.js';
 import { type HostOptions, ModelHost } from './model-host.js';
 
 /**
- * The far end of an executor, in a thread or process that may block: one job after the other, in the order they came.
- * `onEnd` is called behind the answer to the last one.
+ * The far end of an executor, in a thread or process that may block. Runs come one after the other, and so do loads; a
+ * load lets runs of other models go between its steps. `onEnd` is called behind the answer to the last one.
  */
 export function executorJobs(
   options: HostOptions,
@@ -27,9 +27,16 @@ export function executorJobs(
         return { job, kind: 'ended' };
     }
   };
-  let last: Promise<void> = Promise.resolve();
+  let lastRun: Promise<unknown> = Promise.resolve();
+  let lastLoad: Promise<unknown> = Promise.resolve();
   return (request) => {
-    last = last.then(async () => {
+    const before =
+      request.kind === 'run'
+        ? lastRun
+        : request.kind === 'load'
+          ? lastLoad
+          : Promise.all([lastRun, lastLoad]);
+    const done = before.then(async () => {
       const answered = await handle(request).catch(
         (thrown: unknown): ExecutorAnswer => ({
           job: request.job,
@@ -40,5 +47,7 @@ export function executorJobs(
       answer(answered);
       if (answered.kind === 'ended') onEnd();
     });
+    if (request.kind !== 'load') lastRun = done;
+    if (request.kind !== 'run') lastLoad = done;
   };
 }

@@ -14,8 +14,8 @@ export interface Source {
   readonly backlogUs: number;
   /** Milliseconds that it would rather wait for more work; asked only while an executor is free. */
   holdMs(now: number): number;
-  /** Undefined where there was nothing to start after all. `done` never rejects. */
-  start(executor: Executor): { predictedUs: number; done: Promise<void> } | undefined;
+  /** Undefined where there was nothing to start after all; else `onFree` is called once. `done` never rejects. */
+  start(executor: Executor, onFree: () => void): { predictedUs: number; done: Promise<void> } | undefined;
 }
 
 export interface ExecutorsOptions {
@@ -137,30 +137,29 @@ export class Executors {
   }
 
   #run(source: Source, executor: Executor): void {
-    const started = source.start(executor);
+    const startedAt = performance.now();
+    let chargedUs = 0;
+    const onFree = () => {
+      const now = performance.now();
+      this.#load.ended(now);
+      this.#turns.charge(source, (now - startedAt) * 1000 - chargedUs);
+      this.#running.delete(executor);
+      if (this.#all.includes(executor)) this.#free.push(executor);
+    };
+    const started = source.start(executor, onFree);
     if (!started) {
       this.#free.push(executor);
       return;
     }
-    const { predictedUs, done } = started;
-    const startedAt = performance.now();
-    this.#running.set(executor, { startedAt, predictedUs });
+    chargedUs = started.predictedUs;
+    this.#running.set(executor, { startedAt, predictedUs: chargedUs });
     this.#load.began(startedAt);
-    this.#turns.charge(source, predictedUs);
-    let charged = predictedUs;
+    this.#turns.charge(source, chargedUs);
     if (source.hasWork) {
       this.#waiting.add(source);
       this.#turns.add(source);
     }
-    void done.finally(() => {
-      const now = performance.now();
-      this.#load.ended(now);
-      charged = (now - startedAt) * 1000 - charged;
-      this.#turns.charge(source, charged);
-      this.#running.delete(executor);
-      if (this.#all.includes(executor)) this.#free.push(executor);
-      this.#assign();
-    });
+    void started.done.then(() => this.#assign());
   }
 
   #start(): void {

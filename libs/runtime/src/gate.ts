@@ -28,6 +28,9 @@ type Asked = Pick<Waiting, 'priority' | 'share' | 'rows' | 'bytes' | 'deadlineAt
 /** Requests without a deadline are taken to allow this, until others say more. */
 const allowedUsDefault = 10_000_000;
 
+/** A queue that takes no longer is none to speak of (CoDel's target; Nichols and Jacobson 2012). */
+const shortQueueUs = 5_000;
+
 /** Decides which requests of one model are let in: bounded rows and bytes, and only what can be answered in time. */
 export class Gate {
   readonly #o: GateOptions;
@@ -77,6 +80,7 @@ export class Gate {
     return predictedUs;
   }
 
+  /** Once for each batch, with its oldest request: a pause that met a hundred requests is one pause. */
   answered({ arrivedAt, predictedUs }: Waiting, rowsInHand: number, rowsMax: number): void {
     // Without a prediction there is nothing to compare with.
     if (predictedUs <= 0) return;
@@ -97,14 +101,21 @@ export class Gate {
 
   #isOver(asked: Asked, queue: RequestQueue<Waiting>, rowsRunning: number, rowsMax: number): boolean {
     if (queue.size === 0) return false;
-    const { surroundings, held } = this.#o;
+    const { held } = this.#o;
     const ceiling = this.#ceiling(rowsMax);
-    const limit = this.#limit.rows(2 * surroundings.slots * rowsMax, ceiling);
+    const limit = this.#limit.rows(this.#floor(rowsMax), ceiling);
     return (
       queue.rows + asked.rows > ceiling ||
       queue.rows + rowsRunning + asked.rows > limit ||
       held.bytes + asked.bytes > runtimeLimits.queueBytesMax
     );
+  }
+
+  /** Enough to keep every executor and the batch behind it full, and what takes no longer than a queue may always take. */
+  #floor(rowsMax: number): number {
+    const { cost, surroundings } = this.#o;
+    const short = cost.b > 0 ? shortQueueUs / cost.b : 0;
+    return surroundings.slots * Math.max(2 * rowsMax, short);
   }
 
   /** What would wait for longer than half of what requests allow is of no use to them. */

@@ -16,7 +16,8 @@ export interface ModelOptions {
   readonly shape: LoadedShape;
   readonly loadMs: number;
   readonly executors: Executors;
-  readonly ensureLoaded: (executor: Executor) => Promise<void>;
+  /** An executor that took a crashed one's place has nothing loaded yet. */
+  readonly load: (executor: Executor) => Promise<void>;
   readonly preferredBatch: readonly number[];
   readonly queueRowsMax: number;
   readonly budgetUs: number;
@@ -103,11 +104,11 @@ export class Model implements Source {
     }
   }
 
-  start(executor: Executor): { predictedUs: number; done: Promise<void> } | undefined {
+  start(executor: Executor, onFree: () => void): { predictedUs: number; done: Promise<void> } | undefined {
     return this.#batcher.start(async (inputs, limitMs) => {
-      await this.#o.ensureLoaded(executor);
+      if (!executor.loaded.has(this.digest)) await this.#o.load(executor);
       return executor.run(this.digest, inputs, limitMs);
-    });
+    }, onFree);
   }
 
   /** Resolves the next time that nothing waits or runs. */

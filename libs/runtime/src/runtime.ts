@@ -195,7 +195,7 @@ export class Runtime {
       shape: { ...shape, memoryBytes },
       loadMs: performance.now() - startedAt,
       executors: this.#executors,
-      ensureLoaded: (executor) => this.#ensureLoaded(executor, digest),
+      load: (executor) => this.#loadAgain(executor, digest),
       preferredBatch: options.preferredBatch ?? [],
       queueRowsMax: options.queueRowsMax || runtimeLimits.queueRowsMax,
       budgetUs: this.#options.executors === 'inline' ? runtimeLimits.inlineBatchUs : Number.POSITIVE_INFINITY,
@@ -203,9 +203,7 @@ export class Runtime {
     });
   }
 
-  /** An executor that took a crashed one's place has nothing loaded yet. */
-  async #ensureLoaded(executor: Executor, digest: Digest): Promise<void> {
-    if (executor.loaded.has(digest)) return;
+  async #loadAgain(executor: Executor, digest: Digest): Promise<void> {
     const bytes = await this.#options.fetch(digest);
     this.#check(digest, bytes);
     await executor.load(digest, bytes, []);

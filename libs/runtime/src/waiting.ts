@@ -63,7 +63,7 @@ export class Waiting implements Queued {
     this.#reject = o.reject;
   }
 
-  /** Answers the request when all of its rows are answered; true then. */
+  /** Answers the request when all of its rows are answered. */
   answer(from: number, to: number, answer: PartAnswer): boolean {
     if (this.isSettled) return false;
     if (from > 0 || to < this.rows) {

@@ -1,5 +1,7 @@
 /** An answer may take this much longer than predicted before the limit falls. */
 const tolerance = 1.5;
+/** And this much, whatever was predicted: a turn of the event loop or a garbage collection says nothing of the model. */
+const slackUs = 5_000;
 const smoothing = 0.2;
 
 /**
@@ -17,7 +19,10 @@ export class RowLimit {
 
   answered(o: { tookUs: number; predictedUs: number; rowsInHand: number; ceiling: number }): void {
     const limit = Math.min(this.#limit, o.ceiling);
-    const gradient = Math.max(0.5, Math.min(1, (tolerance * o.predictedUs) / Math.max(1, o.tookUs)));
+    const gradient = Math.max(
+      0.5,
+      Math.min(1, (tolerance * (o.predictedUs + slackUs)) / Math.max(1, o.tookUs)),
+    );
     // Where the limit was never met, it says nothing that more of it would be borne.
     if (gradient === 1 && o.rowsInHand < limit / 2) return;
     const next = limit * gradient + Math.sqrt(limit);

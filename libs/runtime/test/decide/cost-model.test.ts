@@ -44,6 +44,16 @@ describe('what a batch costs', () => {
     expect(Math.abs(cost.predict(64) / (60 + 1.3 * 64) - 1)).toBeLessThan(0.05);
   });
 
+  test('keeps its two parts apart where all batches are of one size, and follows a slower machine', () => {
+    const random = noise(3);
+    const cost = costOf(60, 1.3);
+    for (let run = 0; run < 20_000; run++) cost.observe(16, (60 + 1.3 * 16) * (0.7 + 0.6 * random()));
+    expect(Math.abs(cost.predict(1) / 61.3 - 1)).toBeLessThan(0.2);
+    expect(Math.abs(cost.predict(128) / (60 + 1.3 * 128) - 1)).toBeLessThan(0.2);
+    for (let run = 0; run < 1_000; run++) cost.observe(16, 3 * (60 + 1.3 * 16));
+    expect(Math.abs(cost.predict(128) / (3 * (60 + 1.3 * 128)) - 1)).toBeLessThan(0.2);
+  });
+
   test('bounds a run at ten times a single row, half of what is allowed, and the budget', () => {
     const o = { cap: 4096, allowedUs: 1e6, budgetUs: Number.POSITIVE_INFINITY };
     expect(rowsMaxOf(costOf(12, 0.12), o)).toBeCloseTo(910, -1);
@@ -71,12 +81,12 @@ describe('a request is let in', () => {
   test('as long as answers come as predicted; a slower machine lets in less, and a recovered one all again', () => {
     const limit = new RowLimit();
     const answer = (tookUs: number) =>
-      limit.answered({ tookUs, predictedUs: 1_000, rowsInHand: 900, ceiling: 1_000 });
-    for (let run = 0; run < 50; run++) answer(1_400);
+      limit.answered({ tookUs, predictedUs: 10_000, rowsInHand: 900, ceiling: 1_000 });
+    for (let run = 0; run < 50; run++) answer(20_000);
     expect(limit.rows(20, 1_000)).toBe(1_000);
-    for (let run = 0; run < 100; run++) answer(20_000);
+    for (let run = 0; run < 100; run++) answer(200_000);
     expect(limit.rows(20, 1_000)).toBe(20);
-    for (let run = 0; run < 400; run++) answer(900);
+    for (let run = 0; run < 400; run++) answer(9_000);
     expect(limit.rows(20, 1_000)).toBeGreaterThan(500);
   });
 });
