@@ -16,6 +16,7 @@ export function standingOf({ runtime }: Models) {
     capacity: inferenceLimits.streamInHandMax,
     rowsWaiting: runtime.rowsWaiting,
     utilisation: runtime.utilisation,
+    slots: runtime.slots,
   };
 }
 

@@ -27,7 +27,7 @@ interface Common {
 }
 
 /**
- * Small requests to one model that come at the same time travel as one, as many at once as there are replicas. What
+ * Small requests to one model that come at the same time travel as one, as many at once as the pool runs batches. What
  * fails together is asked again one by one, so that a request harms nobody but itself.
  */
 export class JointInference {
@@ -78,7 +78,7 @@ export class JointInference {
       sizeOf: ({ rows }) => rows,
       sizeMax: gatewayLimits.jointRowsMax,
       patienceMs: gatewayLimits.gatherPatienceMs,
-      callsMax: () => Math.max(1, common.pool.usable().length),
+      callsMax: () => common.pool.slots,
       refusal: ({ deadlineAt, signal }) => {
         if (signal?.aborted) return cancelled();
         return deadlineAt <= performance.now() ? tooLate() : undefined;

@@ -55,6 +55,7 @@ export class Member {
   #slowness = new LatencyWindow(fleetLimits.slowLookMs);
   #models = new Set<string>();
   #isDraining = false;
+  #slots = 1;
   #connectedAt = 0;
   #report = { rowsWaiting: 0, utilisation: 0, at: Number.NEGATIVE_INFINITY };
 
@@ -86,6 +87,11 @@ export class Member {
 
   get rowsInFlight(): number {
     return this.#replica.rowsInFlight;
+  }
+
+  /** Batches that it runs at the same time. */
+  get slots(): number {
+    return this.#slots;
   }
 
   holds(digest: string): boolean {
@@ -158,6 +164,7 @@ export class Member {
     this.id = word.replicaId || this.id;
     this.pool = word.pool || this.pool;
     this.#isDraining = word.draining;
+    this.#slots = Math.max(1, word.slots);
     this.#models = new Set(word.models);
     this.#report = { rowsWaiting: word.rowsWaiting, utilisation: word.utilisation, at: now };
     if (wasUsable !== this.isUsable) this.#changed();
@@ -187,6 +194,7 @@ export class Member {
     this.pool = self.pool || this.pool;
     // A process that starts anew has nothing in common with the one that drained or failed at this address.
     this.#isDraining = self.draining;
+    this.#slots = Math.max(1, self.slots);
     this.#models = new Set(self.models.map(({ digest }) => digest));
     this.#latencies.clear();
     this.#slowness = new LatencyWindow(fleetLimits.slowLookMs);

@@ -36,6 +36,13 @@ export class Pool {
     return this.#usable;
   }
 
+  /** Batches that all of them together run at the same time; at least 1. */
+  get slots(): number {
+    let slots = 0;
+    for (const member of this.usable()) slots += member.slots;
+    return Math.max(1, slots);
+  }
+
   get isEmpty(): boolean {
     return this.usable().length === 0;
   }

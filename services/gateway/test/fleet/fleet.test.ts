@@ -124,6 +124,20 @@ describe('requests that come together', () => {
     expect(told.sort()).toEqual(['a0', 'b1']);
   });
 
+  test('are under way as many at once as the replicas run batches, and the rest leaves together', async () => {
+    const replica = await startReplica((_, heard) => (heard.length <= 2 ? { afterMs: 60 } : 'answer'));
+    replica.self = { pool: 'cpu', slots: 2 };
+    const { fleet } = await openFleet([replica.address]);
+    await fleet.load('heat', model().route, '', undefined);
+    const asked = [];
+    for (const value of [1, 2, 3, 4]) {
+      asked.push(answerOf(ask(fleet, [value])));
+      await new Promise(setImmediate);
+    }
+    expect(await Promise.all(asked)).toEqual([[2], [4], [6], [8]]);
+    expect(replica.heard.map((request) => rowsIn(request))).toEqual([[1], [2], [3, 4]]);
+  });
+
   test('beyond what may wait are refused at once', async () => {
     const replica = await startReplica(() => 'ignore');
     const { fleet } = await openFleet([replica.address]);
