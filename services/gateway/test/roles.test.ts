@@ -1,5 +1,7 @@
 import { type NatsForTests, startNats } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ModelImport } from '../src/control/import-model.js';
+import { modelStreams } from '../src/control/models.js';
 import { streamRoutes } from '../src/control/server.js';
 import { may, type Permission } from '../src/decide/access.js';
 import { controlRoutes } from '../src/doors.js';
@@ -31,6 +33,10 @@ const expected = {
     'GET /v1/systems/:system',
     'GET /v1/systems/:system/models',
     'GET /v1/systems/:system/models/:reference',
+    'GET /v1/models',
+    'GET /v1/models/:model',
+    'GET /v1/models/:model/versions/:version',
+    'GET /v1/live/:model',
   ],
   publish: ['POST /v1/sources/:source/rows', 'POST /v1/sources/:source/labels', 'POST /v1/labels'],
   operate: [
@@ -43,6 +49,9 @@ const expected = {
     'POST /v1/systems/:system/features/export',
     'POST /v1/quarantine/repair',
     'POST /v1/dead-letters/:service/:id',
+    'POST /v1/models/:model/versions',
+    'PUT /v1/models/:model/serve',
+    'DELETE /v1/models/:model',
   ],
   inspect: [
     'GET /v1/systems/:system/watermark',
@@ -62,7 +71,11 @@ const expected = {
     'GET /v1/status',
     'GET /v1/dead-letters',
   ],
-  approve: ['POST /v1/systems/:system/promote', 'POST /v1/systems/:system/resume'],
+  approve: [
+    'POST /v1/systems/:system/promote',
+    'POST /v1/systems/:system/resume',
+    'PUT /v1/models/:model/routes',
+  ],
   administer: ['POST /v1/producers'],
   audit: [
     'GET /v1/audit/verify',
@@ -113,7 +126,8 @@ test('every route of the gateway has here what it needs', () => {
     requests,
   } as unknown as Parameters<typeof controlRoutes>[0];
   const own = () => ({ service: 'gateway', ready: true, backlog: 0, dead_letters: 0, detail: '' });
-  const routes = [...controlRoutes(none, own), ...streamRoutes, ...requests.streams].map(
+  const models = modelStreams({} as Parameters<typeof modelStreams>[0], {} as ModelImport);
+  const routes = [...controlRoutes(none, own), ...streamRoutes, ...requests.streams, ...models].map(
     ({ method, path, needs }) => `${method} ${path} ${needs}`,
   );
   const all = everyRoute.filter(({ route }) => !isInFront(route));

@@ -8,6 +8,7 @@ import { type ImportModelRequestSchema, ModelGraphSchema } from '@perennial/cont
 import { canonicalJson, invalid, PlatformError } from '@perennial/kernel';
 import { checkModel, modelEnds } from '@perennial/onnx';
 import type { TensorSpec } from '@perennial/runtime';
+import { allow, may } from '../decide/access.js';
 import type { Deployments } from '../deployments.js';
 import type { Peers } from '../effects/peers.js';
 import { receiveFile } from '../effects/receive-file.js';
@@ -55,7 +56,8 @@ export class ModelImport {
    * @throws PlatformError BODY_*, MODEL_* with what is wrong with the file, MODEL_NAME_CONFLICT, IMPORTS_EXHAUSTED
    */
   async receive(request: Omit<ControlRequest, 'text'>, body: IncomingMessage) {
-    const promote = promoteOf(request.query);
+    checkName('name', request.params['model'] ?? '');
+    const promote = promoteOf(request);
     if (/^application\/json\b/.test(body.headers['content-type'] ?? '')) {
       return this.#import(request, promote, await this.#keepGraph(body));
     }
@@ -148,14 +150,20 @@ function nested(model: string): PlatformError {
   });
 }
 
-/** @throws PlatformError QUERY_INVALID */
-function promoteOf(query: ControlRequest['query']): boolean | undefined {
+/**
+ * Whether the version is to answer; undefined where that follows from there being no other. Who may not let a model
+ * answer keeps it only.
+ *
+ * @throws PlatformError QUERY_INVALID, FORBIDDEN
+ */
+function promoteOf({ query, caller }: Pick<ControlRequest, 'query' | 'caller'>): boolean | undefined {
   for (const name of Object.keys(query)) {
     if (name === 'promote') continue;
     throw invalid('QUERY_INVALID', `${name} is not known here; there is promote=true|false`, { field: name });
   }
   const { promote } = query;
-  if (promote === undefined) return undefined;
+  if (promote === undefined) return may(caller.role, 'approve') ? undefined : false;
+  if (promote === 'true') allow(caller, 'approve');
   if (promote === 'true' || promote === 'false') return promote === 'true';
   throw invalid('QUERY_INVALID', `promote must be true or false, got "${promote}"`, { field: 'promote' });
 }

@@ -88,7 +88,7 @@ function changeRoutes({ peers: { registry }, deployments }: ModelNeeds): Control
     {
       method: 'PUT',
       path: '/v1/models/:model/routes',
-      needs: 'operate',
+      needs: 'approve',
       answer: async (request) => {
         const fixed = { name: nameOf(request), ...askedBy(request, 'requested_by') };
         const answer = await registry.setRoutes(messageOf(SetRoutesRequestSchema, request, fixed));
