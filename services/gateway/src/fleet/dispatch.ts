@@ -128,7 +128,7 @@ export class Dispatch {
       error.fault === 'caller' ||
       /^(DEADLINE_EXCEEDED|CANCELLED)$/.test(code) ||
       (code === 'QUEUE_EXHAUSTED' && (sends > 1 || !hasOther));
-    return { error, why: code, isFinal, isLoss: code === 'EXECUTOR_CRASHED' };
+    return { error, why: code, isFinal, isLoss: /^EXECUTOR_(CRASHED|STUCK)$/.test(code) };
   }
 
   async #attempt(job: Job, member: Member): Promise<Tried> {
@@ -268,11 +268,9 @@ async function isSettledWithin(work: Promise<unknown>, ms: number): Promise<bool
   return Promise.race([settled, late]).finally(() => clearTimeout(timer));
 }
 
-/** Errors that say something about the replica: not those of a request, of a full queue, or of the deadline. */
+/** Errors that say something about the replica: not those of a request, a model, a full queue, or the deadline. */
 function isIllness(code: string): boolean {
-  return (
-    errorOf(code, '').fault !== 'caller' && !/^(QUEUE_EXHAUSTED|DEADLINE_EXCEEDED|CANCELLED)$/.test(code)
-  );
+  return !/^(INPUT_|TENSOR_|REQUEST_|MODEL_|EXECUTOR_(CRASHED|STUCK)$|QUEUE_|DEADLINE_|CANCELLED)/.test(code);
 }
 
 function pause(ms: number): Promise<void> {

@@ -239,8 +239,9 @@ export function tooLate(isReachable = true): PlatformError {
   );
 }
 
-/** What the caller did wrong, wherever it runs. */
-const callersFault = /^(INPUT_|TENSOR_|MODEL_RUN_FAILED|MODEL_UNSUPPORTED|MODEL_SIGNATURE_|MODEL_DIGEST_)/;
+/** What the caller did wrong, or what is wrong with the model's file: the same wherever it runs. */
+const callersFault =
+  /^(INPUT_|TENSOR_|REQUEST_QUARANTINED$|MODEL_(?!MEMORY_EXHAUSTED$|STUCK$|.*_UNAVAILABLE$))/;
 
 /** An error that a replica gave; anything that is not the caller's fault may go well later. */
 export function errorOf(code: string, message: string): PlatformError {

@@ -261,6 +261,20 @@ test('a replica that fails what others answer is left out for a while, and the l
   expect(toldLone.retries).toHaveLength(2 * (fleetLimits.sendsMax - 1));
 });
 
+test('what a model is to blame for leaves no replica out, and what ends its executor is asked twice at most', async () => {
+  const stuck: Decide = () => ({ error: 'EXECUTOR_STUCK' });
+  const replicas = [await startReplica(stuck), await startReplica(stuck), await startReplica(stuck)];
+  const { fleet, told } = await openFleet(replicas.map(({ address }) => address));
+  for (let at = 0; at < 12; at++)
+    await expect(ask(fleet, [at])).rejects.toMatchObject({ code: 'REQUEST_QUARANTINED' });
+  expect(replicas.flatMap(({ heard }) => heard)).toHaveLength(12 * fleetLimits.lossesMax);
+  expect(told.ejected).toEqual([]);
+  const broken = await startReplica(() => ({ error: 'MODEL_MALFORMED' }));
+  const { fleet: other } = await openFleet([broken.address]);
+  await expect(ask(other, [1])).rejects.toMatchObject({ code: 'MODEL_MALFORMED', retry: 'never' });
+  expect(broken.heard).toHaveLength(1);
+});
+
 test('what a full replica refuses is asked of one other, and of no third', async () => {
   const full: Decide = () => ({ error: 'QUEUE_EXHAUSTED' });
   const replicas = [await startReplica(full), await startReplica(full), await startReplica(full)];
