@@ -216,6 +216,7 @@ function monitor(state: World) {
     getQuality: nothing,
     listReports: nothing,
     listReviews: nothing,
+    compareShadows: nothing,
     findPredictions: ({ predictionIds }) => {
       state.placesAsked += 1;
       return {

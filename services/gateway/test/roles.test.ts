@@ -60,6 +60,7 @@ const expected = {
     'GET /v1/systems/:system/quality',
     'GET /v1/systems/:system/reports',
     'GET /v1/systems/:system/reviews',
+    'GET /v1/models/:model/shadows',
     'GET /v1/sources',
     'GET /v1/sources/:source/schema',
     'GET /v1/producers',

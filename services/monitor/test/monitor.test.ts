@@ -385,6 +385,37 @@ describe('predictions and labels', () => {
     stop.abort();
   });
 
+  test('shadows are compared with what was served, and by their errors where labels are known', async () => {
+    const system = await house.apply(yaml('beside'));
+    await house.settled();
+    // The shadow, version 9, always answers 0.
+    for (const [day, answer] of [1, 2, 6].entries()) await house.ask(system, { day, answer });
+    await house.settled();
+    await house.segment(system, 'labels', [
+      { day: 0, temp: 3 },
+      { day: 1, temp: 1 },
+    ]);
+    await house.settled();
+    expect(await house.client.compareShadows({ system: system.name })).toMatchObject({
+      rows: 3,
+      shadows: [
+        {
+          served: 1,
+          version: 9,
+          rows: 3,
+          meanDifference: 3,
+          largestDifference: 6,
+          labelled: 2,
+          servedError: 1.5,
+          versionError: 2,
+        },
+      ],
+    });
+    await expect(house.client.compareShadows({ system: 'nobody' })).rejects.toMatchObject({
+      code: 'SYSTEM_NOT_FOUND',
+    });
+  });
+
   test('a message that is no prediction is set aside, and its neighbours go on', async () => {
     const system = await house.apply(yaml('neighbours'));
     await house.settled();

@@ -131,6 +131,39 @@ function shadowCommands(root: Command): void {
   const shadow = root
     .command('shadow')
     .description('versions that answer beside the champion and are never served');
+  shadow
+    .command('compare <system>')
+    .description(
+      'say how the answers of shadows differ from those that were served, on the newest 10,000 rows',
+    )
+    .action(async (system: string, _options: unknown, command: Command) => {
+      const answer = await platform().call<{ shadows?: Compared[] }>(
+        'GET',
+        `/v1/models/${encodeURIComponent(system)}/shadows`,
+      );
+      print(command, answer, () =>
+        listing(
+          (answer.shadows ?? []).map((one) => ({
+            ...one,
+            'mean difference': round(one.mean_difference),
+            'largest difference': round(one.largest_difference),
+            'error of served': one.labelled > 0 ? round(one.served_error) : undefined,
+            'error of version': one.labelled > 0 ? round(one.version_error) : undefined,
+          })),
+          [
+            'served',
+            'version',
+            'rows',
+            'mean difference',
+            'largest difference',
+            'labelled',
+            'error of served',
+            'error of version',
+          ],
+          `nothing answered beside what ${system} served`,
+        ),
+      );
+    });
   for (const [verb, method] of [
     ['add', 'POST'],
     ['remove', 'DELETE'],
@@ -146,6 +179,17 @@ function shadowCommands(root: Command): void {
         print(command, answer, () => `${reference}: shadow ${verb === 'add' ? 'added' : 'removed'}`);
       });
   }
+}
+
+interface Compared {
+  served: number;
+  version: number;
+  rows: number;
+  mean_difference: number;
+  largest_difference: number;
+  labelled: number;
+  served_error: number;
+  version_error: number;
 }
 
 interface Move {

@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
+  CompareShadowsResponseSchema,
   FeatureInputSchema,
   type GetLiveRequestSchema,
   GetLiveResponseSchema,
@@ -29,7 +30,7 @@ import {
 } from './route.js';
 
 export interface ModelNeeds {
-  readonly peers: Pick<Peers, 'registry'>;
+  readonly peers: Pick<Peers, 'registry' | 'monitor'>;
   readonly deployments: Deployments;
 }
 
@@ -38,7 +39,7 @@ export function modelRoutes(needs: ModelNeeds): ControlRoute[] {
   return [...lookRoutes(needs), ...changeRoutes(needs)];
 }
 
-function lookRoutes({ peers: { registry } }: ModelNeeds): ControlRoute[] {
+function lookRoutes({ peers: { registry, monitor } }: ModelNeeds): ControlRoute[] {
   const find = async (request: ControlRequest) => {
     const { model } = await registry.getServedModel({ name: nameOf(request) });
     return model ?? create(ServedModelSchema);
@@ -69,6 +70,13 @@ function lookRoutes({ peers: { registry } }: ModelNeeds): ControlRoute[] {
           field: 'version',
         });
       },
+    },
+    {
+      method: 'GET',
+      path: '/v1/models/:model/shadows',
+      needs: 'inspect',
+      answer: async (request) =>
+        jsonOf(CompareShadowsResponseSchema, await monitor.compareShadows({ system: nameOf(request) })),
     },
     {
       method: 'GET',

@@ -6,6 +6,7 @@ import {
   ApplySystemResponseSchema,
   CancelRolloutRequestSchema,
   CancelRolloutResponseSchema,
+  CompareShadowsResponseSchema,
   CreateApiKeyRequestSchema,
   DecideDeadLetterRequestSchema,
   ExportFeaturesResponseSchema,
@@ -191,6 +192,10 @@ export const described: Readonly<Record<string, Described>> = {
     says: 'Retire a model; its history stays.',
     gives: RetireModelResponseSchema,
     served: true,
+  },
+  'GET /v1/models/:model/shadows': {
+    says: "How the answers of a system's shadows differ from those that were served.",
+    gives: CompareShadowsResponseSchema,
   },
   'GET /v1/live/:model': {
     says: 'What was live at a moment.',

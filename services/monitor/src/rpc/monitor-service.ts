@@ -15,6 +15,7 @@ import type { System } from '@perennial/spec';
 import { type Context, storesOf } from '../context.js';
 import { monitorLimits } from '../limits.js';
 import { countsOf, qualityOf } from '../store/quality.js';
+import { compareShadows } from '../store/shadows.js';
 import type { Db } from '../tables.js';
 
 /** How served models do. */
@@ -36,6 +37,10 @@ export function monitorService(context: Context, db: Db) {
         rows: rows.map((row) => ({ ...row })),
         ...(await countsOf(db, context.tenant, name)),
       });
+    },
+    compareShadows: async ({ system: name }) => {
+      await system(name);
+      return compareShadows(db, context.tenant, name);
     },
     listReports: async ({ system: name, limit }) => {
       await system(name);

@@ -18,7 +18,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file perennial/v1/monitor_service.proto.
  */
 export const file_perennial_v1_monitor_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJwZXJlbm5pYWwvdjEvbW9uaXRvcl9zZXJ2aWNlLnByb3RvEgxwZXJlbm5pYWwudjEiIwoRR2V0UXVhbGl0eVJlcXVlc3QSDgoGc3lzdGVtGAEgASgJIoABChJHZXRRdWFsaXR5UmVzcG9uc2USDgoGbWV0cmljGAEgASgJEiMKBHJvd3MYAiADKAsyFS5wZXJlbm5pYWwudjEuUXVhbGl0eRITCgtwcmVkaWN0aW9ucxgDIAEoBBIOCgZmYWlsZWQYBCABKAQSEAoIbGFiZWxsZWQYBSABKAQiRQoHUXVhbGl0eRINCgVtb250aBgBIAEoCRIOCgZhbnN3ZXIYAiABKAkSDAoEcm93cxgDIAEoDRINCgV2YWx1ZRgEIAEoASIzChJMaXN0UmVwb3J0c1JlcXVlc3QSDgoGc3lzdGVtGAEgASgJEg0KBWxpbWl0GAIgASgNIkkKE0xpc3RSZXBvcnRzUmVzcG9uc2USMgoHcmVwb3J0cxgBIAMoCzIhLnBlcmVubmlhbC52MS5EcmlmdFJlcG9ydFJlY29yZGVkIiQKEkxpc3RSZXZpZXdzUmVxdWVzdBIOCgZzeXN0ZW0YASABKAkiPAoTTGlzdFJldmlld3NSZXNwb25zZRIlCgdyZXZpZXdzGAEgAygLMhQucGVyZW5uaWFsLnYxLlJldmlldyJpCgZSZXZpZXcSLQoGcmV2aWV3GAEgASgLMh0ucGVyZW5uaWFsLnYxLlJldmlld0NvbmNsdWRlZBIwCgxjb25jbHVkZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjAKFkZpbmRQcmVkaWN0aW9uc1JlcXVlc3QSFgoOcHJlZGljdGlvbl9pZHMYASADKAkiTgoXRmluZFByZWRpY3Rpb25zUmVzcG9uc2USMwoLcHJlZGljdGlvbnMYASADKAsyHi5wZXJlbm5pYWwudjEuUHJlZGljdGlvblBsYWNlcyJmChBQcmVkaWN0aW9uUGxhY2VzEhUKDXByZWRpY3Rpb25faWQYASABKAkSDgoGc3lzdGVtGAIgASgJEisKBHJvd3MYAyADKAsyHS5wZXJlbm5pYWwudjEuUHJlZGljdGlvblBsYWNlImcKD1ByZWRpY3Rpb25QbGFjZRIuCgpldmVudF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCgNrZXkYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0MukCCg5Nb25pdG9yU2VydmljZRJPCgpHZXRRdWFsaXR5Eh8ucGVyZW5uaWFsLnYxLkdldFF1YWxpdHlSZXF1ZXN0GiAucGVyZW5uaWFsLnYxLkdldFF1YWxpdHlSZXNwb25zZRJSCgtMaXN0UmVwb3J0cxIgLnBlcmVubmlhbC52MS5MaXN0UmVwb3J0c1JlcXVlc3QaIS5wZXJlbm5pYWwudjEuTGlzdFJlcG9ydHNSZXNwb25zZRJSCgtMaXN0UmV2aWV3cxIgLnBlcmVubmlhbC52MS5MaXN0UmV2aWV3c1JlcXVlc3QaIS5wZXJlbm5pYWwudjEuTGlzdFJldmlld3NSZXNwb25zZRJeCg9GaW5kUHJlZGljdGlvbnMSJC5wZXJlbm5pYWwudjEuRmluZFByZWRpY3Rpb25zUmVxdWVzdBolLnBlcmVubmlhbC52MS5GaW5kUHJlZGljdGlvbnNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_perennial_v1_model_events, file_perennial_v1_monitor_events]);
+  fileDesc("CiJwZXJlbm5pYWwvdjEvbW9uaXRvcl9zZXJ2aWNlLnByb3RvEgxwZXJlbm5pYWwudjEiIwoRR2V0UXVhbGl0eVJlcXVlc3QSDgoGc3lzdGVtGAEgASgJIoABChJHZXRRdWFsaXR5UmVzcG9uc2USDgoGbWV0cmljGAEgASgJEiMKBHJvd3MYAiADKAsyFS5wZXJlbm5pYWwudjEuUXVhbGl0eRITCgtwcmVkaWN0aW9ucxgDIAEoBBIOCgZmYWlsZWQYBCABKAQSEAoIbGFiZWxsZWQYBSABKAQiRQoHUXVhbGl0eRINCgVtb250aBgBIAEoCRIOCgZhbnN3ZXIYAiABKAkSDAoEcm93cxgDIAEoDRINCgV2YWx1ZRgEIAEoASIzChJMaXN0UmVwb3J0c1JlcXVlc3QSDgoGc3lzdGVtGAEgASgJEg0KBWxpbWl0GAIgASgNIkkKE0xpc3RSZXBvcnRzUmVzcG9uc2USMgoHcmVwb3J0cxgBIAMoCzIhLnBlcmVubmlhbC52MS5EcmlmdFJlcG9ydFJlY29yZGVkIiQKEkxpc3RSZXZpZXdzUmVxdWVzdBIOCgZzeXN0ZW0YASABKAkiPAoTTGlzdFJldmlld3NSZXNwb25zZRIlCgdyZXZpZXdzGAEgAygLMhQucGVyZW5uaWFsLnYxLlJldmlldyJpCgZSZXZpZXcSLQoGcmV2aWV3GAEgASgLMh0ucGVyZW5uaWFsLnYxLlJldmlld0NvbmNsdWRlZBIwCgxjb25jbHVkZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjAKFkZpbmRQcmVkaWN0aW9uc1JlcXVlc3QSFgoOcHJlZGljdGlvbl9pZHMYASADKAkiTgoXRmluZFByZWRpY3Rpb25zUmVzcG9uc2USMwoLcHJlZGljdGlvbnMYASADKAsyHi5wZXJlbm5pYWwudjEuUHJlZGljdGlvblBsYWNlcyJmChBQcmVkaWN0aW9uUGxhY2VzEhUKDXByZWRpY3Rpb25faWQYASABKAkSDgoGc3lzdGVtGAIgASgJEisKBHJvd3MYAyADKAsyHS5wZXJlbm5pYWwudjEuUHJlZGljdGlvblBsYWNlImcKD1ByZWRpY3Rpb25QbGFjZRIuCgpldmVudF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCgNrZXkYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IicKFUNvbXBhcmVTaGFkb3dzUmVxdWVzdBIOCgZzeXN0ZW0YASABKAkiVwoWQ29tcGFyZVNoYWRvd3NSZXNwb25zZRIMCgRyb3dzGAEgASgNEi8KB3NoYWRvd3MYAiADKAsyHi5wZXJlbm5pYWwudjEuU2hhZG93Q29tcGFyaXNvbiK1AQoQU2hhZG93Q29tcGFyaXNvbhIOCgZzZXJ2ZWQYASABKA0SDwoHdmVyc2lvbhgCIAEoDRIMCgRyb3dzGAMgASgNEhcKD21lYW5fZGlmZmVyZW5jZRgEIAEoARIaChJsYXJnZXN0X2RpZmZlcmVuY2UYBSABKAESEAoIbGFiZWxsZWQYBiABKA0SFAoMc2VydmVkX2Vycm9yGAcgASgBEhUKDXZlcnNpb25fZXJyb3IYCCABKAEyxgMKDk1vbml0b3JTZXJ2aWNlEk8KCkdldFF1YWxpdHkSHy5wZXJlbm5pYWwudjEuR2V0UXVhbGl0eVJlcXVlc3QaIC5wZXJlbm5pYWwudjEuR2V0UXVhbGl0eVJlc3BvbnNlElIKC0xpc3RSZXBvcnRzEiAucGVyZW5uaWFsLnYxLkxpc3RSZXBvcnRzUmVxdWVzdBohLnBlcmVubmlhbC52MS5MaXN0UmVwb3J0c1Jlc3BvbnNlElIKC0xpc3RSZXZpZXdzEiAucGVyZW5uaWFsLnYxLkxpc3RSZXZpZXdzUmVxdWVzdBohLnBlcmVubmlhbC52MS5MaXN0UmV2aWV3c1Jlc3BvbnNlEl4KD0ZpbmRQcmVkaWN0aW9ucxIkLnBlcmVubmlhbC52MS5GaW5kUHJlZGljdGlvbnNSZXF1ZXN0GiUucGVyZW5uaWFsLnYxLkZpbmRQcmVkaWN0aW9uc1Jlc3BvbnNlElsKDkNvbXBhcmVTaGFkb3dzEiMucGVyZW5uaWFsLnYxLkNvbXBhcmVTaGFkb3dzUmVxdWVzdBokLnBlcmVubmlhbC52MS5Db21wYXJlU2hhZG93c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_perennial_v1_model_events, file_perennial_v1_monitor_events]);
 
 /**
  * Of which system.
@@ -317,6 +317,109 @@ export const PredictionPlaceSchema: GenMessage<PredictionPlace> = /*@__PURE__*/
   messageDesc(file_perennial_v1_monitor_service, 11);
 
 /**
+ * Of which system.
+ *
+ * @generated from message perennial.v1.CompareShadowsRequest
+ */
+export type CompareShadowsRequest = Message<"perennial.v1.CompareShadowsRequest"> & {
+  /**
+   * @generated from field: string system = 1;
+   */
+  system: string;
+};
+
+/**
+ * Describes the message perennial.v1.CompareShadowsRequest.
+ * Use `create(CompareShadowsRequestSchema)` to create a new message.
+ */
+export const CompareShadowsRequestSchema: GenMessage<CompareShadowsRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_monitor_service, 12);
+
+/**
+ * One for each pair of a version that was served and one that answered beside it.
+ *
+ * @generated from message perennial.v1.CompareShadowsResponse
+ */
+export type CompareShadowsResponse = Message<"perennial.v1.CompareShadowsResponse"> & {
+  /**
+   * Rows that were looked at, the newest by data time.
+   *
+   * @generated from field: uint32 rows = 1;
+   */
+  rows: number;
+
+  /**
+   * @generated from field: repeated perennial.v1.ShadowComparison shadows = 2;
+   */
+  shadows: ShadowComparison[];
+};
+
+/**
+ * Describes the message perennial.v1.CompareShadowsResponse.
+ * Use `create(CompareShadowsResponseSchema)` to create a new message.
+ */
+export const CompareShadowsResponseSchema: GenMessage<CompareShadowsResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_monitor_service, 13);
+
+/**
+ * Two versions on the same rows.
+ *
+ * @generated from message perennial.v1.ShadowComparison
+ */
+export type ShadowComparison = Message<"perennial.v1.ShadowComparison"> & {
+  /**
+   * @generated from field: uint32 served = 1;
+   */
+  served: number;
+
+  /**
+   * @generated from field: uint32 version = 2;
+   */
+  version: number;
+
+  /**
+   * @generated from field: uint32 rows = 3;
+   */
+  rows: number;
+
+  /**
+   * Absolute, between the two answers.
+   *
+   * @generated from field: double mean_difference = 4;
+   */
+  meanDifference: number;
+
+  /**
+   * @generated from field: double largest_difference = 5;
+   */
+  largestDifference: number;
+
+  /**
+   * Rows whose label is known; the mean absolute errors are over these.
+   *
+   * @generated from field: uint32 labelled = 6;
+   */
+  labelled: number;
+
+  /**
+   * @generated from field: double served_error = 7;
+   */
+  servedError: number;
+
+  /**
+   * @generated from field: double version_error = 8;
+   */
+  versionError: number;
+};
+
+/**
+ * Describes the message perennial.v1.ShadowComparison.
+ * Use `create(ShadowComparisonSchema)` to create a new message.
+ */
+export const ShadowComparisonSchema: GenMessage<ShadowComparison> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_monitor_service, 14);
+
+/**
  * Quality, reports and reviews.
  *
  * @generated from service perennial.v1.MonitorService
@@ -361,6 +464,16 @@ export const MonitorService: GenService<{
     methodKind: "unary";
     input: typeof FindPredictionsRequestSchema;
     output: typeof FindPredictionsResponseSchema;
+  },
+  /**
+   * How the answers of shadows differ from those that were served.
+   *
+   * @generated from rpc perennial.v1.MonitorService.CompareShadows
+   */
+  compareShadows: {
+    methodKind: "unary";
+    input: typeof CompareShadowsRequestSchema;
+    output: typeof CompareShadowsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_perennial_v1_monitor_service, 0);
