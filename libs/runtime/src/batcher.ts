@@ -198,7 +198,9 @@ export class Batcher {
     const taken: Taken<Waiting> = this.#queue.take(
       target,
       ({ deadlineAt, rows }) =>
-        deadlineAt <= now || deadlineAt < now + cost.predict(Math.min(rows, rowsMax)) / 1000,
+        deadlineAt <= now ||
+        // The last one is tried whatever the prediction says, or a wrong one would never be mended.
+        (this.#queue.size > 1 && deadlineAt < now + cost.predict(Math.min(rows, rowsMax)) / 1000),
       (late) => this.#drop(late),
     );
     const { parts, rows, isFull, isMixed } = taken;

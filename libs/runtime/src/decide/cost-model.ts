@@ -4,8 +4,11 @@ import type { BatchCost } from '../types.js';
 const forgetting = 0.98;
 /** A run that took this many times what was predicted tells more of the machine than of the model. */
 const outlier = 5;
-/** Forgetting stops where the runs of late say nothing new of one of the two, or it would be lost. */
-const uncertaintyMax = 1e12;
+/**
+ * Variance before the first run, relative to what it took. Forgetting stops there too: where the runs of late say nothing
+ * new of one of the two parts, it would be lost.
+ */
+const uncertaintyMax = 1e6;
 
 /**
  * How much a run counts at the sizes that did not run, which are taken to have become slower as this one has. Where all
@@ -22,9 +25,9 @@ export class CostModel {
   #a = 0;
   #b = 0;
   // The inverse of the information matrix, symmetric.
-  #p11 = 1e12;
+  #p11 = 0;
   #p12 = 0;
-  #p22 = 1e12;
+  #p22 = 0;
   #runs = 0;
   /** Of what was measured at load: how much slower runs are now. */
   #scale = 1;
@@ -69,11 +72,17 @@ export class CostModel {
   }
 
   #learn(rows: number, microseconds: number, weight: number): void {
+    const perRow = microseconds / rows;
+    if (this.#p11 === 0) {
+      this.#p11 = uncertaintyMax * microseconds ** 2;
+      this.#p22 = uncertaintyMax * perRow ** 2;
+    }
+    const uncertainty = this.#p11 / microseconds ** 2 + this.#p22 / perRow ** 2;
     const x1 = weight / microseconds;
     const x2 = (weight * rows) / microseconds;
     const px1 = this.#p11 * x1 + this.#p12 * x2;
     const px2 = this.#p12 * x1 + this.#p22 * x2;
-    const lambda = weight < 1 || this.#p11 + this.#p22 > uncertaintyMax ? 1 : forgetting;
+    const lambda = weight < 1 || uncertainty > uncertaintyMax ? 1 : forgetting;
     const denominator = lambda + x1 * px1 + x2 * px2;
     const error = weight - (x1 * this.#a + x2 * this.#b);
     this.#a += (px1 / denominator) * error;
