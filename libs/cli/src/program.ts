@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { auditCommands } from './commands/audit.js';
 import { dataCommands } from './commands/data.js';
+import { keyCommands } from './commands/keys.js';
 import { modelCommands } from './commands/models.js';
 import { operationsCommands } from './commands/operations.js';
 import { predictCommand } from './commands/predict.js';
@@ -21,6 +22,7 @@ export function program(): Command {
   predictCommand(root);
   modelCommands(root);
   routeCommands(root);
+  keyCommands(root);
   auditCommands(root);
   operationsCommands(root);
   for (const command of everyCommand(root)) {

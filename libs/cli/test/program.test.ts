@@ -26,6 +26,9 @@ beforeAll(async () => {
       response
         .writeHead(404)
         .end(JSON.stringify({ detail: 'nothing is known of that', code: 'SUBJECT_NOT_FOUND' }));
+    } else if (request.url?.startsWith('/v1/keys')) {
+      const key = { key_id: '00112233445566ff', name: 'desk', expires_at: '2026-03-01T00:00:00Z' };
+      response.end(JSON.stringify({ key, enforced: true, secret: 'pk_00112233445566ff_secret' }));
     } else if (request.url?.endsWith('/result')) {
       response.end('hour,prediction\n1,2\n');
     } else if (request.url?.includes('/batches')) {
@@ -101,6 +104,10 @@ test('every command of the issue is there', () => {
     'models retire',
     'routes',
     'live',
+    'keys create',
+    'keys list',
+    'keys rotate',
+    'keys revoke',
     'model show',
     'rollback',
     'promote',
@@ -113,6 +120,7 @@ test('every command of the issue is there', () => {
     'quarantine repair',
     'shadow add',
     'shadow remove',
+    'shadow compare',
     'producers add',
     'producers list',
     'why',
@@ -268,4 +276,21 @@ test('what was live is asked for by either clock, and told with when it began an
   expect(stdout).toMatch(/^price served version 1 as champion at 100 %\nepoch 1, since 2026-03-01/);
   expect(stdout).toContain('rows had reached 2012-06-30');
   expect(stdout).toContain('and is live still');
+});
+
+test('a key is made with its scope and limits, and its secret is the first line', async () => {
+  const options = ['--role', 'client', '--system', 'heat', '--source', 'meter', '--rows-per-day', '1000'];
+  const { code, stdout } = await perennial('keys', 'create', 'desk', ...options);
+  expect([code, stdout.split('\n')[0]]).toEqual([0, 'pk_00112233445566ff_secret']);
+  expect(JSON.parse(asked.at(-1)?.body ?? '')).toEqual({
+    name: 'desk',
+    role: 'client',
+    scope: { systems: ['heat'], sources: ['meter'] },
+    limits: { rows_per_day: 1_000 },
+  });
+  await perennial('keys', 'rotate', '00112233445566ff', '--grace', '0s');
+  expect(asked.at(-1)).toMatchObject({
+    url: '/v1/keys/00112233445566ff/rotate',
+    body: JSON.stringify({ grace_seconds: 0 }),
+  });
 });
