@@ -193,6 +193,7 @@ function inference(state: World) {
   return rpc(InferenceService, {
     getReplica: nothing,
     loadModel: nothing,
+    unloadModel: nothing,
     testModel: nothing,
     async *serve(requests) {
       for await (const { sequence, request } of requests) {
