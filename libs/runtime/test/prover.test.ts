@@ -68,4 +68,23 @@ describe('a file is tried where it can do no harm', () => {
     expect(await other.has(digestOf(file(9)))).toBe(false);
     expect(await new FolderProofs(dir, '1.2.4').has(digestOf(good) as Digest)).toBe(false);
   });
+
+  test('damaged models are proven or refused with a reason, and nothing else happens', async () => {
+    const prover = proverOf();
+    let state = 11;
+    const next = (below: number) => {
+      state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+      return state % below;
+    };
+    const outcomes = new Set<string>();
+    for (let at = 0; at < 60; at++) {
+      const bytes = Uint8Array.from(addModel(`damaged ${at}`));
+      for (let times = 0; times <= next(4); times++) bytes[next(bytes.length)] = next(256);
+      outcomes.add(await prove(prover, bytes));
+    }
+    outcomes.delete('proven');
+    for (const code of outcomes)
+      expect(code).toMatch(/^MODEL_(MALFORMED|UNSUPPORTED|DOMAIN_FORBIDDEN|EXTERNAL_DATA)$/);
+    expect(outcomes.size).toBeGreaterThan(0);
+  });
 });
