@@ -328,7 +328,9 @@ describe('predictions and labels', () => {
       stream: 'MONITOR',
       filter: eventFilter(events.rewardRecorded),
       signal: stop.signal,
-      onMessage: (message: RawMessage) => told.push(JSON.parse(new TextDecoder().decode(message.data))),
+      onMessage: (message: RawMessage) => {
+        told.push(JSON.parse(new TextDecoder().decode(message.data)));
+      },
       onError: (error) => expect(error).toBeUndefined(),
     });
     const share = (epoch: number, variant: number) =>
