@@ -30,7 +30,7 @@ describe.each(wireKinds)('$name', (kind) => {
   descriptionCases(wire);
   dataCases(wire, kind);
   refusalCases(wire, kind);
-  extensionCases(wire, kind);
+  extensionCases(wire);
   repositoryCases(wire, () => server);
 });
 

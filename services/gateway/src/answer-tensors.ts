@@ -8,7 +8,7 @@ import { routeOfVersion } from './decide/route.js';
 import { placeOfRow } from './decide/system-source.js';
 import type { Serving } from './deployments.js';
 import { gatewayLimits } from './limits.js';
-import { versionNotFound } from './model-metadata.js';
+import { versionNotFound } from './protocol/models.js';
 import { pickOutputs } from './protocol/outputs.js';
 import type { Recording, ShapedRow } from './recording.js';
 import { choiceFor, type Means, mirror, runModel } from './run-model.js';

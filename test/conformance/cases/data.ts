@@ -41,6 +41,12 @@ export function dataCases(wire: WireOf, { isBinary }: WireKind): void {
     expect(bitsOf(output)).toBe(bitsOf(input));
   });
 
+  oddCases(wire, isBinary);
+  requestCases(wire);
+}
+
+/** What JSON has no word for. */
+function oddCases(wire: WireOf, isBinary: boolean): void {
   const odd = isBinary ? (['FP16', 'FP32', 'FP64'] as const) : [];
   test.each(odd)('%s: NaN, infinities and -0 come back', async (datatype) => {
     const input = beyondJsonTensor(datatype);
@@ -66,7 +72,10 @@ export function dataCases(wire: WireOf, { isBinary }: WireKind): void {
       expectRefused(await wire().infer(asked), 'INVALID_ARGUMENT', words);
     });
   }
+}
 
+/** Shapes, names, ids and versions. */
+function requestCases(wire: WireOf): void {
   test('no dimension of rows', async () => {
     const input = tensor('INT64', [2, 3], [1n, -2n, 3n, -4n, 5n, -6n]);
     const output = outputOf(given(await wire().infer({ model: 'fixed', inputs: [input] })));

@@ -1,10 +1,16 @@
 import { expect, test } from 'vitest';
-import type { WireKind } from '../server.js';
 import { given } from '../wire/wire.js';
 import { addSubRequest, expectRefused, needs, outputOf, tensor, type WireOf } from './shared.js';
 
 /** Classification, parameters, schedule policy, statistics, model configuration. */
-export function extensionCases(wire: WireOf, _kind: WireKind): void {
+export function extensionCases(wire: WireOf): void {
+  classificationCases(wire);
+  parameterCases(wire);
+  statisticsCases(wire);
+  configurationCases(wire);
+}
+
+function classificationCases(wire: WireOf): void {
   const scores = tensor('FP32', [2, 4], [0.25, 0.5, -1, 0.5, 3, 1e-7, 2, -0.5]);
   const classes = (classification: number, model = 'scores', input = scores) => ({
     model,
@@ -62,7 +68,9 @@ export function extensionCases(wire: WireOf, _kind: WireKind): void {
     const asked = classes(1, 'identity_bool', tensor('BOOL', [1, 2], [true, false]));
     expectRefused(await wire().infer(asked), 'INVALID_ARGUMENT', /unsupported type 'BOOL'/);
   });
+}
 
+function parameterCases(wire: WireOf): void {
   test.each([
     ['a priority', { priority: 1 }],
     ['no priority', { priority: 0 }],
@@ -79,7 +87,9 @@ export function extensionCases(wire: WireOf, _kind: WireKind): void {
     const answer = await wire().infer(addSubRequest(1, { parameters: { timeout: 1 } }));
     if (!answer.ok) expectRefused(answer, ['DEADLINE_EXCEEDED', 'UNAVAILABLE'], /timeout/i);
   });
+}
 
+function statisticsCases(wire: WireOf): void {
   test('statistics count requests and rows', async (context) => {
     await needs(context, wire(), 'statistics');
     const of = async () => {
@@ -113,7 +123,9 @@ export function extensionCases(wire: WireOf, _kind: WireKind): void {
     await needs(context, wire(), 'statistics');
     expectRefused(await wire().statistics('no_such_model'), 'NOT_FOUND');
   });
+}
 
+function configurationCases(wire: WireOf): void {
   test('a configuration says datatypes and dimensions', async (context) => {
     await needs(context, wire(), 'model_configuration');
     const config = given(await wire().config('add_sub'));

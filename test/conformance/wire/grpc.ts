@@ -15,7 +15,8 @@ export class GrpcConnection {
   readonly #headers: Readonly<Record<string, string>>;
 
   constructor(address: string, headers: Readonly<Record<string, string>>) {
-    this.#session = connect(`http://${address}`);
+    // Of MiB: what is written and not taken yet counts, and past it Node refuses even the answers.
+    this.#session = connect(`http://${address}`, { maxSessionMemory: 1_000 });
     // A refused connection shows in the call.
     this.#session.on('error', () => {});
     this.#headers = headers;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { invalid, notFound } from '@perennial/kernel';
-import { allow, type Caller, type Permission } from '../decide/access.js';
+import type { Caller } from '../decide/access.js';
 import type { Deployments } from '../deployments.js';
 import { gatewayLimits } from '../limits.js';
 import type { Predictor } from '../predictor.js';
@@ -30,7 +30,10 @@ interface ModelCall extends Call {
   readonly version: string;
 }
 
-/** The Open Inference Protocol over HTTP, everything under /v2: a shell around protocol/. */
+/**
+ * The Open Inference Protocol over HTTP, everything under /v2: a shell around protocol/. Who may ask what is held at the
+ * door, by decide/protocol-access.ts.
+ */
 export class InferenceProtocol {
   readonly #deployments: Deployments;
   readonly #predictor: Predictor;
@@ -64,15 +67,14 @@ export class InferenceProtocol {
     if (repository) {
       const [, name = '', index, model = '', verb] = repository;
       wantMethod(request, 'POST');
-      check(caller, index === undefined ? 'operate' : 'read');
       checkRepository(decoded(name));
       if (index !== undefined) return this.#index(call);
-      return this.#switch(call, decoded(model), verb === 'load', caller.name);
+      return this.#switch(call, decoded(model), verb === 'load', caller?.name ?? '');
     }
     return this.#aboutServer(path, call);
   }
 
-  async #aboutServer(path: string, { request, response, caller }: Call): Promise<void> {
+  async #aboutServer(path: string, { request, response }: Call): Promise<void> {
     const answers: Record<string, () => unknown> = {
       '/v2': () => ({ name: serverName, version: serverVersion, extensions: serverExtensions }),
       '/v2/models': () => ({ models: this.#models.names() }),
@@ -81,7 +83,6 @@ export class InferenceProtocol {
     const answer = answers[path === '/v2/' ? '/v2' : path];
     if (answer) {
       wantMethod(request, 'GET');
-      check(caller, 'read');
       return sendJson(response, JSON.stringify(await answer()));
     }
     if (!InferenceProtocol.isOpen(path)) throw notFound('ROUTE_NOT_FOUND', 'Not Found');
@@ -93,9 +94,8 @@ export class InferenceProtocol {
   }
 
   async #aboutModel(verb: string | undefined, call: ModelCall): Promise<void> {
-    const { request, response, caller, model, version } = call;
+    const { request, response, model, version } = call;
     wantMethod(request, verb === 'infer' ? 'POST' : 'GET');
-    check(caller, verb === 'infer' ? 'predict' : 'read');
     if (verb === 'infer') return this.#infer(call);
     if (verb === 'ready') {
       const ready = this.#models.modelReady(model, version);
@@ -116,6 +116,10 @@ export class InferenceProtocol {
     // Said before the body is refused for another encoding.
     if (headers['content-encoding']) response.setHeader('accept-encoding', acceptedEncodings);
     const deadlineAt = deadlineOf(request);
+    const gone = new AbortController();
+    response.once('close', () => {
+      if (!response.writableFinished) gone.abort();
+    });
     const { response: answered } = await infer(this.#predictor, this.#deployments, {
       model,
       version,
@@ -123,6 +127,7 @@ export class InferenceProtocol {
       deadlineAt,
       caller,
       headers: (name) => headers[name]?.toString(),
+      signal: gone.signal,
       read: async () => {
         const body = await readBody(request, gatewayLimits.tensorBodyBytesMax, deadlineAt);
         const length = headers[headerLengthName]?.toString();
@@ -174,12 +179,6 @@ async function controlBody(request: IncomingMessage): Promise<Record<string, unk
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
   throw invalid('INFER_BODY_INVALID', 'the body must be a JSON object, or empty', { field: 'body' });
-}
-
-/** Nobody comes here without being known but to ask for health. */
-function check(caller: Caller | undefined, needs: Permission): asserts caller is Caller {
-  if (caller) allow(caller, needs);
-  else throw invalid('UNAUTHENTICATED', 'send the header "authorization: Bearer <token>"');
 }
 
 function wantMethod(request: IncomingMessage, method: string): void {

@@ -42,6 +42,11 @@ function described({ name, datatype, shape }: FeatureInput): TensorDescription {
   };
 }
 
+/** What runs it: one ONNX file, or a graph of other models. */
+export function platformOf({ routes }: Pick<DeploymentUpdated, 'routes'>): string {
+  return routes[0]?.graph ? 'ensemble' : 'onnxruntime_onnx';
+}
+
 /** Whether every input and output begins with a dimension of any number of rows, so that requests can share a run. */
 export function hasRows({ inputs, outputs }: ReturnType<typeof tensorsOf>): boolean {
   return [...inputs, ...outputs].every(({ shape }) => shape[0] === -1);

@@ -1,6 +1,6 @@
 import { type DeploymentUpdated, Placement, RouteRole } from '@perennial/contracts';
 import { gatewayLimits } from '../limits.js';
-import { hasRows, type TensorDescription, tensorsOf } from './descriptions.js';
+import { hasRows, platformOf, type TensorDescription, tensorsOf } from './descriptions.js';
 
 /**
  * A model's configuration in the JSON form of the extension "model_configuration": what clients and load generators
@@ -17,8 +17,8 @@ export function modelConfig(deployment: DeploymentUpdated) {
   });
   return {
     name: deployment.deployment,
-    platform: 'onnxruntime_onnx',
-    backend: 'onnxruntime',
+    platform: platformOf(deployment),
+    backend: routes[0]?.graph ? '' : 'onnxruntime',
     version_policy: {
       specific: {
         versions: routes.filter(({ role }) => role !== RouteRole.SHADOW).map(({ version }) => version),

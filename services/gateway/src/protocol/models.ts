@@ -1,7 +1,7 @@
 import { type DeploymentUpdated, type Route, RouteRole } from '@perennial/contracts';
 import { invalid, type PlatformError, unavailable } from '@perennial/kernel';
 import { type Deployments, type Serving, unknownSystem } from '../deployments.js';
-import { tensorsOf } from './descriptions.js';
+import { platformOf, tensorsOf } from './descriptions.js';
 import { modelConfig } from './model-config.js';
 import { type ModelStatistics, type StatisticsSource, statisticsOf } from './statistics.js';
 
@@ -71,7 +71,7 @@ export class Models {
     return {
       name: model,
       versions: versionsOf(deployment),
-      platform: 'onnxruntime_onnx',
+      platform: platformOf(deployment),
       ...tensorsOf(deployment),
     };
   }

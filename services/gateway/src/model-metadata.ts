@@ -1,1 +1,0 @@
-export { versionNotFound } from './protocol/models.js';

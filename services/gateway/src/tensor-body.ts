@@ -1,1 +1,0 @@
-export { pickOutputs } from './protocol/outputs.js';
