@@ -57,15 +57,7 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   const streams = [...modelStreams(gateway, imports), ...requests.streams];
   const routes = controlRoutes(
     { ...gateway, clock, requests, publishLabel: publishLabel(frame.bus, tenant) },
-    () => ({
-      service: frame.name,
-      ready: deployments.isCaughtUp,
-      backlog: gateway.spool.size,
-      dead_letters: 0,
-      detail: gateway.fleet.hasReplicas('cpu') ? '' : 'inference does not answer',
-      replicas: gateway.fleet.replicas(),
-      models: gateway.fleet.models(),
-    }),
+    () => standingOf(gateway, frame.name),
   );
   const control = await controlHandler({
     peers: gateway.peers,
@@ -111,6 +103,19 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
     close: async () => {
       await Promise.all([close(http, grpc), requests.stop()]);
     },
+  };
+}
+
+/** How this service does, as the others are asked. */
+function standingOf({ deployments, spool, fleet }: Gateway, service: string): ServiceStatus {
+  return {
+    service,
+    ready: deployments.isCaughtUp,
+    backlog: spool.size,
+    dead_letters: 0,
+    detail: fleet.hasReplicas('cpu') ? '' : 'inference does not answer',
+    replicas: fleet.replicas(),
+    models: fleet.models(),
   };
 }
 

@@ -56,7 +56,7 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
   app.setNotFoundHandler((request) => {
     throw notFound(
       'ROUTE_NOT_FOUND',
-      `there is no ${request.method} ${request.url.split('?')[0]}; see the README of services/gateway for the routes`,
+      `there is no ${request.method} ${request.url.split('?')[0]}; /docs shows the routes that there are`,
     );
   });
   const callerOf = (request: FastifyRequest): Caller => {
@@ -94,11 +94,7 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
       handler: async (request, reply) => {
         const context = contextOf(request, reply);
         const text = typeof request.body === 'string' ? request.body : '';
-        const answered = await answer({ ...context, text });
-        reply.header('content-type', 'application/json');
-        if (!(answered instanceof Answered)) return JSON.stringify(answered);
-        reply.code(answered.status).headers(answered.headers);
-        return JSON.stringify(answered.body);
+        return sendAnswer(reply, await answer({ ...context, text }));
       },
     });
   }
@@ -108,6 +104,14 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
     callers.set(request, caller);
     app.routing(request, response);
   };
+}
+
+function sendAnswer(reply: FastifyReply, answered: unknown): FastifyReply {
+  const { status, body, headers } = answered instanceof Answered ? answered : new Answered(200, answered);
+  return reply
+    .code(status)
+    .headers({ 'content-type': 'application/json', ...headers })
+    .send(JSON.stringify(body));
 }
 
 /** A route as the framework takes it, with what it needs beside it. */
