@@ -327,6 +327,7 @@ describe('predictions and labels', () => {
     follow(house.bus, {
       stream: 'MONITOR',
       filter: eventFilter(events.rewardRecorded),
+      from: 'new',
       signal: stop.signal,
       onMessage: (message: RawMessage) => {
         told.push(JSON.parse(new TextDecoder().decode(message.data)));
