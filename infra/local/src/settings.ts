@@ -47,7 +47,11 @@ export function serviceSettings(options: SettingsOptions): (service: string) => 
         .filter(({ name, service = name }) => service === 'inference')
         .map(({ name }) => [
           name,
-          { PERENNIAL_REPLICA_ID: name, PERENNIAL_MODEL_KEYS_FILE: keys.modelKeysFile },
+          {
+            PERENNIAL_REPLICA_ID: name,
+            PERENNIAL_CACHE_DIR: path.join(folders.dataDir, 'models'),
+            PERENNIAL_MODEL_KEYS_FILE: keys.modelKeysFile,
+          },
         ]),
     ),
   };
