@@ -1,5 +1,6 @@
-import { PlatformError, uuidv7 } from '@perennial/kernel';
+import { PlatformError } from '@perennial/kernel';
 import { bytesOf, joinRows, rowsOf, shapeKey, sliceRows, splitRows } from './batch.js';
+import { nextBatchId } from './batch-id.js';
 import { rowsMaxOf, rowsToTake } from './decide/batch-rows.js';
 import { type DispatchReason, reasonOf } from './decide/dispatch-reason.js';
 import { Hold } from './decide/hold.js';
@@ -38,10 +39,6 @@ export interface BatcherOptions extends GateOptions {
   /** Told when nothing waits or runs any more. */
   readonly onIdle?: () => void;
 }
-
-/** Batches of one process, told apart from those of every other. */
-const batchPrefix = uuidv7().slice(0, 18);
-let batchCount = 0;
 
 /** The middle of the urgencies, which run from 1. */
 const priorityDefault = 100;
@@ -230,7 +227,7 @@ export class Batcher {
       const pieces = splitRows(outputs, counts);
       this.#learn(rows, (performance.now() - startedAt) * 1000);
       this.#o.onBatch?.({ ...told, computeUs, failed: false, isStuck: false });
-      const batchId = `${batchPrefix}-${(batchCount++).toString(36)}`;
+      const batchId = nextBatchId();
       return () => {
         parts.forEach(({ request, from, to }, at) => {
           request.answer(from, to, {

@@ -14,6 +14,8 @@ export interface Executor {
    * @throws PlatformError MODEL_RUN_FAILED, EXECUTOR_CRASHED, EXECUTOR_STUCK, EXECUTOR_CLOSED
    */
   run(digest: string, inputs: readonly Tensor[], limitMs: number): Promise<Ran>;
+  /** The same at once, on the calling thread; undefined where it cannot be. @throws PlatformError MODEL_RUN_FAILED */
+  runNow?(digest: string, inputs: readonly Tensor[]): Ran | undefined;
   unload(digest: string): Promise<void>;
   /** Ends it when it has run what it has in hand. */
   close(): Promise<void>;

@@ -5,7 +5,9 @@ import { InlineExecutor } from './inline-executor.js';
 import type { HostOptions } from './model-host.js';
 import { processLine } from './process-line.js';
 import { RemoteExecutor } from './remote-executor.js';
+import type { Tensor } from './tensor/tensor.js';
 import { threadLine } from './thread-line.js';
+import type { Ran } from './types.js';
 
 /** Something that has work for an executor. */
 export interface Source {
@@ -88,6 +90,12 @@ export class Executors {
     const found: number[] = [];
     for (const source of this.#waiting) if (source !== than) found.push(source.backlogUs);
     return found;
+  }
+
+  /** A run on this thread that is over when it returns; undefined where it has to wait its turn, or cannot be here. */
+  runNow(digest: string, inputs: readonly Tensor[]): Ran | undefined {
+    const executor = this.#waiting.size === 0 ? this.#free[this.#free.length - 1] : undefined;
+    return executor?.runNow?.(digest, inputs);
   }
 
   /** Gives the source an executor as soon as one is free. */

@@ -28,6 +28,10 @@ export class InlineExecutor implements Executor {
     }
   }
 
+  runNow(digest: string, inputs: readonly Tensor[]): Ran | undefined {
+    return this.#host.runNow(digest, inputs);
+  }
+
   async unload(digest: string): Promise<void> {
     this.loaded.delete(digest);
     await this.#host.unload(digest);

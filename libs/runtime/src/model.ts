@@ -1,4 +1,5 @@
 import { unavailable } from '@perennial/kernel';
+import { nextBatchId } from './batch-id.js';
 import { Batcher, type BatchRan } from './batcher.js';
 import { checkInputs } from './check-inputs.js';
 import { CostModel } from './decide/cost-model.js';
@@ -10,6 +11,9 @@ import { ModelCounts, type ModelStatistics } from './model-counts.js';
 import type { Tensor, TensorSpec } from './tensor/tensor.js';
 import type { Answer, InferOptions } from './types.js';
 import { isBatchable } from './zero-inputs.js';
+
+/** Runs without a batch of which one is learned from: learning takes as long as some of them. */
+const runsNowPerLesson = 16;
 
 export interface ModelOptions {
   readonly digest: string;
@@ -36,6 +40,7 @@ export class Model implements Source {
   #onIdle: (() => void)[] = [];
   #stuck = 0;
   #refusedUntil = 0;
+  #runsNow = 0;
 
   constructor(options: ModelOptions) {
     const { digest, shape, loadMs, executors } = options;
@@ -102,6 +107,31 @@ export class Model implements Source {
       this.#counts.refused();
       throw error;
     }
+  }
+
+  /**
+   * The answer at once, where a kernel of our own takes these very inputs on this thread and nothing waits: a batch would
+   * cost more than such a run. Undefined where infer() must be asked.
+   */
+  inferNow(inputs: readonly Tensor[], { deadlineAt, signal }: InferOptions): Answer | undefined {
+    if (this.#refusedUntil > 0 || this.inHand > 0 || signal?.aborted) return undefined;
+    if (deadlineAt !== undefined && deadlineAt <= performance.now()) return undefined;
+    const ran = this.#o.executors.runNow(this.digest, inputs);
+    if (!ran) return undefined;
+    const batchRows = inputs[0]?.shape[0] ?? 1;
+    const answer = { ...ran, queueUs: 0, batchId: nextBatchId(), batchRows };
+    this.#runsNow = (this.#runsNow + 1) % runsNowPerLesson;
+    if (this.#runsNow === 0) this.#cost.observe(batchRows, ran.computeUs);
+    this.#counts.ran({
+      requests: 1,
+      rows: batchRows,
+      computeUs: ran.computeUs,
+      failed: false,
+      isStuck: false,
+      reason: 'free',
+    });
+    this.#counts.answered(answer);
+    return answer;
   }
 
   start(executor: Executor, onFree: () => void): { predictedUs: number; done: Promise<void> } | undefined {

@@ -135,6 +135,11 @@ export class Runtime {
     return this.#store.with(digest, {}, (loaded) => loaded.infer(name, inputs, options));
   }
 
+  /** infer() without a promise, where that can be: on this thread, by a kernel of our own, and nothing waits. */
+  inferNow(digest: Digest, inputs: readonly Tensor[], options: InferOptions): Answer | undefined {
+    return this.#store.used(digest)?.inferNow(inputs, options);
+  }
+
   /** These models are not paged out; any other may be, unless it was loaded as pinned. */
   pin(digests: Iterable<string>): void {
     this.#store.pin(digests);

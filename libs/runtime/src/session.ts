@@ -33,6 +33,8 @@ export interface Session {
   readonly kernelRowsMax: number;
   /** Blocks its thread while the model runs: onnxruntime-node computes on the thread that asks. */
   run(inputs: readonly Tensor[]): Promise<Tensor[]>;
+  /** The same at once, where a kernel takes these inputs; undefined where the engine has to. */
+  runNow?(inputs: readonly Tensor[]): Tensor[] | undefined;
   release(): Promise<void>;
 }
 

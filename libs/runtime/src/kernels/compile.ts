@@ -1,5 +1,5 @@
 import { type Attribute, type Model, readGraph, type TensorConstant } from '@perennial/onnx';
-import { elementCount, type Tensor } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/tensor.js';
 import type { Building } from './building.js';
 import { activate, binary, concatenate, isNaNs, where } from './elementwise.js';
 import { labelEncoder } from './label-encoder.js';
@@ -22,6 +22,8 @@ export interface Kernel {
   readonly rowsMax: number;
   /** Values of each input at which the answers turn, by name; what a comparison must not leave out. */
   readonly probes: ReadonlyMap<string, readonly (number | string)[]>;
+  /** Whether the inputs are what the model takes, in its order. */
+  takes(inputs: readonly Tensor[]): boolean;
   /** @throws Error where the inputs are not the model's; they were checked before */
   run(inputs: readonly Tensor[]): Tensor[];
 }
@@ -106,6 +108,7 @@ class Compiler {
     return {
       rowsMax: Number.MAX_SAFE_INTEGER,
       probes,
+      takes: (given) => areWhatIsTaken(given, sources),
       run: (given) => runSteps(given, { sources, steps, ends, slots }),
     };
   }
@@ -198,21 +201,29 @@ interface Compiled {
   readonly slots: Slots;
 }
 
+function areWhatIsTaken(inputs: readonly Tensor[], sources: readonly Source[]): boolean {
+  if (inputs.length !== sources.length) return false;
+  const rows = inputs[0]?.shape[0] ?? 0;
+  for (let at = 0; at < sources.length; at++) {
+    const { name, datatype, shape, data } = inputs[at] as Tensor;
+    const { name: wanted, slot } = sources[at] as Source;
+    if (name !== wanted || datatype !== datatypes[slot.type] || shape.length !== 2) return false;
+    if (shape[0] !== rows || shape[1] !== slot.columns || data.length !== rows * slot.columns) return false;
+  }
+  return true;
+}
+
 function runSteps(inputs: readonly Tensor[], { sources, steps, ends, slots }: Compiled): Tensor[] {
+  if (!areWhatIsTaken(inputs, sources)) throw new Error('the kernel was given inputs that it does not take');
   const rows = inputs[0]?.shape[0] ?? 0;
   slots.grow(rows);
-  for (let at = 0; at < sources.length; at++) {
-    const { name, slot } = sources[at] as Source;
-    const input = inputs[at]?.name === name ? inputs[at] : inputs.find((other) => other.name === name);
-    if (input?.datatype !== datatypes[slot.type] || input.data.length !== rows * slot.columns)
-      throw new Error(`the kernel got no input ${name} of ${rows} rows`);
-    slot.data = input.data as never;
-  }
+  for (let at = 0; at < sources.length; at++)
+    (sources[at] as Source).slot.data = (inputs[at] as Tensor).data as never;
   for (const step of steps) step(rows);
   return ends.map(({ name, slot }) => ({
     name,
     datatype: datatypes[slot.type],
     shape: [rows, slot.columns],
-    data: slot.data.slice(0, elementCount(name, [rows, slot.columns])) as Float64Array,
+    data: slot.data.slice(0, rows * slot.columns) as Float64Array,
   }));
 }

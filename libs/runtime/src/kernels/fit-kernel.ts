@@ -116,6 +116,8 @@ export async function withKernel(
     kernelRowsMax: rowsMax,
     device: `${device}, own kernel up to ${rowsMax} rows`,
     run: async (given) => ((given[0]?.shape[0] ?? 0) <= rowsMax ? compiled.run(given) : session.run(given)),
+    runNow: (given) =>
+      (given[0]?.shape[0] ?? 0) <= rowsMax && compiled.takes(given) ? compiled.run(given) : undefined,
     release: () => session.release(),
   };
 }

@@ -85,6 +85,16 @@ export class EdgePlaces {
     }
   }
 
+  /** infer() without a promise, where a kernel answers at once; undefined where infer() must be asked. */
+  inferNow(model: ModelAsked, inputs: readonly Tensor[], options: InferOptions): Inferred | undefined {
+    // A run that fails is told and counted as infer() does it.
+    try {
+      return this.#o.edge.inferNow(model, inputs, options);
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Nobody wants it any more. */
   forget(digest: string): void {
     this.#o.edge.leave(digest);

@@ -91,6 +91,14 @@ export class Edge {
     return { ...answer, replica: edgeName };
   }
 
+  /** infer() without a promise, where a kernel answers at once; undefined where infer() must be asked. */
+  inferNow({ route, serve }: ModelAsked, inputs: readonly Tensor[], o: InferOptions): Inferred | undefined {
+    // Row by row means that answers of several rows are those of single ones, which the batcher sees to.
+    if (serve?.rowByRow) return undefined;
+    const answer = this.#runtime?.inferNow(route.digest as Digest, inputs, o);
+    return answer && { ...answer, replica: edgeName };
+  }
+
   /** What a batch of 32 rows costs here by what was seen lately, in microseconds; undefined where it does not run here. */
   batchUs(digest: string): number | undefined {
     if (!this.#serving.has(digest)) return undefined;

@@ -89,7 +89,8 @@ export class Fleet implements Inference {
     const { digest } = model.route;
     const { places } = this.#o;
     if (places?.serves(digest)) {
-      const inferred = await places.infer(model, inputs, options);
+      const inferred =
+        places.inferNow(model, inputs, options) ?? (await places.infer(model, inputs, options));
       if (inferred) return inferred;
     }
     const pool = this.#pool(model.pool);
