@@ -19,8 +19,6 @@ export interface Ask {
   readonly priority?: number | undefined;
   /** Aborted when nobody waits for the answer any more. */
   readonly signal?: AbortSignal | undefined;
-  /** Refuses, by throwing, what the caller's limits do not allow; recorded like everything else. Called once, first. */
-  readonly allow?: (() => void) | undefined;
 }
 
 export interface RowsAsk extends Ask {

@@ -90,14 +90,15 @@ export function rowsOfColumns(tensors: readonly Tensor[], count: number, kept = 
 
 /** What is kept of the rows of any model: plain values of its columns, and of other tensors what they are. */
 export function keptColumns(tensors: readonly Tensor[], count: number, kept: number): JsonObject[] {
-  const rows: JsonObject[] = Array.from({ length: kept }, () => ({}));
+  const rows: JsonObject[] = [];
+  for (let at = 0; at < kept; at++) rows.push({});
   for (const { name, datatype, shape, data } of tensors) {
     // FP16 is kept as its bits.
     const isPlain = data.length === count && datatype !== 'FP16' && datatype !== 'BF16';
-    const described = `${datatype}[${shape.join(',')}]`;
-    rows.forEach((row, at) => {
-      row[name] = isPlain ? jsonOf(data[at] as number, datatype === 'BOOL') : described;
-    });
+    const described = isPlain ? '' : `${datatype}[${shape.join(',')}]`;
+    for (let at = 0; at < kept; at++) {
+      (rows[at] as JsonObject)[name] = isPlain ? jsonOf(data[at] as number, datatype === 'BOOL') : described;
+    }
   }
   return rows;
 }

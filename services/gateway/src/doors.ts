@@ -88,7 +88,7 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   const httpAddress = await listen(http, settings.httpListen);
   const grpc = await serveGrpc({
     listen: settings.publicGrpcListen,
-    ...grpcDoor(inferenceService({ deployments, predictor, models, clock }), { access, denials }),
+    ...grpcDoor(inferenceService({ deployments, predictor, models, clock }), { access, denials, predictor }),
     drainTimeoutMs: gatewayLimits.doorsDrainMs,
     onError,
   });

@@ -31,6 +31,14 @@ export class Predictor {
     return this.#recorded(ask, ask.body, answerTensors);
   }
 
+  /** A request that its caller's limits refused before it was read; it ends in an event or a count too. */
+  refused(ask: Omit<Ask, 'deadlineAt'>, thrown: unknown): void {
+    const { capture } = this.#options;
+    const recording = capture.begin(ask);
+    capture.failed(recording, thrown);
+    capture.end(recording);
+  }
+
   async #recorded<A extends Ask, B, T>(
     ask: A,
     read: () => Promise<B>,
@@ -39,7 +47,6 @@ export class Predictor {
     const { capture, deployments } = this.#options;
     const recording = capture.begin(ask);
     try {
-      ask.allow?.();
       capture.checkRoom();
       const body = await read();
       capture.admit(recording);

@@ -10,6 +10,7 @@ import { type Choice, choose, routingKey, stickyValue } from './decide/route.js'
 import type { Deployments, Serving } from './deployments.js';
 import type { Inference, InferOptions, Inferred, ModelAsked } from './inference.js';
 import type { Recording, ShapedRow } from './recording.js';
+import { servingColumns } from './serving-columns.js';
 
 /** The features that the platform keeps, in the order of the rows. */
 export type OnlineFeatures = (system: string, rows: JsonObject[], deadlineAt: number) => Promise<ShapedRow[]>;
@@ -79,7 +80,7 @@ function optionsOf({ deadlineAt, priority, caller, signal }: Ask): InferOptions 
 }
 
 function tenantOf({ caller }: Ask): string {
-  return (caller as { tenant?: string } | undefined)?.tenant ?? '';
+  return caller?.tenant ?? '';
 }
 
 /**
@@ -92,13 +93,15 @@ export function choiceFor(
   ask: Ask,
   row: Pick<ShapedRow, 'eventTimeMs' | 'key' | 'features'> & { readonly predictionId: string },
 ): Choice {
-  const choice = choose(deployment, {
-    key: routingKey(row),
-    sticky: stickyValue(deployment, ask.headers, row.features),
-    headers: ask.headers,
-    tenant: tenantOf(ask),
-    caller: ask.caller?.name,
-  });
+  const choice =
+    servingColumns(deployment).onlyChoice ??
+    choose(deployment, {
+      key: routingKey(row),
+      sticky: stickyValue(deployment, ask.headers, row.features),
+      headers: ask.headers,
+      tenant: tenantOf(ask),
+      caller: ask.caller?.name,
+    });
   if (choice) return choice;
   throw new PlatformError(
     'SYSTEM_NOT_SERVING',

@@ -1,6 +1,7 @@
-import type { DeploymentUpdated } from '@perennial/contracts';
+import { type DeploymentUpdated, RouteRole } from '@perennial/contracts';
 import type { Tensor, TensorSpec } from '@perennial/runtime';
 import { specsOf } from './columns.js';
+import { type Choice, choose } from './decide/route.js';
 
 /** What a deployment's requests are checked and recorded against; made once for each epoch. */
 export interface ServingColumns {
@@ -11,6 +12,8 @@ export interface ServingColumns {
   readonly hasSystem: boolean;
   /** Every input begins with a dimension of rows. */
   readonly hasRows: boolean;
+  /** Who answers whatever is asked, where neither rules nor weights decide. */
+  readonly onlyChoice: Choice | undefined;
 }
 
 const known = new WeakMap<DeploymentUpdated, ServingColumns>();
@@ -27,10 +30,17 @@ export function servingColumns(deployment: DeploymentUpdated): ServingColumns {
       nameSet: new Set(names),
       hasSystem,
       hasRows: specs.length > 0 && specs.every(({ shape }) => shape[0] === -1),
+      onlyChoice: isUndecided(deployment) ? undefined : choose(deployment, { key: '' }),
     };
     known.set(deployment, columns);
   }
   return columns;
+}
+
+function isUndecided({ rules, routes }: DeploymentUpdated): boolean {
+  return (
+    rules.length > 0 || routes.some(({ role }) => role === RouteRole.CANARY || role === RouteRole.VARIANT)
+  );
 }
 
 /** Whether inputs are what the model takes, in its order: then nothing need be looked up or told. */

@@ -32,7 +32,7 @@ export class Capture {
   }
 
   /** Begins a request; `end` must follow, once. */
-  begin(ask: Ask): Recording {
+  begin(ask: Pick<Ask, 'system' | 'transport' | 'caller'>): Recording {
     const { clock } = this.#options;
     const recording = new Recording({
       predictionId: uuidv7(clock),

@@ -4,6 +4,7 @@ import type { RpcService, ServeOptions } from '@perennial/service';
 import type { Access } from '../access/access.js';
 import type { Denials } from '../access/denials.js';
 import { type GrpcCall, grpcCalls } from '../decide/protocol-access.js';
+import type { Predictor } from '../predictor.js';
 import { guarded } from './guarded.js';
 
 /** By `/package.Service/Method`. */
@@ -17,12 +18,15 @@ const rules: ReadonlyMap<string, GrpcCall> = new Map(
 /** How the gRPC port lets people in: who calls is found out first, what they may is asked of every message. */
 export function grpcDoor(
   service: RpcService,
-  { access, denials }: { access: Access; denials: Denials },
+  { access, denials, predictor }: { access: Access; denials: Denials; predictor: Predictor },
 ): Pick<ServeOptions, 'services' | 'authorize'> {
   return {
     services: [
-      guarded(service, (path, caller, { peer }) =>
-        denials.add({ door: 'grpc', code: 'FORBIDDEN', path, caller: caller.name, remote: peer }),
+      guarded(
+        service,
+        (path, caller, { peer }) =>
+          denials.add({ door: 'grpc', code: 'FORBIDDEN', path, caller: caller.name, remote: peer }),
+        (system, caller, thrown) => predictor.refused({ system, transport: 'grpc/v2', caller }, thrown),
       ),
     ],
     authorize: async (metadata, path, { peer, certificate }) => {

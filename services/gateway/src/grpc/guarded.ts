@@ -9,11 +9,18 @@ type Work = (request: unknown, call: Call) => unknown;
 /** Told of calls that were turned away after it was known who calls. */
 export type OnForbidden = (path: string, caller: Caller, call: Call) => void;
 
+/** Told of requests for predictions that the caller's limits refused. */
+export type OnRefused = (model: string, caller: Caller, thrown: unknown) => void;
+
 /**
  * Puts a guard before every method of the Open Inference Protocol: what the role may, what the scope holds, and what the
  * allowance leaves, for each message. A method without a rule answers nobody.
  */
-export function guarded({ service, implementation }: RpcService, onForbidden: OnForbidden): RpcService {
+export function guarded(
+  { service, implementation }: RpcService,
+  onForbidden: OnForbidden,
+  onRefused: OnRefused,
+): RpcService {
   const methods: Record<string, Work> = {};
   for (const [name, method] of Object.entries(service.method)) {
     const work = implementation[name];
@@ -21,7 +28,7 @@ export function guarded({ service, implementation }: RpcService, onForbidden: On
     if (typeof work !== 'function' || !rule) continue;
     const open = (message: unknown, call: Call) => {
       try {
-        return admitted(rule, message, call);
+        return admitted(rule, message, call, onRefused);
       } catch (thrown) {
         const { code } = asPlatformError(thrown);
         if (code === 'FORBIDDEN')
@@ -65,11 +72,21 @@ async function* admittedMessages(
 }
 
 /** @throws PlatformError FORBIDDEN, REQUESTS_EXHAUSTED, REQUESTS_AT_ONCE_EXHAUSTED */
-function admitted(rule: GrpcCall, message: unknown, call: Call): (() => void) | undefined {
+function admitted(
+  rule: GrpcCall,
+  message: unknown,
+  call: Call,
+  onRefused: OnRefused,
+): (() => void) | undefined {
   const { needs, modelOf, checksScope } = rule;
   if (needs === undefined) return undefined;
   const caller = call.caller as Caller;
   const model = modelOf?.(message as never);
   allowRoute(caller, { needs, checksScope }, model === undefined ? {} : { model });
-  return caller.meter?.begin();
+  try {
+    return caller.meter?.begin();
+  } catch (thrown) {
+    if (needs === 'predict' && model !== undefined) onRefused(model, caller, thrown);
+    throw thrown;
+  }
 }

@@ -100,12 +100,22 @@ async function answer(options: FrontOptions, visit: Visit): Promise<void> {
   const known = options.callerOf(request.headers.authorization, shownBy(request));
   const caller = known instanceof Promise ? await known : known;
   visit.caller = caller;
-  if (caller.meter) begin(caller.meter, response);
+  const match = predictPath.exec(path);
+  if (caller.meter) {
+    try {
+      begin(caller.meter, response);
+    } catch (thrown) {
+      const isInfer = protocol?.call.needs === 'predict';
+      const asked = isInfer ? protocol.params['model'] : match?.[1];
+      const transport = isInfer ? 'http/v2' : 'http/v1';
+      if (asked) predicting.predictor.refused({ system: decoded(asked), transport, caller }, thrown);
+      throw thrown;
+    }
+  }
   if (isProtocol) {
     allowCall(caller, protocol);
     return inference.answer(path, request, response, caller);
   }
-  const match = predictPath.exec(path);
   if (!match) return control(request, response, caller);
   const system = decoded(match[1] ?? '');
   allowRoute(caller, { needs: 'predict' }, { system });

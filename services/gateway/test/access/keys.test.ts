@@ -1,5 +1,5 @@
-import type { Bus } from '@perennial/bus';
-import { oip, RouteRole } from '@perennial/contracts';
+import { type Bus, follow } from '@perennial/bus';
+import { oip, type Prediction, predictionFilter, RouteRole, readPredictions } from '@perennial/contracts';
 import { createClient } from '@perennial/service';
 import { type NatsForTests, startNats, waitFor } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -261,4 +261,38 @@ test('a rotation gives nothing back of what was used', async () => {
 
 test('a file of tokens and keys live side by side', async () => {
   expect((await look(tokens.desk)).status).toBe(200);
+});
+
+test('a prediction that limits refuse ends in one event like any other, over both doors', async () => {
+  const events: Prediction[] = [];
+  const stop = new AbortController();
+  follow(bus, {
+    stream: 'PREDICTION',
+    filter: predictionFilter,
+    from: 'new',
+    signal: stop.signal,
+    onMessage: ({ data }) => void events.push(...readPredictions(data).predictions),
+  });
+  const { secret, key } = await newKey({
+    limits: { requests_per_second: 0.01, burst: 1, rows_per_day: 1_000 },
+  });
+  const mine = () => events.filter(({ caller }) => caller === key.name);
+  // Following may begin a moment later than the first request: that one is not asked for here.
+  expect((await predict(secret)).status).toBe(200);
+  expect((await predict(secret)).status).toBe(429);
+  const tensors = { inputs: [{ name: 'outside', datatype: 'FP64', shape: [1, 1], data: [1] }] };
+  expect((await asked('POST', '/v2/models/heat/infer', tensors, secret)).status).toBe(429);
+  const client = grpc(secret);
+  await expect(client.modelInfer(inferRequest('heat', { outside: 1, yesterday: 2 }))).rejects.toMatchObject({
+    code: 'REQUESTS_EXHAUSTED',
+  });
+  client.close();
+  const refused = () => mine().filter(({ status }) => status === 'REQUESTS_EXHAUSTED');
+  await waitFor('the events', () => refused().length >= 3);
+  stop.abort();
+  expect(
+    refused()
+      .map(({ transport }) => transport)
+      .sort(),
+  ).toEqual(['grpc/v2', 'http/v1', 'http/v2']);
 });
