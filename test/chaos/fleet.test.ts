@@ -17,18 +17,20 @@ const timesModel = (times: 2 | 3) =>
     ],
   });
 
-const name = 'times';
+/** Several, whose routes change at the same time. */
+const names = ['times-1', 'times-2', 'times-3', 'times-4'] as const;
 const replicas = ['inference', 'inference-2'];
 let platform: Platform;
 
 beforeAll(async () => {
   platform = await startPlatform({ dataDir: path.join(tempDir('fleet'), 'data'), replicas: replicas.length });
-  for (const times of [2, 3] as const) {
-    const bytes = timesModel(times);
-    await control('POST', `/v1/models/${name}/versions`, bytes);
+  for (const name of names) {
+    for (const times of [2, 3] as const) {
+      await control('POST', `/v1/models/${name}/versions`, timesModel(times));
+    }
+    await serve(name, 'pool');
+    await route(name, 1, 2);
   }
-  await serve('pool');
-  await route(1, 2);
 }, 180_000);
 afterAll(() => platform?.stop());
 
@@ -47,12 +49,12 @@ async function control(method: string, where: string, body: Uint8Array | object)
   return JSON.parse(answer);
 }
 
-async function serve(place: 'pool' | 'edge'): Promise<void> {
+async function serve(name: string, place: 'pool' | 'edge'): Promise<void> {
   expect(await control('PUT', `/v1/models/${name}/serve`, { place })).toMatchObject({ served: true });
 }
 
 /** The share of version 2; true when the gateway serves it. */
-async function route(...weights: [one: number, two: number]): Promise<boolean> {
+async function route(name: string, ...weights: [one: number, two: number]): Promise<boolean> {
   const sum = weights[0] + weights[1];
   const variants = weights
     .map((weight, at) => ({ version: at + 1, weight: weight / sum }))
@@ -77,7 +79,7 @@ function startLoad(clients: number): Load {
   let isOver = false;
   const client = async (value: number) => {
     while (!isOver) {
-      const failure = await ask(agent, value, answers);
+      const failure = await ask(agent, names[value % names.length] as string, value, answers);
       count += 1;
       if (failure) failures.push(failure);
     }
@@ -96,7 +98,12 @@ function startLoad(clients: number): Load {
 }
 
 /** What was wrong, or undefined; counts by what factor the model multiplied. */
-function ask(agent: Agent, value: number, answers: Map<number, number>): Promise<string | undefined> {
+function ask(
+  agent: Agent,
+  name: string,
+  value: number,
+  answers: Map<number, number>,
+): Promise<string | undefined> {
   const inputs = [{ name: 'x', datatype: 'FP64', shape: [1, 1], data: [value] }];
   return new Promise((resolve) => {
     const call = request(
@@ -192,14 +199,18 @@ test('a rolling restart of all replicas: every request is answered', async () =>
 test('1,000 version switches and 200 canary steps under load: every request is answered', async () => {
   let switches = 0;
   const load = await underLoad(async () => {
-    for (let at = 0; at < 1_000; at++) {
-      // Half of them in the pool, half in the gateway.
-      if (at === 500) await serve('edge');
-      if (await (at % 2 === 0 ? route(0, 1) : route(1, 0))) switches += 1;
-    }
-    for (let step = 1; step <= 200; step++) await route(200 - step, step);
+    await Promise.all(
+      names.map(async (name) => {
+        for (let at = 0; at < 250; at++) {
+          // Half of them in the pool, half in the gateway.
+          if (at === 125) await serve(name, 'edge');
+          if (await (at % 2 === 0 ? route(name, 0, 1) : route(name, 1, 0))) switches += 1;
+        }
+        for (let step = 1; step <= 50; step++) await route(name, 50 - step, step);
+      }),
+    );
     // Fewer clients, so that the registry has its part of the machine too.
-  }, 4);
+  }, names.length);
   expect(switches).toBe(1_000);
   expect([...load.answers.keys()].sort()).toEqual([2, 3]);
   process.stdout.write(`fleet: ${load.count()} requests over 1,200 changes of routes, 0 failed\n`);
@@ -209,7 +220,7 @@ test('a model moves between gateway and pool under load: every request is answer
   const moves = linesWith('a model moved');
   await underLoad(async (load) => {
     for (const place of ['pool', 'edge', 'pool', 'edge', 'pool'] as const) {
-      await serve(place);
+      await Promise.all(names.map((name) => serve(name, place)));
       const before = load.count();
       await waitFor('answers there', () => load.count() > before + 200);
     }

@@ -74,14 +74,12 @@ export class Deployments {
     return this.#newest.get(system);
   }
 
-  /** Digests of all model files that are served or about to be. */
-  digests(): Set<string> {
-    const deployments = [
-      ...this.#newest.values(),
-      ...[...this.#serving.values()].map((one) => one.deployment),
-    ];
-    const files = deployments.flatMap(({ routes }) => routes.filter(({ graph }) => !graph));
-    return new Set(files.map(({ digest }) => digest));
+  /** All models that are served or about to be. */
+  models(): { name: string; digest: string }[] {
+    const serving = [...this.#serving.values()].map((one) => one.deployment);
+    return [...this.#newest.values(), ...serving].flatMap(({ system: name, routes }) =>
+      routes.map(({ digest }) => ({ name, digest })),
+    );
   }
 
   /** The epoch that is served; -1 where nothing is. */

@@ -62,10 +62,10 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
   });
   const deployments: Deployments = new Deployments({
     load: ({ system, pool, serve, unloaded }, route) =>
-      unloaded ? fleet.unload(route.digest) : fleet.load(system, route, pool, serve),
+      unloaded ? fleet.unload(system, route.digest) : fleet.load(system, route, pool, serve),
     isPoolUp: (pool) => fleet.hasReplicas(pool),
     onSwitch: ({ system, epoch, routes }) => {
-      fleet.keep(deployments.digests());
+      fleet.keep(deployments.models());
       log.info('serves a new epoch', {
         system,
         epoch: String(epoch),

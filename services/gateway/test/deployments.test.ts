@@ -97,6 +97,6 @@ test('a first epoch whose pool has no replica serves at once, so that requests c
   deployments.updated(deployment(2n, 2));
   await waitFor('tries of the second one', () => failures.length >= 3);
   expect(deployments.epoch('heat')).toBe(1n);
-  expect([...deployments.digests()].sort()).toEqual(['sha256:1', 'sha256:2']);
+  expect(deployments.models().map(({ digest }) => digest)).toEqual(['sha256:2', 'sha256:1']);
   deployments.updated(deployment(3n, 3));
 });

@@ -1,4 +1,10 @@
-import type { LoadModelResponse, ReplicaAnnounced, Route, ServeSettings } from '@perennial/contracts';
+import {
+  type LoadModelResponse,
+  Placement,
+  type ReplicaAnnounced,
+  type Route,
+  type ServeSettings,
+} from '@perennial/contracts';
 import { unavailable } from '@perennial/kernel';
 import { rowsOf, type Tensor } from '@perennial/runtime';
 import { edgeName } from '../edge/edge.js';
@@ -53,6 +59,7 @@ export class Fleet implements Inference {
   readonly #random: () => number;
   readonly #members = new Map<string, Member>();
   readonly #pools = new Map<string, Pool>();
+  /** By name and digest: two names may have the same file, and be served otherwise. */
   readonly #wanted = new Map<string, WantedModel>();
   readonly #dispatch: Dispatch;
   readonly #joint: JointInference;
@@ -88,13 +95,13 @@ export class Fleet implements Inference {
   async infer(model: ModelAsked, inputs: readonly Tensor[], options: InferOptions): Promise<Inferred> {
     const { digest } = model.route;
     const { places } = this.#o;
-    if (places?.serves(digest)) {
+    if (places?.serves(digest) && model.serve?.place !== Placement.POOL) {
       const inferred =
         places.inferNow(model, inputs, options) ?? (await places.infer(model, inputs, options));
       if (inferred) return inferred;
     }
     const pool = this.#pool(model.pool);
-    const isBatchable = this.#wanted.get(digest)?.loaded?.joinable ?? false;
+    const isBatchable = this.#wanted.get(keyOf(model.name, digest))?.loaded?.joinable ?? false;
     const release = pool.admit(rowsOf(inputs), options.deadlineAt);
     if (!release) return this.#joint.infer(model, pool, inputs, isBatchable, options);
     try {
@@ -112,9 +119,10 @@ export class Fleet implements Inference {
    */
   async load(name: string, route: Route, pool: string, serve: ServeSettings | undefined): Promise<void> {
     const { digest, version, signature } = route;
-    const known = this.#wanted.get(digest)?.loaded;
+    const key = keyOf(name, digest);
+    const known = this.#wanted.get(key)?.loaded;
     const model: WantedModel = { name, route, pool: pool || defaultPool, serve, loaded: known };
-    this.#wanted.set(digest, model);
+    this.#wanted.set(key, model);
     const members = this.#pool(pool).usable();
     if (members.length === 0) {
       throw unavailable('INFERENCE_UNAVAILABLE', `no replica of pool '${pool || defaultPool}' is up yet`);
@@ -133,16 +141,23 @@ export class Fleet implements Inference {
     } catch (thrown) {
       throw thrown instanceof AggregateError ? thrown.errors[0] : thrown;
     }
-    await this.#o.places?.place(model);
+    await this.#place(digest);
   }
 
   /** These are what deployments want; anything else that was loaded here is no longer kept in mind. */
-  keep(digests: ReadonlySet<string>): void {
-    for (const digest of [...this.#wanted.keys()]) if (!digests.has(digest)) this.#forget(digest);
+  keep(models: Iterable<{ readonly name: string; readonly digest: string }>): void {
+    const kept = new Set(Array.from(models, ({ name, digest }) => keyOf(name, digest)));
+    for (const [key, { route }] of [...this.#wanted]) {
+      if (kept.has(key)) continue;
+      this.#wanted.delete(key);
+      if (this.#wantedAs(route.digest).length === 0) this.#forget(route.digest);
+    }
   }
 
-  /** Has every replica give the model's memory back. A deployment that still wants it has it loaded when it is asked. */
-  async unload(digest: string): Promise<void> {
+  /** Has every replica give the model's memory back, unless another name has the same file. */
+  async unload(name: string, digest: string): Promise<void> {
+    this.#wanted.delete(keyOf(name, digest));
+    if (this.#wantedAs(digest).length > 0) return;
     this.#forget(digest);
     await Promise.all(
       this.#all()
@@ -248,8 +263,20 @@ export class Fleet implements Inference {
     for (const pool of this.#pools.values()) pool.changed();
   }
 
+  /** A file runs here as long as one of those who want it may have it so. */
+  async #place(digest: string): Promise<void> {
+    const models = this.#wantedAs(digest).filter(({ loaded }) => loaded);
+    const asked = (place: Placement) => models.find(({ serve }) => serve?.place === place);
+    const open = models.find(({ serve }) => serve?.place !== Placement.POOL);
+    const model = asked(Placement.EDGE) ?? open ?? models[0];
+    if (model) await this.#o.places?.place(model);
+  }
+
+  #wantedAs(digest: string): WantedModel[] {
+    return [...this.#wanted.values()].filter(({ route }) => route.digest === digest);
+  }
+
   #forget(digest: string): void {
-    this.#wanted.delete(digest);
     this.#dispatch.forget(digest);
     this.#o.places?.forget(digest);
     for (const member of this.#members.values()) member.forget(digest);
@@ -267,7 +294,8 @@ export class Fleet implements Inference {
       });
     }
     for (const pool of this.#pools.values()) this.#lookForSlow(pool, now);
-    for (const model of this.#wanted.values()) if (model.loaded) void this.#o.places?.place(model);
+    for (const digest of new Set([...this.#wanted.values()].map(({ route }) => route.digest)))
+      void this.#place(digest);
   }
 
   #lookForSlow(pool: Pool, now: number): void {
@@ -289,4 +317,8 @@ export class Fleet implements Inference {
       this.#o.events.onEjected(member, 'slower than the others');
     }
   }
+}
+
+function keyOf(name: string, digest: string): string {
+  return `${name} ${digest}`;
 }

@@ -110,6 +110,20 @@ describe('a model whose batch costs little', () => {
     expect(other.where(digest)).toEqual(['r1']);
   });
 
+  test('that two deployments share runs here for the one that may, and leaves with the last that wants it', async () => {
+    const { fleet } = await open();
+    await fleet.load('heat', route, '', undefined);
+    await fleet.load('other', route, '', placed(Placement.POOL));
+    expect(await ask(fleet, 1)).toEqual({ answer: 2, replica: 'edge' });
+    const other = { ...asked, name: 'other', serve: placed(Placement.POOL) };
+    const options = { deadlineAt: performance.now() + 20_000 };
+    expect((await fleet.infer(other, [column(1)], options)).replica).toBe('r1');
+    await fleet.unload('other', digest);
+    expect(fleet.where(digest)).toEqual(['edge']);
+    fleet.keep([{ name: 'other', digest }]);
+    expect(fleet.isReady(digest)).toBe(false);
+  });
+
   test('moves to and fro under load without a failed request', async () => {
     const { fleet, moves } = await open();
     await fleet.load('heat', route, '', placed(Placement.POOL));

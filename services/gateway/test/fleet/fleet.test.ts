@@ -350,6 +350,6 @@ test('a model is ready when the first replica has it, and figures are those of a
   const [figures] = await fleet.statistics();
   expect(figures).toMatchObject({ digest: 'd', requests: 7n, replicas: ['r1', 'r2'] });
   expect(figures?.batchSizes).toMatchObject([{ rows: 1, count: 7n }]);
-  fleet.keep(new Set());
+  fleet.keep([]);
   expect(fleet.isReady('d')).toBe(false);
 });
