@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ClientConfig } from './config.js';
+import { httpsFetch } from './https-fetch.js';
 import { Later } from './later.js';
 import { RequestError, requestErrorOf } from './request-error.js';
 import { retryMsDefault, tryAgain } from './retry.js';
@@ -128,7 +129,7 @@ export class Perennial {
     Object.assign(headers, options.headers);
     const signal = options.signal ?? (options.timeoutMs ? AbortSignal.timeout(options.timeoutMs) : undefined);
     const response = await connected(this.#config.url, () =>
-      fetch(this.#config.url + path, {
+      this.#fetch(this.#config.url + path, {
         method,
         headers,
         ...(body === undefined
@@ -139,6 +140,11 @@ export class Perennial {
     );
     if (!response.ok) throw await requestErrorOf(response);
     return response;
+  }
+
+  #fetch(url: string, init: RequestInit & { headers: Record<string, string> }): Promise<Response> {
+    const { trust } = this.#config;
+    return trust && url.startsWith('https:') ? httpsFetch(url, init, trust) : fetch(url, init);
   }
 
   /** Makes a system.yaml so; with `dryRun` only says what would change. */

@@ -1,7 +1,15 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import {
+  type ChannelCredentials,
+  Client,
+  credentials,
+  Metadata,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import { oip } from '@perennial/contracts';
 import { limits } from '@perennial/kernel';
+import type { Trust } from './https-fetch.js';
 import { RequestError } from './request-error.js';
 import { retryMsDefault, tryAgain } from './retry.js';
 
@@ -10,9 +18,9 @@ export class GrpcPerennial {
   readonly #client: Client;
   readonly #metadata = new Metadata();
 
-  /** `address` is host:port of the gateway's gRPC door. */
-  constructor({ address, token }: { address: string; token: string }) {
-    this.#client = new Client(address, credentials.createInsecure(), {
+  /** `address` is host:port of the gateway's gRPC door; with `trust` it speaks TLS. */
+  constructor({ address, token, trust }: { address: string; token: string; trust?: Trust | undefined }) {
+    this.#client = new Client(address, credentialsOf(trust), {
       'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
       'grpc.max_send_message_length': limits.grpcMessageBytesMax,
       // A gateway that restarts is back in a second; the defaults would let it wait for longer and longer.
@@ -72,6 +80,12 @@ export class GrpcPerennial {
   close(): void {
     this.#client.close();
   }
+}
+
+function credentialsOf(trust: Trust | undefined): ChannelCredentials {
+  if (!trust) return credentials.createInsecure();
+  const bytes = (text: string | undefined) => (text === undefined ? null : Buffer.from(text));
+  return credentials.createSsl(bytes(trust.ca), bytes(trust.key), bytes(trust.cert));
 }
 
 function tensorOf(name: string, value: number | string) {

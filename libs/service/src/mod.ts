@@ -18,4 +18,5 @@ export { type RunningService, startService } from './start-service.js';
 export { grpcStatusOf, httpStatusOf, type Problem, problemOf } from './statuses.js';
 export { type HistogramCell, PlainHistogram } from './telemetry/plain-histogram.js';
 export { activeTraceparent, collectsTraces, TracedRuns } from './telemetry/traced-runs.js';
+export { type TlsContext, TlsFiles, type TlsFilesOptions } from './tls/tls-files.js';
 export { makeWorkFolder } from './work-folder.js';

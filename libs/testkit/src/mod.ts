@@ -1,4 +1,9 @@
 export { freePort } from '@perennial/local';
+export {
+  type AuthorityForTests,
+  type CertificateForTests,
+  certificateAuthority,
+} from './certificates.js';
 export { type NatsForTests, startNats } from './nats.js';
 export { type OwnPostgres, startPostgres } from './own-postgres.js';
 export { type DatabaseForTests, type PostgresForTests, postgresForTests } from './postgres.js';

@@ -7,7 +7,7 @@ export const settings = {
   httpListen: address
     .default('127.0.0.1:8080')
     .describe(
-      'Where HTTP clients come in, as host:port; loopback unless something terminates TLS before it.',
+      'Where HTTP clients come in, as host:port; loopback unless TLS is set up here or terminated before it.',
     ),
   publicGrpcListen: address
     .default('127.0.0.1:8081')
@@ -46,6 +46,29 @@ export const settings = {
     .min(1)
     .describe(
       'JSON file with the SHA-256 of tokens that may come in, or the names of client certificates: how the first administrator comes in, who makes API keys for the others.',
+    ),
+  tlsCertFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'PEM file with the certificate of both public ports, and those up to its root; without it they are plain.',
+    ),
+  tlsKeyFile: z.string().min(1).optional().describe('PEM file with the private key of the certificate.'),
+  tlsClientCaFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'PEM file with whoever signs certificates of clients; with it nobody comes in without one (mTLS).',
+    ),
+  tlsReloadMs: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(5_000)
+    .describe(
+      'How often the files of TLS are looked at, in milliseconds: three small reads; 0 reads them at the start alone.',
     ),
   oidcIssuer: z
     .url()

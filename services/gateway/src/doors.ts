@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import { unavailable } from '@perennial/kernel';
 import { type GrpcServer, serveGrpc } from '@perennial/service';
 import { Denials } from './access/denials.js';
+import { openTls } from './access/open-tls.js';
 import { dataRoutes } from './control/data.js';
 import { evidenceRoutes } from './control/evidence.js';
 import { ModelImport } from './control/import-model.js';
@@ -41,6 +42,7 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   const { settings, tenant, clock, log, stopping } = frame;
   const { access, deployments, predictor } = gateway;
   const denials = new Denials(frame);
+  const tls = openTls(frame);
   const onError = (error: unknown, path: string) => log.error('a request failed', { path, error });
   const imports = new ModelImport({
     deployments,
@@ -84,12 +86,14 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
     control,
     pages,
     onError,
+    tls,
   });
   const httpAddress = await listen(http, settings.httpListen);
   const grpc = await serveGrpc({
     listen: settings.publicGrpcListen,
     ...grpcDoor(inferenceService({ deployments, predictor, models, clock }), { access, denials, predictor }),
     drainTimeoutMs: gatewayLimits.doorsDrainMs,
+    tls,
     onError,
   });
   log.info('doors are open', { http: httpAddress, grpc: grpc.address });
@@ -101,6 +105,7 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
       return requests.inHand;
     },
     close: async () => {
+      tls?.close();
       await Promise.all([close(http, grpc), requests.stop()]);
     },
   };

@@ -19,6 +19,8 @@ import type { CallOptions, Client } from './types.js';
 export interface ClientOptions {
   /** The name of the service that is asked, for error codes: `inference` gives INFERENCE_UNAVAILABLE. */
   readonly peer?: string | undefined;
+  /** Whom to trust, as PEM, and what to show where the server asks for it; without it: plain text. */
+  readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string } | undefined;
   /** Sent with every call. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
@@ -34,7 +36,7 @@ export function createClient<D extends DescService>(
   o: ClientOptions = {},
 ): Client<D> & { close(): void } {
   const peer = o.peer ?? service.name.replace(/Service$/, '').toLowerCase();
-  const channel = new GrpcClient(address, ChannelCredentials.createInsecure(), {
+  const channel = new GrpcClient(address, credentialsOf(o), {
     'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
     'grpc.max_send_message_length': limits.grpcMessageBytesMax,
     'grpc.keepalive_time_ms': 20_000,
@@ -60,6 +62,13 @@ export function createClient<D extends DescService>(
     calls[name] = kinds[method.methodKind];
   }
   return { ...calls, close: () => channel.close() } as unknown as Client<D> & { close(): void };
+}
+
+function credentialsOf({ tls }: ClientOptions): ChannelCredentials {
+  if (!tls) return ChannelCredentials.createInsecure();
+  const { ca, cert, key } = tls;
+  const bytes = (text: string | undefined) => (text === undefined ? null : Buffer.from(text));
+  return ChannelCredentials.createSsl(Buffer.from(ca), bytes(key), bytes(cert));
 }
 
 /** A killed service is back within a second or two. */

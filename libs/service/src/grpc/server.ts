@@ -10,7 +10,9 @@ import {
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
 import { limits, unavailable } from '@perennial/kernel';
+import type { TlsFiles } from '../tls/tls-files.js';
 import { methodDefinition } from './definition.js';
+import { ReloadedCredentials } from './reloaded-credentials.js';
 import { Served } from './served.js';
 import type { Authorize, RpcService } from './types.js';
 
@@ -22,6 +24,8 @@ export interface ServeOptions {
   /** `host:port`; port 0 takes a free one. */
   readonly listen: string;
   readonly authorize?: Authorize;
+  /** Without it: plain text, for a private network or behind whoever terminates TLS. */
+  readonly tls?: TlsFiles | undefined;
   /** How long calls in hand may take to end after drain() is called, in milliseconds. */
   readonly drainTimeoutMs?: number;
   /** Told of errors that are our fault, with what the caller is not told. */
@@ -36,7 +40,7 @@ export interface GrpcServer {
 }
 
 /**
- * Serves gRPC without TLS: between services on a private network, or behind whoever terminates it.
+ * Serves gRPC, with TLS where that is asked for.
  *
  * @throws PlatformError LISTEN_UNAVAILABLE where the address cannot be had
  */
@@ -58,7 +62,7 @@ export async function serveGrpc(o: ServeOptions): Promise<GrpcServer> {
       }
     }
   }
-  const address = await bind(server, o.listen);
+  const address = await bind(server, o.listen, o.tls);
   return {
     address,
     drain: () => {
@@ -112,10 +116,11 @@ function requestsOf(call: StreamCall): AsyncIterable<Message> {
   return { [Symbol.asyncIterator]: () => call.iterator({ destroyOnReturn: false }) };
 }
 
-function bind(server: Server, listen: string): Promise<string> {
+function bind(server: Server, listen: string, tls: TlsFiles | undefined): Promise<string> {
+  const credentials = tls ? new ReloadedCredentials(tls) : ServerCredentials.createInsecure();
   const host = listen.slice(0, listen.lastIndexOf(':'));
   return new Promise((resolve, reject) => {
-    server.bindAsync(listen, ServerCredentials.createInsecure(), (error, port) => {
+    server.bindAsync(listen, credentials, (error, port) => {
       if (error) {
         const message = `cannot listen on ${listen}; free the port or choose another`;
         reject(unavailable('LISTEN_UNAVAILABLE', message, { internal: error.message }));

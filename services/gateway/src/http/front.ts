@@ -1,6 +1,14 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { TLSSocket } from 'node:tls';
 import { asPlatformError, invalid, notFound } from '@perennial/kernel';
+import type { TlsFiles } from '@perennial/service';
 import type { ShownCertificate } from '../access/access.js';
 import type { ControlHandler } from '../control/server.js';
 import { allowRoute, type Caller, type Meter } from '../decide/access.js';
@@ -24,6 +32,8 @@ export interface FrontOptions {
   readonly control: ControlHandler;
   readonly pages: ApiPages;
   readonly onError: (error: unknown, path: string) => void;
+  /** Certificates; without them HTTP is plain. */
+  readonly tls: TlsFiles | undefined;
   /** Told when somebody was turned away. */
   readonly onDenied: (denied: Denied) => void;
 }
@@ -58,7 +68,7 @@ const predictPath = /^\/v1\/systems\/([^/]+)\/predict$/;
 
 /** The one HTTP door. Predictions are answered here, without a framework; the rest goes to the control plane. */
 export function frontServer(options: FrontOptions): Server {
-  const server = createServer(serverLimits, (request, response) => {
+  const server = serverFor(options.tls, (request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0] as string;
     // A response that is written to after its client went away must not end the process.
     response.on('error', () => {});
@@ -71,6 +81,25 @@ export function frontServer(options: FrontOptions): Server {
     });
   });
   server.maxConnections = gatewayLimits.connectionsMax;
+  return server;
+}
+
+/** HTTP/1.1 with or without TLS; connections that are open stay as they are when certificates change. */
+function serverFor(tls: TlsFiles | undefined, handler: RequestListener): Server {
+  if (!tls) return createServer(serverLimits, handler);
+  const { wantsClientCertificate } = tls;
+  const server = createTlsServer(
+    {
+      ...serverLimits,
+      ...tls.context,
+      requestCert: wantsClientCertificate,
+      rejectUnauthorized: wantsClientCertificate,
+      ALPNProtocols: ['http/1.1'],
+      handshakeTimeout: gatewayLimits.headersTimeoutMs,
+    },
+    handler,
+  );
+  tls.onChanged((context) => server.setSecureContext(context));
   return server;
 }
 
