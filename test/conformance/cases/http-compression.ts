@@ -76,4 +76,14 @@ export function httpLimitCases(wire: HttpWireOf, server: () => Server): void {
     const answer = await infer(Buffer.alloc(65 * MiB, ' '));
     expect(answer.status).toBe(413);
   });
+
+  test.each(['[],', '{},', '[[1]],', '"x",'])(
+    'a body of millions of %s is refused, and the server stands',
+    async (item) => {
+      const most = Buffer.alloc(15 * MiB - ((15 * MiB) % item.length), item);
+      const answer = await infer(Buffer.concat([Buffer.from('{"inputs":['), most, Buffer.from('0]}')]));
+      expect([400, 413]).toContain(answer.status);
+      expect((await infer(body)).status).toBe(200);
+    },
+  );
 }

@@ -8,6 +8,8 @@ export interface GrpcAnswer {
 }
 
 const answerWithinMs = 30_000;
+/** A flag and the message's length. */
+const prefixBytes = 5;
 
 /** gRPC as it is on the wire: length-prefixed messages over HTTP/2, the status in the trailers. */
 export class GrpcConnection {
@@ -59,7 +61,10 @@ export class GrpcStream {
   /** What came so far. */
   readonly messages: Buffer[] = [];
   readonly #stream: ClientHttp2Stream;
-  #rest = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #length = 0;
+  /** Bytes until the next prefix, or the next message with it, is whole. */
+  #wanted = prefixBytes;
 
   constructor(stream: ClientHttp2Stream) {
     this.#stream = stream;
@@ -87,7 +92,7 @@ export class GrpcStream {
   }
 
   write(message: Buffer): void {
-    const prefix = Buffer.alloc(5);
+    const prefix = Buffer.alloc(prefixBytes);
     prefix.writeUInt32BE(message.length, 1);
     this.#stream.write(Buffer.concat([prefix, message]));
   }
@@ -114,12 +119,20 @@ export class GrpcStream {
   }
 
   #take(chunk: Buffer): void {
-    this.#rest = Buffer.concat([this.#rest, chunk]);
-    while (this.#rest.length >= 5) {
-      const end = 5 + this.#rest.readUInt32BE(1);
-      if (this.#rest.length < end) return;
-      this.messages.push(this.#rest.subarray(5, end));
-      this.#rest = this.#rest.subarray(end);
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+    // Put together only when a message is whole: a long one comes in a thousand pieces.
+    while (this.#length >= this.#wanted) {
+      const bytes = Buffer.concat(this.#chunks);
+      if (this.#wanted === prefixBytes) {
+        this.#wanted = prefixBytes + bytes.readUInt32BE(1);
+        this.#chunks = [bytes];
+        if (this.#wanted > prefixBytes) continue;
+      }
+      this.messages.push(bytes.subarray(prefixBytes, this.#wanted));
+      this.#chunks = [bytes.subarray(this.#wanted)];
+      this.#length -= this.#wanted;
+      this.#wanted = prefixBytes;
     }
   }
 }
