@@ -1,4 +1,4 @@
-import { type ElementType, type Model, node, writeModel } from '../../libs/onnx/src/mod.js';
+import { type ElementType, type Model, node, writeModel } from '@perennial/onnx';
 import type { Datatype } from './wire/values.js';
 
 /** A model that a server must have, under this name, for the suite to be run against it. */
