@@ -25,6 +25,8 @@ const services = ['ingest', 'validate', 'featurize', 'trainer', 'registry', 'inf
 export interface RunningGateway {
   readonly url: string;
   readonly grpcAddress: string;
+  /** Where /metrics is. */
+  readonly opsAddress: string;
   /** A call as the administrator, unless another token, or '' for none, is given. */
   ask(path: string, init?: RequestInit & { token?: string }): Promise<Response>;
   stop(): Promise<void>;
@@ -35,6 +37,7 @@ export async function startGateway(
   nats: NatsForTests,
   state: World,
   settings: Record<string, string> = {},
+  onLog?: (line: string) => void,
 ): Promise<RunningGateway> {
   const peers = await servePeers(state);
   const [httpListen, publicGrpcListen] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
@@ -50,11 +53,13 @@ export async function startGateway(
       PERENNIAL_PEERS: services.map((name) => `${name}=${peers.address}`).join(','),
       ...settings,
     },
+    ...(onLog && { onLog }),
   });
   const url = `http://${httpListen}`;
   return {
     url,
     grpcAddress: publicGrpcListen,
+    opsAddress: running.opsAddress,
     ask: (path, { token = tokens.root, ...init } = {}) =>
       fetch(url + path, {
         ...init,
