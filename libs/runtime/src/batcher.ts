@@ -1,7 +1,7 @@
 import { PlatformError } from '@perennial/kernel';
 import { bytesOf, joinRows, rowsOf, shapeKey, sliceRows, splitRows } from './batch.js';
 import { nextBatchId } from './batch-id.js';
-import { rowsMaxOf, rowsToTake } from './decide/batch-rows.js';
+import { rowsMaxOf, rowsToTake, rowsWithin } from './decide/batch-rows.js';
 import { type DispatchReason, reasonOf } from './decide/dispatch-reason.js';
 import { Hold } from './decide/hold.js';
 import { type Part, RequestQueue, type Taken } from './decide/request-queue.js';
@@ -59,6 +59,7 @@ export class Batcher {
   #inFlight = 0;
   #holdEndsAt: number | undefined;
   #holdEnd: 'none' | 'over' | 'deadline' = 'none';
+  #wasCut = false;
   #isClosed = false;
 
   constructor(options: BatcherOptions) {
@@ -188,17 +189,12 @@ export class Batcher {
     let again = this.#again.shift();
     while (again?.request.isSettled) again = this.#again.shift();
     if (again) return { parts: [again], reason: 'retry', rows: again.to - again.from };
-    const { cost, preferredBatch } = this.#o;
+    const { preferredBatch } = this.#o;
     const now = performance.now();
     const rowsMax = this.rowsMax;
     const target = rowsToTake(this.#queue.rows, rowsMax, preferredBatch);
-    const taken: Taken<Waiting> = this.#queue.take(
-      target,
-      ({ deadlineAt, rows }) =>
-        deadlineAt <= now ||
-        // The last one is tried whatever the prediction says, or a wrong one would never be mended.
-        (this.#queue.size > 1 && deadlineAt < now + cost.predict(Math.min(rows, rowsMax)) / 1000),
-      (late) => this.#drop(late),
+    const taken: Taken<Waiting> = this.#queue.take(target, this.#fit(now, target), (late) =>
+      this.#drop(late),
     );
     const { parts, rows, isFull, isMixed } = taken;
     const first = parts[0];
@@ -214,6 +210,29 @@ export class Batcher {
       wasFree: first?.request.wasFree === true,
     });
     return { parts, reason, rows };
+  }
+
+  /**
+   * How many rows may run with a request so that it is in time; 0 where it no longer can be. Batches that are cut short
+   * for one request after another would serve ever fewer, each later than the one before: only every second one may be cut
+   * to less than half of what waits, and what would need it else is too late.
+   */
+  #fit(now: number, target: number): (request: Waiting) => number {
+    const { cost } = this.#o;
+    const half = Math.min(target, this.#queue.rows) / 2;
+    const mayCut = !this.#wasCut;
+    this.#wasCut = false;
+    return ({ deadlineAt, rows, rowsTaken }) => {
+      if (deadlineAt === Number.POSITIVE_INFINITY) return deadlineAt;
+      if (deadlineAt <= now) return 0;
+      const least = Math.max(1, Math.min(rows - rowsTaken, target));
+      const fit = rowsWithin(cost, (deadlineAt - now) * 1000, least);
+      // The last one is tried whatever the prediction says, or a wrong one would never be mended.
+      if (this.#queue.size === 1) return Math.max(fit, least);
+      if (fit === 0 || fit >= half) return fit;
+      if (mayCut) this.#wasCut = true;
+      return mayCut ? fit : 0;
+    };
   }
 
   /** Resolves to what answers the requests. */

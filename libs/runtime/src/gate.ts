@@ -1,4 +1,5 @@
 import { answerInUs } from './decide/admission.js';
+import { Arrivals } from './decide/arrivals.js';
 import type { CostModel } from './decide/cost-model.js';
 import type { RequestQueue } from './decide/request-queue.js';
 import { RowLimit } from './decide/row-limit.js';
@@ -28,6 +29,9 @@ type Asked = Pick<Waiting, 'priority' | 'share' | 'rows' | 'bytes' | 'deadlineAt
 /** Requests without a deadline are taken to allow this, until others say more. */
 const allowedUsDefault = 10_000_000;
 
+/** Above what batches are cut by (decide/batch-rows.ts), or those let in last would cut every batch short. */
+const admissionMargin = 1.1;
+
 /** A queue that takes no longer is none to speak of (CoDel's target; Nichols and Jacobson 2012). */
 const shortQueueUs = 5_000;
 
@@ -35,6 +39,7 @@ const shortQueueUs = 5_000;
 export class Gate {
   readonly #o: GateOptions;
   readonly #limit = new RowLimit();
+  readonly #arrivals = new Arrivals();
   /** What requests allow for their answers, of late. */
   allowedUs = allowedUsDefault;
 
@@ -60,11 +65,12 @@ export class Gate {
     const leftUs = (asked.deadlineAt - asked.arrivedAt) * 1000;
     if (leftUs <= 0) throw expired();
     if (leftUs < Number.POSITIVE_INFINITY) this.allowedUs += 0.05 * (leftUs - this.allowedUs);
+    this.#arrivals.arrived(asked.rows, asked.arrivedAt);
     const { rowsMax } = o;
     const rowsAhead = queue.size > 0 ? queue.rowsAhead(asked.priority, asked.share) : 0;
-    const predictedUs = this.#answerInUs(asked.rows, rowsAhead, rowsMax);
+    const predictedUs = this.#answerInUs(asked, rowsAhead, rowsMax);
     // With nobody before it a request is tried whatever the prediction says, or a wrong one would never be mended.
-    if (predictedUs > leftUs && rowsAhead > 0) {
+    if (admissionMargin * predictedUs > leftUs && rowsAhead > 0) {
       const expectedMs = Math.ceil(predictedUs / 1000);
       throw exhausted(
         `an answer would take ${expectedMs} ms, and ${Math.ceil(leftUs / 1000)} ms are left`,
@@ -92,11 +98,20 @@ export class Gate {
     this.#limit.dropped(this.#ceiling(rowsMax));
   }
 
-  #answerInUs(rows: number, rowsAhead: number, rowsMax: number): number {
+  #answerInUs({ rows, arrivedAt }: Asked, rowsAhead: number, rowsMax: number): number {
     const { cost, surroundings } = this.#o;
     const freeInUs = surroundings.freeInUs();
     const others = rowsAhead > 0 || freeInUs > 0 ? surroundings.others() : [];
-    return answerInUs(cost, { rows, rowsAhead, rowsMax, slots: surroundings.slots, freeInUs, others });
+    const rowsPerSecond = this.#arrivals.perSecond(arrivedAt);
+    return answerInUs(cost, {
+      rows,
+      rowsPerSecond,
+      rowsAhead,
+      rowsMax,
+      slots: surroundings.slots,
+      freeInUs,
+      others,
+    });
   }
 
   #isOver(asked: Asked, queue: RequestQueue<Waiting>, rowsRunning: number, rowsMax: number): boolean {
@@ -111,10 +126,13 @@ export class Gate {
     );
   }
 
-  /** Enough to keep every executor and the batch behind it full, and what takes no longer than a queue may always take. */
+  /**
+   * Enough to keep every executor and the batch behind it full, and what takes no longer than a queue may always take: an
+   * eighth of what requests allow, for predictions keep the rest in bounds.
+   */
   #floor(rowsMax: number): number {
     const { cost, surroundings } = this.#o;
-    const short = cost.b > 0 ? shortQueueUs / cost.b : 0;
+    const short = cost.b > 0 ? Math.max(shortQueueUs, this.allowedUs / 8) / cost.b : 0;
     return surroundings.slots * Math.max(2 * rowsMax, short);
   }
 

@@ -105,11 +105,14 @@ export function cancelled(): PlatformError {
 }
 
 export function expired(): PlatformError {
-  return new PlatformError(
-    'DEADLINE_EXCEEDED',
-    'dependency',
-    'after',
-    'Request timeout expired before the model was free; allow more time, or send fewer rows at a time',
+  return withoutStack(
+    () =>
+      new PlatformError(
+        'DEADLINE_EXCEEDED',
+        'dependency',
+        'after',
+        'Request timeout expired before the model was free; allow more time, or send fewer rows at a time',
+      ),
   );
 }
 
@@ -119,11 +122,20 @@ export function stopping(): PlatformError {
 
 /** `drainUs`: until what waits has run. */
 export function exhausted(why: string, drainUs: number): PlatformError {
-  return new PlatformError(
-    'QUEUE_EXHAUSTED',
-    'dependency',
-    'after',
-    `Exceeds maximum queue size: ${why}; send fewer at a time, or again later`,
-    { retryAfterMs: Math.max(1, Math.min(60_000, Math.ceil(drainUs / 1000))) },
+  const message = `Exceeds maximum queue size: ${why}; send fewer at a time, or again later`;
+  const retryAfterMs = Math.max(1, Math.min(60_000, Math.ceil(drainUs / 1000)));
+  return withoutStack(
+    () => new PlatformError('QUEUE_EXHAUSTED', 'dependency', 'after', message, { retryAfterMs }),
   );
+}
+
+/** Under overload most requests end so: the stack takes longer than all the rest, and is the same for each. */
+function withoutStack(make: () => PlatformError): PlatformError {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
 }

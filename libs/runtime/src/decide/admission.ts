@@ -8,6 +8,8 @@ export function answerInUs(
   cost: CostModel,
   o: {
     rows: number;
+    /** Rows that arrive in a second. */
+    rowsPerSecond: number;
     rowsAhead: number;
     rowsMax: number;
     slots: number;
@@ -15,11 +17,15 @@ export function answerInUs(
     others: readonly number[];
   },
 ): number {
-  const batchesAhead = Math.ceil(o.rowsAhead / o.rowsMax);
-  const aheadUs = batchesAhead * cost.a + o.rowsAhead * cost.b;
-  const ownUs = Math.ceil(o.rows / o.rowsMax) * cost.a + o.rows * cost.b;
-  // Taking turns, none of them gets more than this one until it is done.
+  // What is left of the rows ahead after full batches runs together with its own.
+  const batchesAhead = Math.ceil((o.rowsAhead + o.rows) / o.rowsMax) - 1;
+  const aheadUs = batchesAhead * cost.predict(o.rowsMax);
+  const together = o.rowsAhead + o.rows - batchesAhead * o.rowsMax;
+  // Taking turns, no other model gets more than this one until it is done.
   let othersUs = 0;
-  for (const otherUs of o.others) othersUs += Math.min(otherUs, aheadUs + ownUs);
-  return o.freeInUs + (aheadUs + othersUs) / o.slots + ownUs;
+  for (const otherUs of o.others) othersUs += Math.min(otherUs, aheadUs + cost.predict(together));
+  const waitUs = o.freeInUs + (aheadUs + othersUs) / o.slots;
+  // While it waits, others come that will run with it.
+  const joining = Math.max(0, Math.min(o.rowsMax - together, (o.rowsPerSecond * waitUs) / 1e6));
+  return waitUs + cost.predict(together + joining);
 }

@@ -22,3 +22,14 @@ export function rowsToTake(waiting: number, rowsMax: number, preferred: readonly
   for (const rows of preferred) if (rows <= waiting && rows <= rowsMax && rows > best) best = rows;
   return best > 0 ? best : rowsMax;
 }
+
+/** Predictions are right to some percent. */
+const margin = 1.05;
+
+/** How many rows may run together so that they are done in `leftUs`; 0 where not even `rows` are. */
+export function rowsWithin(cost: CostModel, leftUs: number, rows: number): number {
+  if (leftUs <= 0) return 0;
+  if (cost.b === 0) return leftUs >= cost.a ? Number.POSITIVE_INFINITY : 0;
+  const fit = Math.floor((leftUs / margin - cost.a) / cost.b);
+  return fit >= rows ? fit : 0;
+}

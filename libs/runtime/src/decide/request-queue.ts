@@ -119,21 +119,23 @@ export class RequestQueue<T extends Queued> {
 
   /**
    * The next requests that may run together, `rowsMax` rows at most. A request of more rows is taken in parts and
-   * keeps its place. Those that `isLate` finds are told to `onLate` and taken out instead.
+   * keeps its place. `fit` says how many rows may run together with a request so that it is in time; one for which that is
+   * 0 is told to `onLate` and taken out instead.
    */
   take(
     rowsMax: number,
-    isLate: (request: T) => boolean = () => false,
+    fit: (request: T) => number = () => Number.POSITIVE_INFINITY,
     onLate: (request: T) => void = () => undefined,
   ): Taken<T> {
     const parts: Part<T>[] = [];
     let lane: string | undefined;
     let rows = 0;
+    let most = rowsMax;
     let isFull = false;
     let isMixed = false;
     for (const level of this.#levels) {
       const passedOver: string[] = [];
-      while (rows < rowsMax && lane !== aloneLane) {
+      while (rows < most && lane !== aloneLane) {
         const name = level.turns.next();
         if (name === undefined) break;
         const share = level.shares.get(name);
@@ -145,7 +147,8 @@ export class RequestQueue<T extends Queued> {
           } else level.shares.delete(name);
           continue;
         }
-        if (isLate(request)) {
+        const fitting = fit(request);
+        if (fitting === 0) {
           this.remove(request);
           onLate(request);
           level.turns.add(name);
@@ -153,13 +156,15 @@ export class RequestQueue<T extends Queued> {
         }
         const left = request.rows - request.rowsTaken;
         const isSplit = request.rows > rowsMax && !request.alone;
-        if (parts.length > 0 && rows + left > rowsMax && !isSplit) {
+        const allowed = Math.max(1, Math.min(most, fitting));
+        if (parts.length > 0 && rows + (isSplit ? 1 : left) > allowed) {
           isFull = true;
           passedOver.push(name);
           continue;
         }
         lane ??= laneOf(request);
-        const part = isSplit ? Math.min(left, rowsMax - rows) : left;
+        const part = isSplit ? Math.min(left, allowed - rows) : left;
+        most = allowed;
         parts.push({ request, from: request.rowsTaken, to: request.rowsTaken + part });
         rows += part;
         this.#taken(level, share, request, part);
@@ -168,7 +173,7 @@ export class RequestQueue<T extends Queued> {
       }
       for (const name of passedOver) level.turns.add(name);
     }
-    return { parts, rows, isFull: isFull || (rows >= rowsMax && this.size > 0), isMixed };
+    return { parts, rows, isFull: isFull || (rows >= most && this.size > 0), isMixed };
   }
 
   /** Infinity where nothing that waits has one. */

@@ -69,12 +69,17 @@ describe('what a batch costs', () => {
 
 describe('a request is let in', () => {
   const cost = costOf(1_000, 10);
-  const alone = { rows: 10, rowsAhead: 0, rowsMax: 100, slots: 1, freeInUs: 0, others: [] };
+  const alone = { rows: 10, rowsPerSecond: 0, rowsAhead: 0, rowsMax: 100, slots: 1, freeInUs: 0, others: [] };
 
   test('by what is ahead of it, and other models only as far as they take turns with it', () => {
     expect(Math.round(answerInUs(cost, alone))).toBe(1_100);
     expect(Math.round(answerInUs(cost, { ...alone, rowsAhead: 200, freeInUs: 500 }))).toBe(5_600);
     expect(Math.round(answerInUs(cost, { ...alone, rowsAhead: 200, slots: 2 }))).toBe(3_100);
+    expect(Math.round(answerInUs(cost, { ...alone, rowsAhead: 50 }))).toBe(1_600);
+    // 4 ms of waiting bring 40 rows more into its batch; no more than fit.
+    const busy = { ...alone, rowsAhead: 200, rowsPerSecond: 10_000 };
+    expect(Math.round(answerInUs(cost, busy))).toBe(5_500);
+    expect(Math.round(answerInUs(cost, { ...busy, rowsPerSecond: 1e9 }))).toBe(6_000);
     expect(Math.round(answerInUs(cost, { ...alone, freeInUs: 500, others: [1e9, 100] }))).toBe(2_800);
   });
 
