@@ -1,5 +1,5 @@
 import type { JsonObject } from '@bufbuild/protobuf';
-import type { Tensor } from '@perennial/runtime';
+import type { Cancellation, Tensor } from '@perennial/runtime';
 import type { Caller } from './decide/access.js';
 import type { Inferred } from './inference.js';
 
@@ -18,7 +18,7 @@ export interface Ask {
   /** 1 is the most urgent; 0 or absent the default. */
   readonly priority?: number | undefined;
   /** Aborted when nobody waits for the answer any more. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Cancellation | undefined;
 }
 
 export interface RowsAsk extends Ask {

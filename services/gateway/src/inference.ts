@@ -1,5 +1,5 @@
 import type { Route, ServeSettings } from '@perennial/contracts';
-import type { Tensor } from '@perennial/runtime';
+import type { Cancellation, Tensor } from '@perennial/runtime';
 
 /** Which model is asked, and how its deployment wants to be served. */
 export interface ModelAsked {
@@ -18,7 +18,7 @@ export interface InferOptions {
   /** Whose share of a replica it takes: the caller's name. */
   readonly share?: string;
   /** Aborted when nobody waits for the answer any more. */
-  readonly signal?: AbortSignal;
+  readonly signal?: Cancellation;
   /** W3C traceparent of the request, where somebody collects its trace. */
   readonly traceparent?: string;
 }

@@ -1,6 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { DeploymentUpdated, GetModelResponse } from '@perennial/contracts';
 import { invalid, PlatformError } from '@perennial/kernel';
+import type { Cancellation } from '@perennial/runtime';
 import { columnsOf, valuesOf } from '../columns.js';
 import { routeOfVersion } from '../decide/route.js';
 import type { Deployments } from '../deployments.js';
@@ -28,7 +29,7 @@ export interface ExplainAsk {
   /** On performance.now(). */
   readonly deadlineAt: number;
   readonly share: string;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Cancellation | undefined;
 }
 
 export interface Explained extends Explanation {

@@ -1,5 +1,6 @@
 import type { oip, ServeResponse } from '@perennial/contracts';
 import { PlatformError, unavailable } from '@perennial/kernel';
+import type { Cancellation } from '@perennial/runtime';
 import { Budget } from './decide/budget.js';
 import { LatencyWindow } from './decide/latency-window.js';
 import { fleetLimits } from './limits.js';
@@ -22,7 +23,7 @@ export interface Job {
   /** Runs in a batch of its own. */
   readonly alone: boolean;
   readonly hedge: boolean;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Cancellation | undefined;
   /** Of the requests in it that are traced. */
   readonly traceparents: readonly string[];
   /** Replicas that went down with it, or with the message that it was part of. */
@@ -188,7 +189,7 @@ export class Dispatch {
         reject(cancelled());
       };
     });
-    signal?.addEventListener('abort', cancel, { once: true });
+    signal?.addEventListener('abort', cancel);
     const tried = Promise.race([noted, givenUp]).finally(() => signal?.removeEventListener('abort', cancel));
     // Of two flights one is left alone; what comes of it then is nobody's concern.
     tried.catch(() => {});

@@ -1,5 +1,14 @@
 import { invalid, PlatformError } from '@perennial/kernel';
-import { joinRows, outputsOf, requestOf, rowsOf, shapeKey, splitRows, type Tensor } from '@perennial/runtime';
+import {
+  type Cancellation,
+  joinRows,
+  outputsOf,
+  requestOf,
+  rowsOf,
+  shapeKey,
+  splitRows,
+  type Tensor,
+} from '@perennial/runtime';
 import { Gather, type Outcome, withinDeadline } from '../effects/gather.js';
 import type { InferOptions, Inferred, ModelAsked } from '../inference.js';
 import { gatewayLimits } from '../limits.js';
@@ -14,7 +23,7 @@ interface Ask {
   readonly rows: number;
   /** On performance.now(). */
   readonly deadlineAt: number;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Cancellation | undefined;
   readonly traceparents: readonly string[];
 }
 

@@ -1,7 +1,9 @@
 import { PlatformError } from '@perennial/kernel';
+import type { Cancellation } from '@perennial/runtime';
 import { ColdStart, mayWait } from './decide/cold-start.js';
 import { costOf, pickOfTwo } from './decide/pick.js';
 import { homeOf } from './decide/rendezvous.js';
+import { cancelled } from './dispatch.js';
 import { fleetLimits } from './limits.js';
 import type { Member } from './member.js';
 import { tooLate } from './replica.js';
@@ -100,19 +102,19 @@ export class Pool {
   /**
    * As choose; waits for a member where there is none.
    *
-   * @throws PlatformError DEADLINE_EXCEEDED, or what the signal was aborted with
+   * @throws PlatformError DEADLINE_EXCEEDED, CANCELLED
    */
-  async take(digest: string, deadlineAt: number, signal?: AbortSignal, but?: Member): Promise<Member> {
+  async take(digest: string, deadlineAt: number, signal?: Cancellation, but?: Member): Promise<Member> {
     for (;;) {
       const member = this.choose(digest, but);
       if (member) return member;
       if (performance.now() >= deadlineAt) throw tooLate(false);
-      signal?.throwIfAborted();
+      if (signal?.aborted) throw cancelled();
       await this.#untilChanged(deadlineAt, signal);
     }
   }
 
-  #untilChanged(deadlineAt: number, signal: AbortSignal | undefined): Promise<void> {
+  #untilChanged(deadlineAt: number, signal: Cancellation | undefined): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
         clearTimeout(timer);
@@ -122,7 +124,7 @@ export class Pool {
       };
       const timer = setTimeout(done, Math.max(0, deadlineAt - performance.now()));
       this.#watchers.add(done);
-      signal?.addEventListener('abort', done, { once: true });
+      signal?.addEventListener('abort', done);
     });
   }
 }

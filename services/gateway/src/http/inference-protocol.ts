@@ -12,6 +12,7 @@ import { readRawRequest } from '../protocol/raw-body.js';
 import { checkLoadParameters, checkRepository } from '../protocol/repository.js';
 import { send, sendJson } from './answer.js';
 import { compressed } from './compressed.js';
+import { Departure } from './departure.js';
 import { deadlineOf } from './predict.js';
 import { acceptedEncodings, decoded, parseJson, readBody } from './read-body.js';
 
@@ -116,10 +117,6 @@ export class InferenceProtocol {
     // Said before the body is refused for another encoding.
     if (headers['content-encoding']) response.setHeader('accept-encoding', acceptedEncodings);
     const deadlineAt = deadlineOf(request);
-    const gone = new AbortController();
-    response.once('close', () => {
-      if (!response.writableFinished) gone.abort();
-    });
     const { response: answered } = await infer(this.#predictor, this.#deployments, {
       model,
       version,
@@ -127,7 +124,7 @@ export class InferenceProtocol {
       deadlineAt,
       caller,
       headers: (name) => headers[name]?.toString(),
-      signal: gone.signal,
+      signal: new Departure(response),
       read: async () => {
         const body = await readBody(request, gatewayLimits.tensorBodyBytesMax, deadlineAt);
         const length = headers[headerLengthName]?.toString();

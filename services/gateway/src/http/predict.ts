@@ -8,6 +8,7 @@ import type { Explained, Explainer } from '../explain/explainer.js';
 import { gatewayLimits } from '../limits.js';
 import type { PredictedRow, Predictor, RowsAsk } from '../predictor.js';
 import { sendJson } from './answer.js';
+import { Departure } from './departure.js';
 import { parseJson, readBody } from './read-body.js';
 
 export const timeoutHeader = 'perennial-timeout-ms';
@@ -37,18 +38,13 @@ export async function predict(
     );
   }
   const deadlineAt = deadlineOf(request);
-  const gone = new AbortController();
-  response.once('close', () => {
-    // Shadows may still be on their way when the client has its answer.
-    if (!response.writableFinished) gone.abort();
-  });
   const answer = await answerTo(needs, {
     system,
     transport: 'http/v1',
     deadlineAt,
     caller,
     headers: (name) => textOf(request.headers[name]),
-    signal: gone.signal,
+    signal: new Departure(response),
     body: async () =>
       parseJson((await readBody(request, limits.httpBodyBytesMax, deadlineAt)).toString('utf8')),
   });

@@ -3,6 +3,7 @@ import type { Transform } from 'node:stream';
 import { createGunzip, createInflate } from 'node:zlib';
 import { invalid, PlatformError } from '@perennial/kernel';
 import { gatewayLimits } from '../limits.js';
+import { BodyWatch } from './body-watch.js';
 
 /** Encodings of a body that are undone on the way in. */
 const decoders: Readonly<Record<string, () => Transform>> = {
@@ -40,12 +41,13 @@ export function readBody(request: IncomingMessage, bytesMax: number, deadlineAt:
       // The rest is thrown away, so that the client reads our answer instead of a reset.
       isRefused = true;
       chunks.length = 0;
-      clearTimeout(late);
+      watch.remove(awaited);
       decoder?.destroy();
       request.resume();
       reject(error);
     };
-    const late = setTimeout(() => refuse(tooSlow(bytes)), deadlineAt - performance.now());
+    const awaited = { deadlineAt, late: () => refuse(tooSlow(bytes)) };
+    watch.add(awaited);
     const take = (chunk: Buffer) => {
       if (isRefused) return;
       bytes += chunk.length;
@@ -54,7 +56,7 @@ export function readBody(request: IncomingMessage, bytesMax: number, deadlineAt:
       else refuse(noRoom());
     };
     const end = () => {
-      clearTimeout(late);
+      watch.remove(awaited);
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
     };
     if (decoder) {
@@ -76,6 +78,8 @@ export function readBody(request: IncomingMessage, bytesMax: number, deadlineAt:
     });
   });
 }
+
+const watch = new BodyWatch();
 
 /** Bytes that each large body on its way in holds. */
 const largeBodies = new Map<IncomingMessage, number>();

@@ -23,8 +23,8 @@ export async function infer(
   deployments: Deployments,
   call: InferenceCall,
 ): Promise<{ request: InferenceRequest; response: InferenceResponse }> {
-  const { model, read, ...given } = call;
-  const ask = new Asked(given, model, read);
+  const { model } = call;
+  const ask = new Asked(call);
   const answered = await predictor.predictTensors(ask);
   const request = ask.request as InferenceRequest;
   const outputs = request.outputs.length === 0 ? plain(request, answered.outputs) : undefined;
@@ -51,25 +51,21 @@ class Asked implements TensorsAsk {
   deadlineAt: number;
   priority = 0;
   request: InferenceRequest | undefined;
-  readonly #read: () => Promise<InferenceRequest>;
+  readonly #call: InferenceCall;
 
-  constructor(
-    given: Omit<InferenceCall, 'model' | 'read'>,
-    model: string,
-    read: () => Promise<InferenceRequest>,
-  ) {
-    this.system = model;
-    this.version = given.version;
-    this.transport = given.transport;
-    this.caller = given.caller;
-    this.headers = given.headers;
-    this.signal = given.signal;
-    this.deadlineAt = given.deadlineAt;
-    this.#read = read;
+  constructor(call: InferenceCall) {
+    this.system = call.model;
+    this.version = call.version;
+    this.transport = call.transport;
+    this.caller = call.caller;
+    this.headers = call.headers;
+    this.signal = call.signal;
+    this.deadlineAt = call.deadlineAt;
+    this.#call = call;
   }
 
   body = async () => {
-    const request = await this.#read();
+    const request = await this.#call.read();
     const { priority, timeoutUs, eventTime } = request.parameters;
     this.request = request;
     this.priority = priority;
