@@ -101,10 +101,15 @@ export function bodyObject(text: string): Record<string, JsonValue> {
   return body as Record<string, JsonValue>;
 }
 
-/** Who asks, for the audit trail: whom the body names, else whose token it is. */
+/**
+ * Who asks, for the audit trail: whose token it is. An administrator's may be shared by people, so the one whom the body
+ * names counts; whoever else names somebody stands there with both names, and never as another alone.
+ */
 export function askedBy(request: ControlRequest, field: string): JsonObject {
   const named = bodyObject(request.text)[field];
-  return { [field]: typeof named === 'string' && named !== '' ? named : request.caller.name };
+  const { name, role } = request.caller;
+  if (typeof named !== 'string' || named === '' || named === name) return { [field]: name };
+  return { [field]: role === 'admin' ? named : `${name} (${named})` };
 }
 
 /** The library's words name the message and the field: `cannot decode field perennial.v1.X.reason from JSON: …`. */

@@ -1,6 +1,6 @@
 import { DecideDeadLetterRequestSchema } from '@perennial/contracts';
 import { expect, test } from 'vitest';
-import { type ControlRequest, messageOf } from '../../src/control/route.js';
+import { askedBy, type ControlRequest, messageOf } from '../../src/control/route.js';
 
 test('what the path and the token say wins over the body, under whichever of its names a field comes', () => {
   const text =
@@ -16,4 +16,22 @@ test('what the path and the token say wins over the body, under whichever of its
   const fixed = { dead_letter_id: 'mine', decided_by: 'me' };
   const message = messageOf(DecideDeadLetterRequestSchema, request, fixed, ['decision', 'reason']);
   expect(message).toMatchObject({ deadLetterId: 'mine', decidedBy: 'me', decision: 'requeue', reason: 'r' });
+});
+
+test.each([
+  ['admin', 'ann', 'ann'],
+  ['admin', undefined, 'desk'],
+  ['operator', 'ann', 'desk (ann)'],
+  ['operator', 'desk', 'desk'],
+  ['operator', undefined, 'desk'],
+] as const)('for the audit trail %s desk that names %s is %s', (role, named, shown) => {
+  const request: ControlRequest = {
+    caller: { name: 'desk', tenant: 'default', role },
+    params: {},
+    query: {},
+    text: JSON.stringify(named === undefined ? {} : { requested_by: named }),
+    header: () => undefined,
+    signal: new AbortController().signal,
+  };
+  expect(askedBy(request, 'requested_by')).toEqual({ requested_by: shown });
 });
