@@ -171,6 +171,7 @@ test('kill -9 of one of two replicas under load: every request is answered', asy
 test('a replica that hangs is found out and left alone, and comes back', async () => {
   await underLoad(async (load) => {
     const lost = linesWith('a replica was lost');
+    const joined = linesWith('joined to inference');
     expect(platform.kill('inference-2', 'SIGSTOP')).toBe(true);
     try {
       await waitFor('the gateway to notice', () => linesWith('a replica was lost') > lost);
@@ -179,7 +180,6 @@ test('a replica that hangs is found out and left alone, and comes back', async (
     } finally {
       platform.kill('inference-2', 'SIGCONT');
     }
-    const joined = linesWith('joined to inference');
     await waitFor('it to be joined again', () => linesWith('joined to inference') > joined);
   });
 });
