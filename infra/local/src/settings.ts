@@ -4,6 +4,7 @@ import type { Access, ModelKeys } from './access.js';
 import type { Backends } from './backends.js';
 import type { Folders } from './folders.js';
 import type { ServiceEntry } from './services.js';
+import { gatewayShellSettings } from './shell-settings.js';
 
 export interface SettingsOptions {
   readonly services: readonly ServiceEntry[];
@@ -39,6 +40,7 @@ export function serviceSettings(options: SettingsOptions): (service: string) => 
       PERENNIAL_TOKENS_FILE: access.tokensFile,
       PERENNIAL_EDGE_MARK_FILE: path.join(folders.dataDir, 'gateway-edge.json'),
       PERENNIAL_MODEL_KEYS_FILE: keys.modelKeysFile,
+      ...gatewayShellSettings(),
     },
     ingest: { ...backends.producerSettings },
     registry: { PERENNIAL_SIGNING_KEY_FILE: keys.signingKeyFile },

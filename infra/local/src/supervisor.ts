@@ -9,6 +9,7 @@ import { endOrphans } from './pids-file.js';
 import { rememberedPorts } from './ports-file.js';
 import { builtServices, type ServiceEntry, serviceProgram, withReplicas } from './services.js';
 import { serviceSettings } from './settings.js';
+import { gatewayScheme } from './shell-settings.js';
 
 /** A first start on a slow, busy machine; 15 s is what we promise on two free cores. */
 const readyWithinMsDefault = 120_000;
@@ -157,7 +158,7 @@ function describe(plan: Plan, house: Household, options: PlatformOptions, readyA
   const serverNames = plan.servers.programs.map((program) => program.name);
   return {
     urls: {
-      http: `http://127.0.0.1:${plan.ports['gateway.http']}`,
+      http: `${gatewayScheme()}://127.0.0.1:${plan.ports['gateway.http']}`,
       grpc: `127.0.0.1:${plan.ports['gateway.public-grpc']}`,
       nats: plan.servers.natsUrl,
     },

@@ -1,0 +1,12 @@
+/** What a person's shell says about who comes in, and how: the gateway's alone, of all settings of services. */
+const ofGateway = /^PERENNIAL_(TLS|OIDC)_/;
+
+export function gatewayShellSettings(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const entries = Object.entries(env).filter(([name, value]) => ofGateway.test(name) && value);
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+/** How clients reach the gateway's HTTP port. */
+export function gatewayScheme(env: NodeJS.ProcessEnv = process.env): 'http' | 'https' {
+  return gatewayShellSettings(env)['PERENNIAL_TLS_CERT_FILE'] ? 'https' : 'http';
+}

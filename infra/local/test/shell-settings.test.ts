@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import { gatewayScheme, gatewayShellSettings } from '../src/shell-settings.js';
+
+test('what the shell says of TLS and the identity provider reaches the gateway, and nothing else of it', () => {
+  const tls = { PERENNIAL_TLS_CERT_FILE: '/c.pem', PERENNIAL_TLS_KEY_FILE: '/k.pem' };
+  const oidc = { PERENNIAL_OIDC_ISSUER: 'https://issuer.example' };
+  const others = {
+    PERENNIAL_TOKEN: 'secret',
+    PERENNIAL_CA_FILE: '/ca.pem',
+    PATH: '/bin',
+    PERENNIAL_OIDC_AUDIENCE: '',
+  };
+  expect(gatewayShellSettings({ ...tls, ...oidc, ...others })).toEqual({ ...tls, ...oidc });
+  expect([gatewayScheme(tls), gatewayScheme(others)]).toEqual(['https', 'http']);
+});
