@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { checkModel } from '@perennial/onnx';
 import { tempDir } from '@perennial/testkit';
 import { expect, test } from 'vitest';
-import { checkModel } from '@perennial/onnx';
 import { conformanceModels } from './models.js';
 
 /** Where the files are wanted: for a server of one's own. One folder a model, as model repositories have them. */

@@ -82,7 +82,7 @@ export async function openServingHouse(): Promise<ServingHouse> {
   const url = `http://${http}`;
   const ask: ServingHouse['ask'] = (path, init = {}) =>
     fetch(url + path, { ...init, headers: { ...init.headers, authorization: `Bearer ${token}` } });
-  for (const address of Object.values(ops)) await waitFor('the services', () => isReady(address), 60_000);
+  for (const address of Object.values(ops)) await waitFor('the services', () => isReady(address));
   return {
     url,
     spans,
@@ -91,7 +91,7 @@ export async function openServingHouse(): Promise<ServingHouse> {
     putModel: async (bytes) => (await artifacts.put(bytes)).digest,
     serve: async (name, digest, serve) => {
       await tell(bus, name, digest, serve);
-      await waitFor('the model', async () => (await ask(`/v2/models/${name}/ready`)).ok, 60_000);
+      await waitFor('the model', async () => (await ask(`/v2/models/${name}/ready`)).ok);
     },
     close: () => close(processes, collector, bus, nats),
   };

@@ -2,14 +2,14 @@ import { fork } from 'node:child_process';
 import type { ExecutorAnswer } from './executor-messages.js';
 import type { HostOptions } from './model-host.js';
 import type { Line } from './remote-executor.js';
-import { besideThis } from './worker-url.js';
+import { besideModule } from './worker-url.js';
 
 /**
  * A process that runs models: what ends the engine ends nothing else, and a run that does not come back can be stopped.
  * Each batch costs some tens of microseconds more than with a thread.
  */
 export function processLine(host: HostOptions): Line {
-  const child = fork(besideThis('executor-process.js'), [JSON.stringify(host)], {
+  const child = fork(besideModule(import.meta.url, './executor-process.js'), [JSON.stringify(host)], {
     execArgv: [],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

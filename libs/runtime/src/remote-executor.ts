@@ -1,4 +1,4 @@
-import { unavailable } from '@perennial/kernel';
+import { type PlatformError, unavailable } from '@perennial/kernel';
 import { errorOf } from './error-data.js';
 import type { Executor } from './executor.js';
 import type { ExecutorAnswer, ExecutorRequest, Golden, LoadedShape } from './executor-messages.js';
@@ -42,7 +42,7 @@ export class RemoteExecutor implements Executor {
       line.onExit((reason) => {
         const wanted = this.#closed;
         this.#closed = true;
-        this.#failAll('EXECUTOR_CRASHED', reason);
+        this.#failAll(crashed(reason));
         resolve();
         if (!wanted) onExit(reason);
       });
@@ -108,15 +108,25 @@ export class RemoteExecutor implements Executor {
     if (this.#closed) return;
     this.#closed = true;
     this.#line.abandon();
-    this.#failAll('EXECUTOR_STUCK', reason);
+    this.#failAll(stuck(reason));
     this.#onExit(reason);
   }
 
-  #failAll(code: 'EXECUTOR_CRASHED' | 'EXECUTOR_STUCK', internal: string): void {
-    const what = code === 'EXECUTOR_CRASHED' ? 'ended while it ran this' : 'did not come back from this';
-    for (const { reject } of this.#pending.values())
-      reject(unavailable(code, `the model executor ${what}; ask again`, { internal }));
+  #failAll(error: PlatformError): void {
+    for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
     this.loaded.clear();
   }
+}
+
+function crashed(internal: string): PlatformError {
+  return unavailable('EXECUTOR_CRASHED', 'the model executor ended while it ran this; ask again', {
+    internal,
+  });
+}
+
+function stuck(internal: string): PlatformError {
+  return unavailable('EXECUTOR_STUCK', 'the model executor did not come back from this; ask again', {
+    internal,
+  });
 }

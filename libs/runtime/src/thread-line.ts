@@ -2,11 +2,11 @@ import { Worker } from 'node:worker_threads';
 import type { ExecutorAnswer } from './executor-messages.js';
 import type { HostOptions } from './model-host.js';
 import type { Line } from './remote-executor.js';
-import { besideThis } from './worker-url.js';
+import { besideModule } from './worker-url.js';
 
 /** A thread that runs models. It cannot be stopped inside of the engine without the process. */
 export function threadLine(host: HostOptions): Line {
-  const worker = new Worker(besideThis('executor-worker.js'), { workerData: host });
+  const worker = new Worker(besideModule(import.meta.url, './executor-worker.js'), { workerData: host });
   let reason = 'it ended';
   worker.on('error', (error) => {
     reason = error.message;

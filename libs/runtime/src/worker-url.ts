@@ -1,4 +1,7 @@
-/** Tests run the sources; threads and processes need JavaScript, which the build put beside them. */
-export function besideThis(file: string): URL {
-  return new URL(import.meta.url.endsWith('.ts') ? `../dist/${file}` : `./${file}`, import.meta.url);
+/**
+ * A program of this library, as `./name.js` beside the module whose URL is given. Tests run the sources; threads and
+ * processes need JavaScript, which the build put into dist.
+ */
+export function besideModule(url: string, file: string): URL {
+  return new URL(file, url.endsWith('.ts') ? url.replace(/\/src\/(?!.*\/src\/)/, '/dist/') : url);
 }

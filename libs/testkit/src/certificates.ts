@@ -1,4 +1,5 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { systemClock } from '@perennial/kernel';
 
 export interface CertificateForTests {
   /** PEM. */
@@ -40,7 +41,7 @@ function certificate(
   extensions: Buffer[],
 ): string {
   const algorithm = sequence(oid(1, 2, 840, 10045, 4, 3, 2));
-  const now = Date.now();
+  const now = systemClock.now();
   const body = sequence(
     der(0xa0, integer(Buffer.from([2]))),
     integer(Buffer.concat([Buffer.from([1]), randomBytes(8)])),

@@ -1,4 +1,4 @@
-import { create, toBinary, toJson, toJsonString } from '@bufbuild/protobuf';
+import { create, type JsonObject, toBinary, toJson, toJsonString } from '@bufbuild/protobuf';
 import { PredictionBatchSchema, PredictionSchema, predictionSubject } from '@perennial/contracts';
 import { expect, test } from 'vitest';
 import { sortPredictions } from '../src/predictions.js';
@@ -45,7 +45,7 @@ test('a malformed prediction is set apart and its neighbours are kept', () => {
 });
 
 test('one that cannot be read takes none of its batch with it, and a mere count stands for no request', () => {
-  const json = toJson(PredictionSchema, one);
+  const json = toJson(PredictionSchema, one) as JsonObject;
   const counted = { predictionId: 'c', system: 'weather', deployment: 'weather', notCaptured: '7' };
   const body = JSON.stringify({ predictions: [{ epoch: 'no number' }, json, counted, { ...json, rows: 5 }] });
   const { bySystem, malformed } = sortPredictions('default', ['weather'], [message('weather', text(body))]);

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { waitFor } from '@perennial/kernel';
 import { type Platform, startPlatform } from '@perennial/local';
 import { cpuUs, pssBytes, withChildren } from './machine.js';
 import { type ModelName, modelFile, wideModelFile } from './models.js';
@@ -73,14 +74,15 @@ export class Perennial {
   /** Until the processes behind the serving ones have done what predictions lead to, or for three seconds. */
   async settled(): Promise<void> {
     const behind = this.all.filter((pid) => !this.serving.includes(pid));
-    const until = performance.now() + 3_000;
     let before = total(behind);
-    while (performance.now() < until) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
+    const areQuiet = () => {
       const now = total(behind);
-      if (now - before < 10_000) return;
+      const isQuiet = now - before < 10_000;
       before = now;
-    }
+      return isQuiet;
+    };
+    // Busy for longer than that they are measured as they are.
+    await waitFor('quiet processes', areQuiet, { withinMs: 3_000, everyMs: 100 }).catch(() => undefined);
   }
 
   async stop(): Promise<void> {

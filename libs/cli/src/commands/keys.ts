@@ -1,4 +1,4 @@
-import { formatEventTime, invalid, parseDuration } from '@perennial/kernel';
+import { formatEventTime, invalid, parseDuration, systemClock } from '@perennial/kernel';
 import type { Command } from 'commander';
 import { listing, platform, print } from '../context.js';
 
@@ -118,7 +118,7 @@ function numberOf(field: string, text: string): number {
 
 function endOf(duration: string | undefined): { expires_at?: string } {
   if (duration === undefined) return {};
-  return { expires_at: formatEventTime(Date.now() + parseDuration(duration, 'expires')) };
+  return { expires_at: formatEventTime(systemClock.now() + parseDuration(duration, 'expires')) };
 }
 
 function graceOf(duration: string | undefined): { grace_seconds?: number } {
@@ -151,8 +151,8 @@ function keyLine(key: Key): Record<string, unknown> {
 
 function stateOf({ revoked_at: revokedAt, grace_until: graceUntil, expires_at: expiresAt }: Key): string {
   if (revokedAt) return 'revoked';
-  if (Date.parse(expiresAt) <= Date.now()) return 'ended';
-  return graceUntil && Date.parse(graceUntil) > Date.now() ? 'valid, with two secrets' : 'valid';
+  if (Date.parse(expiresAt) <= systemClock.now()) return 'ended';
+  return graceUntil && Date.parse(graceUntil) > systemClock.now() ? 'valid, with two secrets' : 'valid';
 }
 
 function pathOf(id: string): string {

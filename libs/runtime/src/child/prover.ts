@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type Digest, invalid, PlatformError } from '@perennial/kernel';
 import { errorOf } from '../error-data.js';
 import type { ErrorData } from '../executor-messages.js';
-import { besideThis } from '../worker-url.js';
+import { besideModule } from '../worker-url.js';
 import type { Proofs } from './proofs.js';
 
 /** A file that is not loaded and run by then is none we can serve. */
@@ -109,7 +109,7 @@ export class Prover {
 
   #started(): ChildProcess {
     if (this.#child?.connected) return this.#child;
-    this.#child = fork(this.#o.child ?? besideThis('child/prove-child.js'), {
+    this.#child = fork(this.#o.child ?? besideModule(import.meta.url, './prove-child.js'), {
       // What the parent was started with (a test runner's loaders, an inspector's port) is none of its business.
       execArgv: [],
       serialization: 'advanced',

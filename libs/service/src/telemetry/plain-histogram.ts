@@ -6,6 +6,7 @@ import {
   type HistogramMetricData,
   type MetricProducer,
 } from '@opentelemetry/sdk-metrics';
+import { systemClock } from '@perennial/kernel';
 
 export interface HistogramOptions {
   readonly description: string;
@@ -97,6 +98,6 @@ export function forgetHistograms(): void {
 }
 
 function now(): HrTime {
-  const ms = Date.now();
+  const ms = systemClock.now();
   return [Math.floor(ms / 1_000), (ms % 1_000) * 1e6];
 }

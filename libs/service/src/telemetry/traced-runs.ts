@@ -9,6 +9,7 @@ import {
   TraceFlags,
   trace,
 } from '@opentelemetry/api';
+import { systemClock } from '@perennial/kernel';
 
 /** The running trace as W3C's header says it, where somebody collects it; undefined otherwise, at no cost. */
 export function activeTraceparent(): string | undefined {
@@ -55,7 +56,7 @@ export class TracedRuns {
       return;
     }
     this.#batches.set(run.batchId, [run]);
-    const endedAt = Date.now();
+    const endedAt = systemClock.now();
     setImmediate(() => {
       const runs = this.#batches.get(run.batchId) ?? [];
       this.#batches.delete(run.batchId);

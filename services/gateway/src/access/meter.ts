@@ -35,7 +35,7 @@ export class KeyMeter implements Meter {
   begin(): () => void {
     const { requestsPerSecond, requestsAtOnce } = this.#allowance;
     if (requestsAtOnce > 0 && this.#inHand >= requestsAtOnce) {
-      throw exhausted(
+      throw exhaustedError(
         'REQUESTS_AT_ONCE_EXHAUSTED',
         `"${this.#name}" may have ${requestsAtOnce} requests in work at a time; wait for one of them`,
         100,
@@ -45,7 +45,7 @@ export class KeyMeter implements Meter {
       const { bucket, waitMs } = take(this.#bucket, this.#rate(), this.#clock.now());
       this.#bucket = bucket;
       if (waitMs > 0) {
-        throw exhausted(
+        throw exhaustedError(
           'REQUESTS_EXHAUSTED',
           `"${this.#name}" may send ${requestsPerSecond} requests a second; wait ${waitMs} ms`,
           waitMs,
@@ -66,7 +66,7 @@ export class KeyMeter implements Meter {
     const now = this.#clock.now();
     const { used } = useOfDay(this.#day, now);
     if (used + count > rowsPerDay) {
-      throw exhausted(
+      throw exhaustedError(
         'ROWS_EXHAUSTED',
         `"${this.#name}" may send ${rowsPerDay} rows a day (UTC), of which ${Math.max(0, rowsPerDay - used)} are left`,
         untilNextDay(now),
@@ -109,6 +109,6 @@ export class KeyMeter implements Meter {
   }
 }
 
-function exhausted(code: string, message: string, retryAfterMs: number): PlatformError {
+function exhaustedError(code: string, message: string, retryAfterMs: number): PlatformError {
   return new PlatformError(code, 'caller', 'after', message, { retryAfterMs });
 }

@@ -79,7 +79,11 @@ export function rotateKey(
   now: number,
 ): ApiKey {
   if (key.revokedAt !== undefined)
-    throw conflict('API_KEY_REVOKED_CONFLICT', `the key "${key.name}" was revoked; make a new one`, 'key_id');
+    throw conflictError(
+      'API_KEY_REVOKED_CONFLICT',
+      `the key "${key.name}" was revoked; make a new one`,
+      'key_id',
+    );
   checkHash(asked.sha256);
   if (asked.sha256 === key.sha256) throw wrong('sha256', 'must be that of a new secret');
   if (asked.graceMs > graceMsMax)
@@ -106,7 +110,7 @@ export function unknownKey(keyId: string): PlatformError {
   });
 }
 
-export function conflict(code: string, message: string, field: string): PlatformError {
+export function conflictError(code: string, message: string, field: string): PlatformError {
   return new PlatformError(code, 'caller', 'never', message, { field });
 }
 

@@ -8,7 +8,7 @@ import {
 } from '@perennial/contracts';
 import type { Clock } from '@perennial/kernel';
 import { rpc } from '@perennial/service';
-import { type ApiKey, conflict, createKey, revokeKey, rotateKey, unknownKey } from './api-key.js';
+import { type ApiKey, conflictError, createKey, revokeKey, rotateKey, unknownKey } from './api-key.js';
 import { shownKey, toldKey } from './shown.js';
 import { ApiKeys } from './store.js';
 import type { AccessDb } from './tables.js';
@@ -62,7 +62,7 @@ async function create(context: AccessContext, request: CreateApiKeyRequest): Pro
   );
   return context.transact(async (tx, emit) => {
     if (!(await new ApiKeys(tx, context.tenant).add(key))) {
-      throw conflict(
+      throw conflictError(
         'API_KEY_NAME_CONFLICT',
         `name: there is a key "${name}" already; rotate or revoke it, or choose another name`,
         'name',
