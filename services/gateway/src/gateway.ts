@@ -22,6 +22,7 @@ import { Settlement } from './effects/settlement.js';
 import { streamSequences } from './effects/stream-sequences.js';
 import type { Fleet } from './fleet/fleet.js';
 import { openFleet } from './fleet/open-fleet.js';
+import { GraphInference } from './graph/graph-inference.js';
 import type { Inference } from './inference.js';
 import { captureWatch, gatewayInstruments } from './instruments.js';
 import { gatewayLimits } from './limits.js';
@@ -61,8 +62,10 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
         : log.warn('the bus takes no prediction events; they are kept', { error }),
   });
   const deployments: Deployments = new Deployments({
-    load: ({ system, pool, serve, unloaded }, route) =>
-      unloaded ? fleet.unload(system, route.digest) : fleet.load(system, route, pool, serve),
+    load: async ({ system, pool, serve, unloaded }, route) => {
+      if (route.graph) return graphs.checkServed(route.graph);
+      return unloaded ? fleet.unload(system, route.digest) : fleet.load(system, route, pool, serve);
+    },
     isPoolUp: (pool) => fleet.hasReplicas(pool),
     onSwitch: ({ system, epoch, routes }) => {
       fleet.keep(deployments.models());
@@ -79,6 +82,7 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
     },
   });
   const fleet = openFleet(frame);
+  const graphs = new GraphInference(fleet, deployments);
   const features = onlineFeatures(peers.featurize);
   const counts = new ModelCounts();
   const cache = new ResponseCache({
@@ -92,11 +96,11 @@ export async function openGateway(frame: GatewayFrame): Promise<Gateway> {
     peers,
     deployments,
     fleet,
-    inference: fleet,
+    inference: graphs,
     spool,
     predictor: new Predictor({
       deployments,
-      inference: fleet,
+      inference: graphs,
       features,
       cache,
       capture,
