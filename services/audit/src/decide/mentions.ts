@@ -16,6 +16,7 @@ const idFields: Readonly<Record<string, string>> = {
   alertId: 'alert',
   deadLetterId: 'dead-letter',
   deployment: 'deployment',
+  keyId: 'api-key',
 };
 
 export const modelThing = (system: string, version: number) => `model:${system}@${version}`;

@@ -13,6 +13,7 @@ export const subjectKinds = [
   'review',
   'drift-report',
   'quarantine',
+  'api-key',
   'event',
 ] as const;
 
