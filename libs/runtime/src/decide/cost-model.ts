@@ -14,7 +14,9 @@ const uncertaintyMax = 1e6;
  * How much a run counts at the sizes that did not run, which are taken to have become slower as this one has. Where all
  * batches are of one size, nothing else would tell a run's own cost from its rows'.
  */
-const elsewhere = 0.05;
+const elsewhere = 0.3;
+/** How fast that is seen: a model of long runs has few of them. */
+const scaleSmoothing = 0.2;
 
 /**
  * What a run of n rows takes, S(n) = a + b n in microseconds, learned from runs by recursive least squares over
@@ -67,7 +69,7 @@ export class CostModel {
     this.#runs += 1;
     if (this.#measured.length === 0) return;
     const expected = this.#atLoad.a + this.#atLoad.b * rows;
-    if (expected > 0) this.#scale += (1 - forgetting) * (clipped / expected - this.#scale);
+    if (expected > 0) this.#scale += scaleSmoothing * (clipped / expected - this.#scale);
     for (const cost of this.#measured) this.#learn(cost.rows, this.#scale * cost.microseconds, elsewhere);
   }
 
