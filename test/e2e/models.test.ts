@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { GrpcPerennial } from '@perennial/client';
 import { type Platform, rootDir, startPlatform } from '@perennial/local';
 import { tempDir, waitFor } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -67,6 +68,23 @@ async function modelFiles(): Promise<{ file: string; twin: string }> {
   return { file, twin };
 }
 
+/** The mean of the system's model and the brought one, which say the same, three times. */
+const inputs = Object.fromEntries(Object.keys(columns).map((name) => [name, name]));
+const blend = {
+  steps: [
+    {
+      name: 'triple',
+      transform: 'scale',
+      inputs: { in: 'mean' },
+      outputs: { out: 'tripled' },
+      parameters: [3, 0],
+    },
+    { name: 'mean', transform: 'mean', inputs: { a: 'one', b: 'two' }, outputs: { out: 'mean' } },
+    { name: 'one', model: 'heat-demand', inputs, outputs: { prediction: 'one' } },
+    { name: 'two', model: 'brought', inputs, outputs: { prediction: 'two' } },
+  ],
+};
+
 test('a model is brought by its file, routed, watched over time and retired, beside a system', async () => {
   const example = 'examples/first-system';
   await said('apply', '-f', `${example}/system.yaml`);
@@ -112,7 +130,21 @@ test('a model is brought by its file, routed, watched over time and retired, bes
   });
   expect(await said('live', 'brought', '--at', sequence)).toContain('version 2 as variant');
 
+  const graph = path.join(tempDir('graph'), 'blend.json');
+  writeFileSync(graph, JSON.stringify(blend));
+  expect(await said('models', 'import', 'blend', graph)).toMatch(/^version 1 of blend; it answers/);
+  const blended = await infer('blend');
+  const three = 3 * (own.body.outputs[0]?.data[0] ?? Number.NaN);
+  expect(blended.body.outputs).toMatchObject([{ name: 'tripled', data: [expect.closeTo(three, 9)] }]);
+  const grpc = new GrpcPerennial({ address: platform.urls.grpc, token: platform.token });
+  expect(await grpc.predict('blend', columns, '2024-03-01')).toBeCloseTo(three, 9);
+  grpc.close();
+
   await said('models', 'retire', 'brought');
+  expect(await infer('blend')).toMatchObject({
+    status: 503,
+    body: { error: expect.stringContaining("the graph needs 'brought', which serves no model") },
+  });
   expect((await infer('brought')).status).toBeGreaterThanOrEqual(400);
   expect(await said('live', 'brought', '--at', sequence)).toContain('version 2 as variant');
   const letters = await ask<{ dead_letters: unknown[] }>('GET', '/v1/dead-letters');

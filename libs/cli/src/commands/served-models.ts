@@ -38,7 +38,9 @@ interface Served {
 export function importedModelCommands(models: Command): void {
   models
     .command('import <name> <file>')
-    .description('bring an ONNX file as a new version of a model; the same bytes again are the same version')
+    .description(
+      'bring an ONNX file, or a graph of models as .json, as a new version; the same bytes are the same version',
+    )
     .option('--promote', 'let it take the requests at once; the first version of a name does so by itself')
     .option('--no-promote', 'only keep it')
     .action(async (name: string, file: string, options: { promote?: boolean }, command: Command) => {
@@ -49,7 +51,7 @@ export function importedModelCommands(models: Command): void {
       const query = options.promote === undefined ? '' : `?promote=${options.promote}`;
       const answer = await platform().call<Imported>('POST', `${path(name)}/versions${query}`, {
         body: createReadStream(file),
-        contentType: 'application/octet-stream',
+        contentType: file.endsWith('.json') ? 'application/json' : 'application/octet-stream',
       });
       print(command, answer, () => importedText(answer));
     });
