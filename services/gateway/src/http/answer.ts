@@ -49,14 +49,41 @@ export function sendJson(response: ServerResponse, body: string): void {
   send(response, 200, body, { 'content-type': 'application/json' });
 }
 
-/** Sends a whole answer; nothing where the client went away meanwhile. */
+interface Answer {
+  readonly response: ServerResponse;
+  readonly status: number;
+  readonly body: string | Uint8Array;
+  readonly headers: Record<string, string>;
+}
+
+/** Answers that are ready in this turn of the event loop. */
+let ready: Answer[] = [];
+
+/**
+ * Sends a whole answer; nothing where the client went away meanwhile. What is ready in one turn is written at its end,
+ * one after the other: each write to a client that sleeps costs its awakening, and many clients are one process.
+ */
 export function send(
   response: ServerResponse,
   status: number,
   body: string | Uint8Array,
   headers: Record<string, string>,
 ): void {
-  if (response.destroyed || response.headersSent) return;
-  response.writeHead(status, { ...headers, 'content-length': String(Buffer.byteLength(body)) });
-  response.end(body);
+  if (ready.length === 0) setImmediate(sendAll);
+  ready.push({ response, status, body, headers });
+}
+
+function sendAll(): void {
+  const answers = ready;
+  ready = [];
+  for (const { response, status, body, headers } of answers) {
+    if (response.destroyed || response.headersSent) continue;
+    try {
+      response.writeHead(status, { ...headers, 'content-length': String(Buffer.byteLength(body)) });
+      response.end(body);
+    } catch (cause) {
+      // A header that cannot be sent must not keep the others' answers.
+      response.destroy(cause as Error);
+    }
+  }
 }
