@@ -79,8 +79,7 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   const inference = new InferenceProtocol(deployments, predictor, models);
   const http = frontServer({
     callerOf: (authorization, shown) => access.callerOf(authorization, shown),
-    onDenied: ({ status, ...denied }) =>
-      denials.add({ door: 'http', code: status === 401 ? 'UNAUTHENTICATED' : 'FORBIDDEN', ...denied }),
+    onDenied: (denied) => denials.addHttp(denied),
     predicting,
     inference,
     control,
@@ -105,7 +104,6 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
       return requests.inHand;
     },
     close: async () => {
-      tls?.close();
       await Promise.all([close(http, grpc), requests.stop()]);
     },
   };

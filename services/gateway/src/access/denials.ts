@@ -2,6 +2,7 @@ import type { Log } from '@perennial/bus';
 import type { Clock } from '@perennial/kernel';
 import type { Meter } from '@perennial/service';
 import { type Bucket, take } from '../decide/token-bucket.js';
+import type { Denied } from '../http/front.js';
 
 /** Somebody who was turned away. Nothing of what they showed is in here. */
 export interface Denial {
@@ -33,6 +34,11 @@ export class Denials {
     this.#counter = meter.createCounter('perennial_gateway_denied', {
       description: 'Requests that were turned away, by door and reason (UNAUTHENTICATED, FORBIDDEN).',
     });
+  }
+
+  /** As the HTTP door tells it. */
+  addHttp({ status, ...denied }: Denied): void {
+    this.add({ door: 'http', code: status === 401 ? 'UNAUTHENTICATED' : 'FORBIDDEN', ...denied });
   }
 
   add({ door, code, path, ...more }: Denial): void {

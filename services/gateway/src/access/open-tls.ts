@@ -7,7 +7,7 @@ import type { GatewayFrame } from '../gateway.js';
  *
  * @throws PlatformError TLS_SETTINGS_INVALID, TLS_FILE_INVALID
  */
-export function openTls({ settings, log }: GatewayFrame): TlsFiles | undefined {
+export function openTls({ settings, log, stopping }: GatewayFrame): TlsFiles | undefined {
   const { tlsCertFile: certFile, tlsKeyFile: keyFile, tlsClientCaFile: clientCaFile } = settings;
   if (certFile === undefined && keyFile === undefined && clientCaFile === undefined) return undefined;
   if (certFile === undefined || keyFile === undefined) {
@@ -17,7 +17,7 @@ export function openTls({ settings, log }: GatewayFrame): TlsFiles | undefined {
       { field: 'PERENNIAL_TLS_CERT_FILE' },
     );
   }
-  return new TlsFiles({
+  const files = new TlsFiles({
     certFile,
     keyFile,
     clientCaFile,
@@ -25,4 +25,6 @@ export function openTls({ settings, log }: GatewayFrame): TlsFiles | undefined {
     onReload: () => log.info('new certificates are in use', { certFile }),
     onError: (error) => log.error('new certificates cannot be used; the ones before go on', { error }),
   });
+  stopping.addEventListener('abort', () => files.close());
+  return files;
 }
