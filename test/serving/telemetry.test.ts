@@ -96,6 +96,7 @@ test('what a client sees is what is counted, in the names of Triton', async () =
   const after = await house.metrics('gateway');
   const grown = (series: string) => value(after, series) - value(before, series);
   const labels = '{model="pure",version="1"}';
+  const timed = '{system="pure",transport="http/v2",status="OK"}';
   expect({
     success: grown(`nv_inference_request_success${labels}`),
     rows: grown(`nv_inference_count${labels}`),
@@ -104,7 +105,21 @@ test('what a client sees is what is counted, in the names of Triton', async () =
     misses: grown(`nv_cache_num_misses_per_model${labels}`),
     failed: grown('nv_inference_request_failure{model="pure",version="",reason="OTHER"}'),
     inHand: value(after, 'nv_inference_pending_request_count{model="pure"}'),
-  }).toEqual({ success: 3, rows: 1, runs: 1, hits: 2, misses: 1, failed: 1, inHand: 0 });
+    timed: grown(`perennial_gateway_prediction_duration_seconds_count${timed}`),
+    bucketed: grown(
+      `perennial_gateway_prediction_duration_seconds_bucket${timed.replace('}', ',le="+Inf"}')}`,
+    ),
+  }).toEqual({
+    success: 3,
+    rows: 1,
+    runs: 1,
+    hits: 2,
+    misses: 1,
+    failed: 1,
+    inHand: 0,
+    timed: 3,
+    bucketed: 3,
+  });
   const replica = await house.metrics('inference');
   expect(value(replica, `nv_inference_exec_count${labels}`)).toBe(1);
 });
