@@ -35,7 +35,8 @@ function configOf(definition: StreamDefinition) {
 }
 
 /**
- * Makes the streams that are absent, and compares those that are there with their definitions. Copies, compression and
+ * Makes the streams that are absent, adds subjects of this release to those that an earlier one made, and compares them
+ * with their definitions. Copies, compression and
  * placement are the operator's. Safe when raced.
  *
  * @throws PlatformError BUS_STREAM_DIFFERS, naming the stream and what differs
@@ -58,6 +59,12 @@ async function ensureStream({ jsm, connection }: Bus, wanted: Checked): Promise<
       if (!(error instanceof JetStreamApiError && error.code === streamNameInUse)) throw error;
     }
     // A server drops options it does not know without a word, so what it understood is read back.
+    found = await configFound(jsm, wanted.name);
+  }
+  // What an earlier release made lacks the subjects of this one; to add them takes nothing from anybody.
+  const added = wanted.subjects.filter((subject) => found && !found.subjects.includes(subject));
+  if (found && added.length > 0) {
+    await jsm.streams.update(wanted.name, { subjects: [...found.subjects, ...added] });
     found = await configFound(jsm, wanted.name);
   }
   const differences = found ? differencesOf(wanted, found) : ['it is absent again'];

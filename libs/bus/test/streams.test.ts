@@ -133,3 +133,14 @@ test('what the stream cannot take is refused by name, and so is a bus that is aw
   const nobody = publishRaw(bus, { subject: 'nobody.hears', body: '', id: 'nobody' });
   await expect(nobody).rejects.toMatchObject({ code: 'BUS_UNAVAILABLE', retry: 'after' });
 });
+
+test('a stream of an earlier release gets the subjects of this one, and keeps what it has', async () => {
+  await publish('kept', 'from before');
+  const found = await bus.jsm.streams.info('MODEL');
+  const before = found.config.subjects.filter((subject) => !subject.includes('.api-key.'));
+  await bus.jsm.streams.update('MODEL', { subjects: before });
+  await Promise.all([ensureStreams(bus), ensureStreams(bus)]);
+  const { config, state } = await bus.jsm.streams.info('MODEL');
+  expect([...config.subjects].sort()).toEqual([...found.config.subjects].sort());
+  expect(state.messages).toBe(found.state.messages);
+});
