@@ -1,4 +1,4 @@
-import { CaptureLevel } from '@perennial/contracts';
+import { CaptureLevel, type Route, RouteRole } from '@perennial/contracts';
 import { asPlatformError, type Clock, uuidv7 } from '@perennial/kernel';
 import type { Ask } from '../ask.js';
 import type { Deployments, Serving } from '../deployments.js';
@@ -11,6 +11,10 @@ export interface CaptureOptions {
   readonly spool: PredictionSpool;
   readonly clock: Clock;
   readonly watch: CaptureWatch;
+}
+
+function isOnTrial({ role, standing }: Route): boolean {
+  return role === RouteRole.CANARY || (role === RouteRole.SHADOW && !standing);
 }
 
 /** Told of every request; of those that nobody knows the system of, too. */
@@ -67,8 +71,10 @@ export class Capture {
     recording.epoch = deployment.epoch;
     recording.isImported = deployment.specJson === '';
     const { capture = CaptureLevel.UNSPECIFIED, captureShare = 0 } = deployment.serve ?? {};
-    recording.level = capture === CaptureLevel.UNSPECIFIED ? CaptureLevel.FULL : capture;
-    recording.isDrawn = isDrawn(recording.predictionId, captureShare);
+    // A candidate is judged by what it answers: while it is on trial everything is kept.
+    const isTrial = deployment.routes.some(isOnTrial);
+    recording.level = isTrial || capture === CaptureLevel.UNSPECIFIED ? CaptureLevel.FULL : capture;
+    recording.isDrawn = isTrial || isDrawn(recording.predictionId, captureShare);
   }
 
   failed(recording: Recording, thrown: unknown): void {

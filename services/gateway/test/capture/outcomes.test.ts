@@ -5,6 +5,7 @@ import {
   isRequest,
   type Prediction,
   RouteRole,
+  type RouteSchema,
   readPredictions,
   type ServeSettingsSchema,
 } from '@perennial/contracts';
@@ -21,6 +22,7 @@ import { Predictor } from '../../src/predictor.js';
 import { ModelCounts, reasonOf } from '../../src/telemetry/model-counts.js';
 
 type Serve = MessageInitShape<typeof ServeSettingsSchema>;
+type Beside = MessageInitShape<typeof RouteSchema>;
 
 const inferred = (outputs: Tensor[]): Inferred => ({
   outputs,
@@ -90,8 +92,8 @@ function house() {
       },
     },
   });
-  const serve = async (name: string, settings: Serve, epoch = 1n) => {
-    const routes = [{ role: RouteRole.CHAMPION, version: 1, digest: 'd', weight: 1 }];
+  const serve = async (name: string, settings: Serve, epoch = 1n, beside: Beside[] = []) => {
+    const routes = [{ role: RouteRole.CHAMPION, version: 1, digest: 'd', weight: 1 }, ...beside];
     const inputs = [{ name: 'x', datatype: 'FP64' }];
     const head = { system: name, deployment: name, epoch, specJson: '' };
     deployments.updated(create(DeploymentUpdatedSchema, { ...head, routes, inputs, serve: settings }));
@@ -197,4 +199,18 @@ test('a change of the level holds for the very next request', async () => {
   await ask('all', 'OK');
   await spool.drain(5_000);
   expect(told.map(({ epoch, notCaptured }) => [epoch, notCaptured])).toEqual([[1n, 1n]]);
+});
+
+test('while a candidate is on trial everything is kept, whatever the deployment says', async () => {
+  const { told, spool, serve, ask } = house();
+  const candidate = { version: 2, digest: 'e', weight: 0, role: RouteRole.SHADOW };
+  await serve('all', { capture: CaptureLevel.METADATA, captureShare: 0.000001 }, 1n, [candidate]);
+  await ask('all', 'OK');
+  await serve('all', { capture: CaptureLevel.METADATA }, 2n, [{ ...candidate, standing: true }]);
+  await ask('all', 'OK');
+  await spool.drain(5_000);
+  expect(told.map(({ epoch, rows }) => [epoch, rows.length])).toEqual([
+    [1n, 1],
+    [2n, 0],
+  ]);
 });
