@@ -57,8 +57,8 @@ export const gatewayLimits = {
   jsonContainersMax: 250_000,
   /** Large bodies that are on their way in at the same time, together; slow clients hold them for as long as they may. */
   largeBodiesBytesMax: 256 * MiB,
-  /** From here on a body is counted as large. */
-  largeBodyBytesMin: 1 * MiB,
+  /** From here on a body is counted as large: what is smaller holds this much of each connection at most. */
+  largeBodyBytesMin: 64 * 1024,
   controlBodyBytesMax: 4 * MiB,
   /** Answers of this size are compressed for clients that ask for it; below it the time is worth more than the bytes. */
   compressedBytesMin: 16 * 1024,

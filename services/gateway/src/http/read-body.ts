@@ -6,10 +6,10 @@ import { gatewayLimits } from '../limits.js';
 import { BodyWatch } from './body-watch.js';
 
 /** Encodings of a body that are undone on the way in. */
-const decoders: Readonly<Record<string, () => Transform>> = {
-  gzip: () => createGunzip({ chunkSize: decodedChunkBytes }),
-  deflate: () => createInflate({ chunkSize: decodedChunkBytes }),
-};
+const decoders: ReadonlyMap<string, () => Transform> = new Map([
+  ['gzip', () => createGunzip({ chunkSize: decodedChunkBytes })],
+  ['deflate', () => createInflate({ chunkSize: decodedChunkBytes })],
+]);
 const decodedChunkBytes = 64 * 1024;
 
 /** For the header `accept-encoding` of an answer that refuses another encoding. */
@@ -30,17 +30,24 @@ export function readBody(request: IncomingMessage, bytesMax: number, deadlineAt:
     let bytes = 0;
     let received = 0;
     let isRefused = false;
-    let isLarge = false;
+    let held = 0;
     const hold = (size: number) => {
       if (size < gatewayLimits.largeBodyBytesMin) return true;
-      if (!isLarge) request.once('close', () => largeBodies.delete(request));
-      isLarge = true;
-      return keepsRoom(request, size);
+      if (largeBytes + size - held > gatewayLimits.largeBodiesBytesMax) return false;
+      largeBytes += size - held;
+      held = size;
+      return true;
+    };
+    // A body ends or is refused; its request may have closed long before its encoding is undone.
+    const giveBack = () => {
+      largeBytes -= held;
+      held = 0;
     };
     const refuse = (error: PlatformError) => {
       // The rest is thrown away, so that the client reads our answer instead of a reset.
       isRefused = true;
       chunks.length = 0;
+      giveBack();
       watch.remove(awaited);
       decoder?.destroy();
       request.resume();
@@ -56,6 +63,7 @@ export function readBody(request: IncomingMessage, bytesMax: number, deadlineAt:
       else refuse(noRoom());
     };
     const end = () => {
+      giveBack();
       watch.remove(awaited);
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
     };
@@ -81,17 +89,8 @@ export function readBody(request: IncomingMessage, bytesMax: number, deadlineAt:
 
 const watch = new BodyWatch();
 
-/** Bytes that each large body on its way in holds. */
-const largeBodies = new Map<IncomingMessage, number>();
-
-/** Takes the room for a body that has grown; false where all of them would hold more than they may. */
-function keepsRoom(request: IncomingMessage, bytes: number): boolean {
-  let others = 0;
-  for (const [one, held] of largeBodies) if (one !== request) others += held;
-  if (others + bytes > gatewayLimits.largeBodiesBytesMax) return false;
-  largeBodies.set(request, bytes);
-  return true;
-}
+/** Bytes that all large bodies on their way in hold together. */
+let largeBytes = 0;
 
 function noRoom(): PlatformError {
   return new PlatformError(
@@ -105,7 +104,7 @@ function noRoom(): PlatformError {
 
 function decoderOf(encoding: string | undefined): Transform | undefined {
   if (encoding === undefined || encoding === 'identity') return undefined;
-  const make = decoders[encoding.toLowerCase()];
+  const make = decoders.get(encoding.toLowerCase());
   if (make) return make();
   throw invalid(
     'BODY_ENCODING_UNSUPPORTED',

@@ -6,6 +6,7 @@ import { waitFor } from '@perennial/testkit';
 import { afterEach, expect, test } from 'vitest';
 import { preferred } from '../../src/http/compressed.js';
 import { readBody } from '../../src/http/read-body.js';
+import { gatewayLimits } from '../../src/limits.js';
 
 const MiB = 1024 * 1024;
 let server: Server | undefined;
@@ -61,6 +62,42 @@ test('large bodies on their way in hold no more than they may together, and give
   for (const one of slow) one.destroy();
   await waitFor('the room', async () => (await post(url, Buffer.alloc(20 * MiB))) === String(20 * MiB));
 });
+
+test('bodies that are each not very large hold no more than they may together either', async () => {
+  const url = await reading(MiB);
+  const count = gatewayLimits.largeBodiesBytesMax / (512 * 1024);
+  let read = 0;
+  server?.on('request', (one: IncomingMessage) => {
+    one.on('data', (chunk: Buffer) => {
+      read += chunk.length;
+    });
+  });
+  const slow = Array.from({ length: count }, () => {
+    const one = httpRequest(url, { method: 'POST', headers: { 'content-length': String(MiB) } });
+    one.on('error', () => {});
+    one.write(Buffer.alloc(512 * 1024));
+    return one;
+  });
+  await waitFor('the slow bodies', () => read === count * 512 * 1024);
+  expect(await post(url, Buffer.alloc(512 * 1024))).toBe('BODIES_EXHAUSTED');
+  for (const one of slow) one.destroy();
+  await waitFor('the room', async () => (await post(url, Buffer.alloc(MiB))) === String(MiB));
+});
+
+test('large bodies that were packed give their room back too', async () => {
+  const url = await reading(16 * MiB);
+  const packed = gzipSync(Buffer.alloc(16 * MiB));
+  for (let sent = 0; sent <= gatewayLimits.largeBodiesBytesMax; sent += 16 * MiB)
+    expect(await post(url, packed, 'gzip')).toBe(String(16 * MiB));
+});
+
+test.each(['constructor', '__proto__', 'toString', 'br'])(
+  'the encoding "%s" is none, and nothing of its body is waited for',
+  async (encoding) => {
+    const url = await reading(MiB);
+    expect(await post(url, Buffer.alloc(10), encoding)).toBe('BODY_ENCODING_UNSUPPORTED');
+  },
+);
 
 /** All that was sent has been read. */
 function isStalled(incoming: IncomingMessage): boolean {
