@@ -53,7 +53,7 @@ async function measure(stage: Stage, options: BenchOptions): Promise<void> {
     open: await openLoop(stage, options),
     overload: options.overload ? await overload(stage, options) : [],
     memory: await longRun(stage, options),
-    python: pythonServers(),
+    python: await pythonServers(stage, options),
   };
   const verdicts = verdictsOf(results);
   for (const text of lines(results, verdicts)) line(text);

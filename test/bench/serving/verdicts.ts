@@ -1,6 +1,6 @@
 import type { MemoryRow, OpenRow, OverloadRow } from './extras.js';
 import type { InProcessRow } from './in-process.js';
-import type { PythonFinding } from './python.js';
+import type { PythonRow } from './python.js';
 import type { Row } from './summary.js';
 
 export interface Results {
@@ -9,7 +9,7 @@ export interface Results {
   readonly open: readonly OpenRow[];
   readonly overload: readonly OverloadRow[];
   readonly memory: readonly MemoryRow[];
-  readonly python: readonly PythonFinding[];
+  readonly python: readonly PythonRow[];
 }
 
 export interface Verdict {
@@ -58,10 +58,20 @@ export function verdictsOf(results: Results): Verdict[] {
     ...overloadVerdicts(results.overload),
     openVerdict(results.open),
     memoryVerdict(results.memory),
-    ...results.python.map(({ name, reason }): Verdict => {
-      return { target: `against ${name}`, measured: reason, outcome: 'not measured' };
-    }),
+    ...results.python.map((row) => pythonVerdict(row, json)),
   ];
+}
+
+/** Per core: by the CPU that a request takes, at 16 connections. */
+function pythonVerdict({ name, reason, cpuUs }: PythonRow, edge: readonly Row[]): Verdict {
+  const min = name === 'fastapi' ? 5 : 10;
+  const target = `edge, HTTP JSON: at least ${min} times the requests/s per core of ${name}`;
+  const own = edge.find(({ model, connections }) => model === 'linear' && connections === 16);
+  if (reason !== '') return { target, measured: reason, outcome: 'not measured' };
+  if (!own) return none(target);
+  const times = cpuUs / own.cpuUs;
+  const measured = `${times.toFixed(1)} times (${cpuUs.toFixed(0)} us against ${own.cpuUs.toFixed(0)} us of CPU)`;
+  return { target, measured, outcome: times >= min ? 'reached' : 'missed' };
 }
 
 const none = (target: string): Verdict => ({
