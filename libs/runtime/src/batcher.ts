@@ -142,6 +142,7 @@ export class Batcher {
     this.#isClosed = true;
     for (const waiting of [...this.#queue.requests]) this.#refuse(waiting, stopping());
     for (const { request } of this.#again.splice(0)) request.refuse(stopping());
+    this.#checkIdle();
   }
 
   /** Milliseconds to hold what waits for more to come; asked only while an executor is free. */
@@ -172,7 +173,11 @@ export class Batcher {
     const { parts, reason, rows } = this.#take();
     this.#holdEndsAt = undefined;
     this.#holdEnd = 'none';
-    if (parts.length === 0) return undefined;
+    if (parts.length === 0) {
+      // Whoever waits for the last one to go hears of none that comes after it.
+      this.#checkIdle();
+      return undefined;
+    }
     this.#inFlight += parts.length;
     this.#rowsRunning += rows;
     const done = this.#runBatch(parts, reason, run).then((settle) => {

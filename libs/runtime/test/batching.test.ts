@@ -1,4 +1,4 @@
-import { digestOf } from '@perennial/kernel';
+import { digestOf, unavailable } from '@perennial/kernel';
 import { node, writeModel } from '@perennial/onnx';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -134,6 +134,27 @@ describe('the queue of a model', () => {
     await runNext();
     expect([await patient, await late]).toEqual(['answered', 'DEADLINE_EXCEEDED']);
     expect(ran).toEqual([[1, 2, 3, 4, 5, 6]]);
+  });
+
+  test('tells that nothing is in hand any more, also where all that waited was too late or given up', async () => {
+    let idle = 0;
+    const batcher = new Batcher(batcherOptions({ onIdle: () => idle++ }));
+    const deadlineAt = performance.now() + 5;
+    const late = [1, 2].map((value) => settled(batcher.submit([column(value)], { deadlineAt })));
+    while (performance.now() <= deadlineAt) await new Promise(setImmediate);
+    const run = async (inputs: Tensor[]) => ({ outputs: inputs, computeUs: 1 });
+    expect(batcher.start(run)).toBeUndefined();
+    expect(await Promise.all(late)).toEqual(['DEADLINE_EXCEEDED', 'DEADLINE_EXCEEDED']);
+    expect([batcher.inHand, idle]).toEqual([0, 1]);
+    const controller = new AbortController();
+    const crashed = settled(batcher.submit([column(3)], { signal: controller.signal }));
+    await batcher.start(async () => {
+      throw unavailable('EXECUTOR_CRASHED', 'it ended');
+    })?.done;
+    controller.abort();
+    expect([await crashed, batcher.inHand, idle]).toEqual(['CANCELLED', 1, 1]);
+    expect(batcher.start(run)).toBeUndefined();
+    expect([batcher.inHand, idle]).toEqual([0, 2]);
   });
 
   test('a wrong prediction mends itself: the last request is run though it should be too late', async () => {
