@@ -57,6 +57,9 @@ interface Level<T> {
   readonly turns: Turns<string>;
 }
 
+/** Past so many priorities those that nobody waits at are forgotten: clients may name any number. */
+const levelsMax = 16;
+
 /** Requests that must run by themselves, in a lane of their own. */
 const aloneLane = '\0';
 
@@ -73,6 +76,11 @@ export class RequestQueue<T extends Queued> {
 
   get size(): number {
     return this.#waiting.size;
+  }
+
+  /** Priorities that are kept in mind. */
+  get levels(): number {
+    return this.#levels.length;
   }
 
   get requests(): Iterable<T> {
@@ -267,9 +275,18 @@ export class RequestQueue<T extends Queued> {
     const at = this.#levels.findIndex((level) => level.priority >= priority);
     const found = this.#levels[at];
     if (found?.priority === priority) return found;
+    if (this.#levels.length >= levelsMax) this.#forgetLevels();
     const level: Level<T> = { priority, rows: 0, shares: new Map(), turns: new Turns() };
-    this.#levels.splice(at < 0 ? this.#levels.length : at, 0, level);
+    const next = this.#levels.findIndex((other) => other.priority > priority);
+    this.#levels.splice(next < 0 ? this.#levels.length : next, 0, level);
     return level;
+  }
+
+  #forgetLevels(): void {
+    const waited = this.#levels.filter(({ shares }) =>
+      [...shares.values()].some((share) => share.requests > 0),
+    );
+    this.#levels.splice(0, this.#levels.length, ...waited);
   }
 }
 

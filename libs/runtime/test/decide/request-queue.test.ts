@@ -76,6 +76,18 @@ describe('what waits for a model', () => {
     expect(takenNames(queue, 1000)).toEqual(all.slice(150).map(({ name }) => name));
   });
 
+  test('keeps few priorities in mind, whatever numbers clients name, and none out of order', () => {
+    const queue = queueOf(request({ name: 'waits', priority: 7 }));
+    for (let priority = 1_000; priority > 500; priority--) {
+      queue.push(request({ name: `at ${priority}`, priority }));
+      queue.push(request({ name: 'first', priority: 1 }));
+      expect(takenNames(queue, 1)).toEqual(['first']);
+      expect(takenNames(queue, 2)).toEqual(['waits', `at ${priority}`]);
+      queue.push(request({ name: 'waits', priority: 7 }));
+      expect(queue.levels).toBeLessThanOrEqual(16);
+    }
+  });
+
   test('goes when the queue is full: the lowest priority first, its latest deadline, and never for its equals', () => {
     const queue = queueOf(
       request({ name: 'urgent', priority: 1 }),
