@@ -81,12 +81,11 @@ function importedColumns(
   const columns = isExactly(specs, inputs) ? inputs : checkInputs(deployment.system, specs, inputs);
   const count = hasRows ? rowsOf(columns) : 1;
   const kept = Math.min(count, gatewayLimits.recordedRowsMax);
-  const rows = keptColumns(columns, count, kept).map((features) => ({
-    eventTimeMs: undefined,
-    key: {},
-    features,
-    provided: names,
-  }));
+  let last: ShapedRow | undefined;
+  const rows = keptColumns(columns, count, kept).map((features): ShapedRow => {
+    if (features !== last?.features) last = { eventTimeMs: undefined, key: {}, features, provided: names };
+    return last;
+  });
   recording.keep(rows, count);
   return columns;
 }

@@ -90,11 +90,16 @@ export function rowsOfColumns(tensors: readonly Tensor[], count: number, kept = 
 
 /** What is kept of the rows of any model: plain values of its columns, and of other tensors what they are. */
 export function keptColumns(tensors: readonly Tensor[], count: number, kept: number): JsonObject[] {
+  // FP16 is kept as its bits.
+  const isColumn = ({ data, datatype }: Tensor) =>
+    data.length === count && datatype !== 'FP16' && datatype !== 'BF16';
+  // Where no row differs from another they are one object, that is written down once.
+  const same = tensors.some(isColumn) ? undefined : {};
   const rows: JsonObject[] = [];
-  for (let at = 0; at < kept; at++) rows.push({});
-  for (const { name, datatype, shape, data } of tensors) {
-    // FP16 is kept as its bits.
-    const isPlain = data.length === count && datatype !== 'FP16' && datatype !== 'BF16';
+  for (let at = 0; at < kept; at++) rows.push(same ?? {});
+  for (const tensor of tensors) {
+    const { name, datatype, shape, data } = tensor;
+    const isPlain = isColumn(tensor);
     const described = isPlain ? '' : `${datatype}[${shape.join(',')}]`;
     for (let at = 0; at < kept; at++) {
       (rows[at] as JsonObject)[name] = isPlain ? jsonOf(data[at] as number, datatype === 'BOOL') : described;

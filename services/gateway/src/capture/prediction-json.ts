@@ -58,8 +58,14 @@ function headJson(recording: Recording, notCaptured: number): string {
 
 function rowsJson({ rows, said }: Recording, kept: number): string {
   let text = '';
+  let last: ShapedRow | undefined;
+  let place = '';
   for (let at = 0; at < kept; at++) {
-    text += `${at === 0 ? '{' : ',{'}${placeJson(rows[at] as ShapedRow)}`;
+    const row = rows[at] as ShapedRow;
+    // The rows of tensors that are no columns are one and the same.
+    if (row !== last) place = placeJson(row);
+    last = row;
+    text += `${at === 0 ? '{' : ',{'}${place}`;
     const answers = answersJson(said, at);
     if (answers !== '') text += `,"answers":[${answers}]`;
     text += '}';
