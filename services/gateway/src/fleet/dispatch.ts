@@ -1,12 +1,14 @@
 import type { oip, ServeResponse } from '@perennial/contracts';
 import { PlatformError, unavailable } from '@perennial/kernel';
 import type { Cancellation } from '@perennial/runtime';
+import { withinDeadline } from '../effects/gather.js';
 import { Budget } from './decide/budget.js';
 import { LatencyWindow } from './decide/latency-window.js';
+import { isFinal, isIllness, replicaError } from './decide/replica-error.js';
 import { fleetLimits } from './limits.js';
 import type { Member } from './member.js';
 import type { Pool } from './pool.js';
-import { errorOf, ReplicaLost, type Sent, tooLate } from './replica.js';
+import { ReplicaLost, type Sent, tooLate } from './replica.js';
 import { SuspectLane } from './suspects.js';
 
 /** One message for a replica: a request, or several that travel together. */
@@ -58,7 +60,8 @@ export class Dispatch {
   readonly #random: () => number;
   readonly #retries = new Budget(fleetLimits.retries);
   readonly #hedges = new Budget(fleetLimits.hedges);
-  readonly #lane = new SuspectLane(fleetLimits.suspectPatienceMs);
+  /** One for each pool: what waits for a replica of one holds nobody up in another. */
+  readonly #lanes = new WeakMap<Pool, SuspectLane>();
   readonly #usual = new Map<string, LatencyWindow>();
 
   constructor(events: DispatchEvents, random: () => number) {
@@ -73,7 +76,7 @@ export class Dispatch {
     let { losses } = job;
     let but: Member | undefined;
     for (let sends = 1; ; sends++) {
-      if (performance.now() >= job.deadlineAt) throw tooLate();
+      checkWanted(job);
       const tried = await this.#try(job, losses > 0, but);
       if ('response' in tried && tried.response.outcome.case === 'response')
         return { response: tried.response, replica: tried.member.id };
@@ -101,7 +104,21 @@ export class Dispatch {
       sent();
       return this.#attempt(job, member);
     };
-    return isSuspect ? this.#lane.run(attempt) : attempt(() => {});
+    if (!isSuspect) return attempt(() => {});
+    const inTurn = this.#laneOf(job.pool).run((sent) => {
+      checkWanted(job);
+      return attempt(sent);
+    });
+    return withinDeadline(inTurn, job.deadlineAt, () => tooLate());
+  }
+
+  #laneOf(pool: Pool): SuspectLane {
+    let lane = this.#lanes.get(pool);
+    if (!lane) {
+      lane = new SuspectLane(fleetLimits.suspectPatienceMs);
+      this.#lanes.set(pool, lane);
+    }
+    return lane;
   }
 
   /** What an outcome that is no answer means for the request. */
@@ -119,17 +136,15 @@ export class Dispatch {
       return { error, why: how, isFinal: false, isLoss: how === 'crashed' };
     }
     const { outcome } = tried.response;
-    const { code, message } =
-      outcome.case === 'error'
-        ? outcome.value
-        : { code: 'INTERNAL', message: 'a replica answered without an outcome' };
-    const error = errorOf(code, message);
+    const error = outcome.case === 'error' ? replicaError(outcome.value) : withoutOutcome();
+    const { code } = error;
     const hasOther = job.pool.choose(job.digest, tried.member) !== tried.member;
-    const isFinal =
-      error.fault === 'caller' ||
-      /^(DEADLINE_EXCEEDED|CANCELLED)$/.test(code) ||
-      (code === 'QUEUE_EXHAUSTED' && (sends > 1 || !hasOther));
-    return { error, why: code, isFinal, isLoss: /^EXECUTOR_(CRASHED|STUCK)$/.test(code) };
+    return {
+      error,
+      why: code === 'REPLICA_DRAINING' ? 'drained' : code,
+      isFinal: isFinal(error, sends > 1 || !hasOther),
+      isLoss: /^EXECUTOR_(CRASHED|STUCK)$/.test(code),
+    };
   }
 
   async #attempt(job: Job, member: Member): Promise<Tried> {
@@ -212,7 +227,10 @@ export class Dispatch {
       else member.circuit.succeeded(now);
       return { member, response };
     } catch (thrown) {
-      if (thrown instanceof ReplicaLost) return { member, lost: thrown };
+      if (thrown instanceof ReplicaLost) {
+        member.circuit.gaveBack();
+        return { member, lost: thrown };
+      }
       const tookMs = performance.now() - sentAt;
       if (tookMs > fleetLimits.slowIsFailureMs) this.#failed(job, member, 'no answer');
       else member.circuit.gaveBack();
@@ -252,6 +270,12 @@ interface Flight {
   cancel(): void;
 }
 
+/** @throws PlatformError DEADLINE_EXCEEDED, CANCELLED where nobody waits for it any more */
+function checkWanted({ deadlineAt, signal }: Job): void {
+  if (signal?.aborted) throw cancelled();
+  if (performance.now() >= deadlineAt) throw tooLate();
+}
+
 /** What a request is told that was given up by its own client. */
 export function cancelled(): PlatformError {
   return new PlatformError('CANCELLED', 'caller', 'never', 'nobody waits for the answer any more');
@@ -269,9 +293,8 @@ async function isSettledWithin(work: Promise<unknown>, ms: number): Promise<bool
   return Promise.race([settled, late]).finally(() => clearTimeout(timer));
 }
 
-/** Errors that say something about the replica: not those of a request, a model, a full queue, or the deadline. */
-function isIllness(code: string): boolean {
-  return !/^(INPUT_|TENSOR_|REQUEST_|MODEL_|EXECUTOR_(CRASHED|STUCK)$|QUEUE_|DEADLINE_|CANCELLED)/.test(code);
+function withoutOutcome(): PlatformError {
+  return new PlatformError('INTERNAL', 'us', 'after', 'a replica answered without an outcome');
 }
 
 function pause(ms: number): Promise<void> {

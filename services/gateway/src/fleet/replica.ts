@@ -238,13 +238,3 @@ export function tooLate(isReachable = true): PlatformError {
       : 'Request timeout expired: inference does not answer; ask again when it is back',
   );
 }
-
-/** What the caller did wrong, or what is wrong with the model's file: the same wherever it runs. */
-const callersFault =
-  /^(INPUT_|TENSOR_|REQUEST_QUARANTINED$|MODEL_(?!MEMORY_EXHAUSTED$|STUCK$|.*_UNAVAILABLE$))/;
-
-/** An error that a replica gave; anything that is not the caller's fault may go well later. */
-export function errorOf(code: string, message: string): PlatformError {
-  const isCallers = callersFault.test(code);
-  return new PlatformError(code, isCallers ? 'caller' : 'dependency', isCallers ? 'never' : 'after', message);
-}

@@ -102,7 +102,7 @@ describe('requests that come together', () => {
 
   test('fail each by itself: what the model refuses of one harms no other', async () => {
     const replica = await startReplica((request) =>
-      rowsIn(request).includes(7) ? { error: 'MODEL_RUN_FAILED' } : 'answer',
+      rowsIn(request).includes(7) ? { error: 'MODEL_RUN_FAILED', fault: 'caller', retry: 'never' } : 'answer',
     );
     const { fleet, told } = await openFleet([replica.address]);
     await fleet.load('heat', model().route, '', undefined);
@@ -269,11 +269,64 @@ test('what a model is to blame for leaves no replica out, and what ends its exec
     await expect(ask(fleet, [at])).rejects.toMatchObject({ code: 'REQUEST_QUARANTINED' });
   expect(replicas.flatMap(({ heard }) => heard)).toHaveLength(12 * fleetLimits.lossesMax);
   expect(told.ejected).toEqual([]);
-  const broken = await startReplica(() => ({ error: 'MODEL_MALFORMED' }));
-  const { fleet: other } = await openFleet([broken.address]);
-  await expect(ask(other, [1])).rejects.toMatchObject({ code: 'MODEL_MALFORMED', retry: 'never' });
-  expect(broken.heard).toHaveLength(1);
+  const unfit: Decide = () => ({ error: 'MODEL_MALFORMED', fault: 'caller', retry: 'never' });
+  const broken = [await startReplica(unfit), await startReplica(unfit)];
+  const { fleet: other } = await openFleet(broken.map(({ address }) => address));
+  await expect(ask(other, [1])).rejects.toMatchObject({
+    code: 'MODEL_MALFORMED',
+    fault: 'dependency',
+    retry: 'never',
+    retryAfterMs: 30_000,
+  });
+  expect(broken.flatMap(({ heard }) => heard)).toHaveLength(1);
 });
+
+test('a replica that drains sends requests on without being taken for ill, however many they are', async () => {
+  const draining = await startReplica(() => ({
+    error: 'REPLICA_DRAINING',
+    fault: 'dependency',
+    retry: 'now',
+  }));
+  const well = await startReplica();
+  const { fleet, told } = await openFleet([draining.address, well.address]);
+  for (let at = 0; at < 40; at++) expect(await answerOf(ask(fleet, [at]))).toEqual([at * 2]);
+  expect(draining.heard.length).toBeGreaterThan(fleetLimits.circuit.failuresMax);
+  expect(told.ejected).toEqual([]);
+});
+
+test('a replica that was lost with the requests that were to try it is tried again', async () => {
+  let isIll = true;
+  const decide: Decide = () => (isIll ? { error: 'INTERNAL' } : 'crash');
+  const ill = await startReplica(decide);
+  const way = await cuttable(ill.address);
+  const { fleet, told } = await openFleet([way.address, (await startReplica()).address]);
+  const untilIt = async (heard: number) => {
+    await waitFor('it is asked', async () => {
+      await ask(fleet, [1]);
+      return ill.heard.length >= heard;
+    });
+  };
+  await untilIt(fleetLimits.circuit.failuresMax);
+  expect(told.ejected).toEqual(['r1 INTERNAL']);
+  isIll = false;
+  // More often than it may be tried at the same time.
+  await untilIt(ill.heard.length + 2 * fleetLimits.circuit.probes);
+}, 30_000);
+
+test('what was lost with a replica keeps to its deadline, whoever waits before it', async () => {
+  const replica = await startReplica(() => 'ignore');
+  const way = await cuttable(replica.address);
+  const { fleet } = await openFleet([way.address]);
+  const many = Array.from({ length: 40 }, (_, at) => at);
+  const patient = ask(fleet, many, model(), 60_000).catch(() => 'given up');
+  await waitFor('it is there', () => replica.heard.length === 1);
+  const hasty = ask(fleet, many, model(), 1_000);
+  await waitFor('both are there', () => replica.heard.length === 2);
+  way.pause();
+  way.cut();
+  const first = Promise.race([patient, hasty.catch((error: { code: string }) => error.code)]);
+  expect(await first).toBe('DEADLINE_EXCEEDED');
+}, 30_000);
 
 test('what a full replica refuses is asked of one other, and of no third', async () => {
   const full: Decide = () => ({ error: 'QUEUE_EXHAUSTED' });

@@ -5,6 +5,7 @@ import {
   InferenceService,
   type LoadModelResponseSchema,
   oip,
+  type ServeError,
   type ServeRequest,
 } from '@perennial/contracts';
 import { inputsOf, responseOf } from '@perennial/runtime';
@@ -19,7 +20,12 @@ export async function stopAll(): Promise<void> {
 }
 
 /** What a replica does with a request: `crash` breaks its stream as a kill would. */
-export type Decision = 'answer' | 'ignore' | 'crash' | { error: string } | { afterMs: number };
+export type Decision =
+  | 'answer'
+  | 'ignore'
+  | 'crash'
+  | ({ error: string } & Partial<Pick<ServeError, 'fault' | 'retry' | 'retryAfterMs'>>)
+  | { afterMs: number };
 export type Decide = (request: ServeRequest, heard: readonly ServeRequest[]) => Decision;
 
 export interface TestReplica {
@@ -108,7 +114,8 @@ export async function startReplica(
 
 function answerTo({ sequence, request }: ServeRequest, decision: Decision = 'answer') {
   if (typeof decision === 'object' && 'error' in decision) {
-    const value = { code: decision.error, message: 'told to' };
+    const { error: code, ...said } = decision;
+    const value = { code, message: 'told to', ...said };
     return { sequence, outcome: { case: 'error' as const, value } };
   }
   const asked = request ?? create(oip.ModelInferRequestSchema);

@@ -32,14 +32,18 @@ export async function answerTo(
   } catch (thrown) {
     const error = asPlatformError(thrown);
     if (error.fault === 'us') log.error('a request failed', { error, digest: request.digest });
-    const { code, message } = error;
     return create(ServeResponseSchema, {
       sequence,
-      outcome: { case: 'error', value: { code, message } },
+      outcome: { case: 'error', value: toldOf(error) },
       rowsWaiting: runtime.rowsWaiting,
       utilisation: runtime.utilisation,
     });
   }
+}
+
+/** All of it that is public. */
+function toldOf({ code, message, fault, retry, retryAfterMs = 0, field = '' }: PlatformError) {
+  return { code, message, fault, retry, retryAfterMs: Math.ceil(retryAfterMs), field };
 }
 
 const tracedRuns = new TracedRuns();

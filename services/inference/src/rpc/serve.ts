@@ -86,6 +86,9 @@ function sentBack({ sequence }: ServeRequest): ServeResponse {
   const message = 'this replica is stopping; ask another one';
   return create(ServeResponseSchema, {
     sequence,
-    outcome: { case: 'error', value: { code: 'REPLICA_DRAINING', message } },
+    outcome: {
+      case: 'error',
+      value: { code: 'REPLICA_DRAINING', message, fault: 'dependency', retry: 'now' },
+    },
   });
 }

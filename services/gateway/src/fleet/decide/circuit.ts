@@ -66,7 +66,11 @@ export class Circuit {
   failed(now: number): boolean {
     this.#failuresInRow += 1;
     this.#count(now, 1);
-    if (this.#state === 'half-open') return true;
+    if (this.#state === 'half-open') {
+      // Where it stays half open, for want of another replica, the next one may try.
+      this.gaveBack();
+      return true;
+    }
     const { requests, failures } = this.#window;
     const isHalfFailing = requests >= this.#o.requestsMin && failures * 2 > requests;
     return this.#state === 'closed' && (this.#failuresInRow >= this.#o.failuresMax || isHalfFailing);

@@ -8,6 +8,7 @@ import { PeakEwma } from '../../../src/fleet/decide/peak-ewma.js';
 import { costOf, pickOfTwo, slowStartWeight } from '../../../src/fleet/decide/pick.js';
 import { batchCostUs, placeOf } from '../../../src/fleet/decide/placement.js';
 import { homeOf } from '../../../src/fleet/decide/rendezvous.js';
+import { isFinal, isIllness, replicaError } from '../../../src/fleet/decide/replica-error.js';
 import { SlowWatch, slownessOf } from '../../../src/fleet/decide/slow-watch.js';
 
 describe('the latency of a replica', () => {
@@ -83,6 +84,19 @@ describe('the circuit of a replica', () => {
     expect(circuit.mayTake(3_001)).toBe(false);
     circuit.succeeded(3_002);
     expect(circuit.state(3_002)).toBe('closed');
+  });
+
+  test('lets the next one try where it stays half open after a failure, for want of another replica', () => {
+    const circuit = open();
+    circuit.open(0, 0.5);
+    for (let at = 0; at < 5; at++) {
+      expect(circuit.mayTake(2_000 + at)).toBe(true);
+      circuit.took(2_000 + at);
+      expect(circuit.failed(2_000 + at)).toBe(true);
+    }
+    circuit.took(3_000);
+    circuit.gaveBack();
+    expect(circuit.mayTake(3_000)).toBe(true);
   });
 
   test('opens where most of many requests fail, even if never so many in a row', () => {
@@ -201,5 +215,50 @@ describe('where a model runs', () => {
     expect(placeOf({ ...asked, measuredHereUs: 2_500 })).toBe('pool');
     expect(placeOf({ ...asked, asked: Placement.EDGE, costs: [] })).toBe('edge');
     expect(placeOf({ ...asked, asked: Placement.POOL })).toBe('pool');
+  });
+});
+
+describe('what a replica says of a request', () => {
+  const said = { message: 'words', fault: 'caller', retry: 'never', retryAfterMs: 0, field: '' };
+
+  test('is the caller’s fault where it is about the request, and not where it is about the file', () => {
+    for (const code of ['INPUT_SHAPE', 'TENSOR_DATA_INVALID', 'MODEL_RUN_FAILED', 'REQUEST_QUARANTINED']) {
+      const error = replicaError({ ...said, code, field: 'x' });
+      expect(error).toMatchObject({ code, fault: 'caller', retry: 'never', field: 'x' });
+      expect(isFinal(error, false)).toBe(true);
+    }
+    for (const code of [
+      'MODEL_CRASHES',
+      'MODEL_MALFORMED',
+      'MODEL_LOAD_TIMEOUT',
+      'MODEL_DOMAIN_FORBIDDEN',
+      'MODEL_EXTERNAL_DATA',
+      'MODEL_TOO_LARGE',
+      'MODEL_SIGNATURE_INVALID',
+    ]) {
+      const error = replicaError({ ...said, code });
+      expect(error).toMatchObject({ code, fault: 'dependency', retry: 'never', retryAfterMs: 30_000 });
+      expect(isFinal(error, false)).toBe(true);
+      expect(isIllness(code)).toBe(false);
+    }
+  });
+
+  test('says when to come again, and who may be asked meanwhile', () => {
+    const full = replicaError({
+      ...said,
+      code: 'QUEUE_EXHAUSTED',
+      fault: 'dependency',
+      retry: 'after',
+      retryAfterMs: 70,
+    });
+    expect(full.retryAfterMs).toBe(70);
+    expect([isFinal(full, false), isFinal(full, true)]).toEqual([false, true]);
+    const old = replicaError({ ...said, code: 'INTERNAL', fault: '', retry: '' });
+    expect(old).toMatchObject({ fault: 'dependency', retry: 'after' });
+    expect([isFinal(old, true), isIllness('INTERNAL'), isIllness('ARTIFACT_NOT_FOUND')]).toEqual([
+      false,
+      true,
+      false,
+    ]);
   });
 });
