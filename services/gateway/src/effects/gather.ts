@@ -14,6 +14,8 @@ export interface GatherOptions<Ask, Answer> {
   readonly callsMax?: () => number;
   /** Why an ask that waited is not worth asking any more; undefined where it is. */
   readonly refusal?: (ask: Ask) => unknown;
+  /** Told whenever nothing waits and nothing is under way any more. */
+  readonly onIdle?: () => void;
 }
 
 interface Waiting<Ask, Answer> {
@@ -68,7 +70,7 @@ export class Gather<Ask, Answer> {
 
   async #leave(): Promise<void> {
     const together = this.#take();
-    if (together.length === 0) return;
+    if (together.length === 0) return this.#checkIdle();
     this.#underWay += 1;
     // Where more than one call may be under way, what is left over goes along at once.
     this.#schedule();
@@ -83,11 +85,16 @@ export class Gather<Ask, Answer> {
     const outcomes = await this.#options.call(together.map(({ ask }) => ask));
     clearTimeout(timer);
     free();
+    this.#checkIdle();
     together.forEach(({ resolve, reject }, at) => {
       const outcome = outcomes[at];
       if (outcome && 'answer' in outcome) resolve(outcome.answer);
       else reject(outcome?.error ?? new Error('a call answered fewer than it was asked'));
     });
+  }
+
+  #checkIdle(): void {
+    if (this.isIdle) this.#options.onIdle?.();
   }
 
   #take(): Waiting<Ask, Answer>[] {

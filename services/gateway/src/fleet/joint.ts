@@ -69,21 +69,20 @@ export class JointInference {
     const key = `${pool.name} ${model.route.digest} ${model.name} ${model.route.version} ${priority} ${share} ${shapeKey(columns)}`;
     let gather = this.#gathers.get(key);
     if (!gather) {
-      gather = this.#gatherOf(common);
+      gather = this.#gatherOf(key, common);
       this.#gathers.set(key, gather);
     }
     const rowsMax = model.serve?.queueRowsMax || fleetLimits.waitingRowsMax;
     // Where nobody is there the pool has counted them already.
     if (gather.size > 0 && gather.size + ask.rows > rowsMax && !pool.isEmpty) throw tooMany(gather.size);
-    try {
-      return await withinDeadline(gather.ask(ask), deadlineAt, () => tooLate(!pool.isEmpty));
-    } finally {
-      if (gather.isIdle && this.#gathers.get(key) === gather) this.#gathers.delete(key);
-    }
+    return withinDeadline(gather.ask(ask), deadlineAt, () => tooLate(!pool.isEmpty));
   }
 
-  #gatherOf(common: Common): Gather<Ask, Inferred> {
-    return new Gather({
+  #gatherOf(key: string, common: Common): Gather<Ask, Inferred> {
+    const gather: Gather<Ask, Inferred> = new Gather({
+      onIdle: () => {
+        if (this.#gathers.get(key) === gather) this.#gathers.delete(key);
+      },
       sizeOf: ({ rows }) => rows,
       sizeMax: gatewayLimits.jointRowsMax,
       patienceMs: gatewayLimits.gatherPatienceMs,
@@ -103,6 +102,7 @@ export class JointInference {
         }
       },
     });
+    return gather;
   }
 
   async #together(common: Common, asks: readonly Ask[]): Promise<Outcome<Inferred>[]> {
