@@ -277,6 +277,15 @@ export class Fleet implements Inference {
   }
 
   #forget(digest: string): void {
+    this.#forgetNow(digest);
+    // What was under way may teach something about it once more.
+    const again = () => {
+      if (this.#wantedAs(digest).length === 0) this.#forgetNow(digest);
+    };
+    setTimeout(again, fleetLimits.drainMsMax).unref();
+  }
+
+  #forgetNow(digest: string): void {
     this.#dispatch.forget(digest);
     this.#o.places?.forget(digest);
     for (const member of this.#members.values()) member.forget(digest);
