@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:http2';
 import { context, propagation, trace } from '@opentelemetry/api';
 import { invalid, PlatformError } from '@perennial/kernel';
 import { waitFor } from '@perennial/testkit';
@@ -335,4 +337,50 @@ test('the trace of the caller goes on in the called, and one begins where there 
   const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
   await outer.say({ value: '' }, { metadata: { traceparent } });
   expect(traces.slice(2)).toEqual(['a'.repeat(32), 'a'.repeat(32)]);
+});
+
+describe('who is not let in', () => {
+  /** Opens a call and sends `bytes` of a message, if any; gives what the server answers. */
+  async function answerTo(address: string, token: string, bytes?: Buffer) {
+    const session = connect(`http://${address}`);
+    open.push(() => session.destroy());
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/test.EchoService/Say',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      authorization: token,
+    });
+    if (bytes) stream.end(bytes);
+    const [headers] = (await once(stream, 'response')) as [Record<string, string>];
+    stream.close();
+    return headers;
+  }
+
+  test.each([false, true])('is told so before anything of a message has come (late: %s)', async (isLate) => {
+    const server = await serveGrpc({
+      services: [rpc(EchoService, { ...echo, say: (_value, { caller }) => ({ value: String(caller) }) })],
+      listen: '127.0.0.1:0',
+      streamsMax: 3,
+      authorize: (metadata) => {
+        const name = String(metadata.get('authorization')[0]);
+        if (name === 'desk') return isLate ? Promise.resolve(name) : name;
+        const refused = invalid('UNAUTHENTICATED', 'who is that?');
+        if (!isLate) throw refused;
+        return Promise.reject(refused);
+      },
+    });
+    open.push(() => server.drain());
+    expect(await answerTo(server.address, 'nobody')).toMatchObject({ 'grpc-status': '16' });
+    const whole = Buffer.from([0, 0, 0, 0, 0]);
+    expect(await answerTo(server.address, 'desk', whole)).not.toHaveProperty('grpc-status');
+    const client = clientOf(server);
+    const metadata = { authorization: 'desk' };
+    expect(await client.say({ value: '' }, { metadata })).toMatchObject({ value: 'desk' });
+    expect(await failureOf(client.say({ value: '' }))).toMatchObject({ code: 'UNAUTHENTICATED' });
+    const session = connect(`http://${server.address}`);
+    open.push(() => session.destroy());
+    await once(session, 'remoteSettings');
+    expect(session.remoteSettings.maxConcurrentStreams).toBe(3);
+  });
 });

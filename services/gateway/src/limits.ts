@@ -64,6 +64,8 @@ export const gatewayLimits = {
   compressedBytesMin: 16 * 1024,
   /** Requests of one gRPC stream that are worked on at a time; further ones are not read. */
   streamedRequestsMax: 128,
+  /** Calls that one gRPC connection may have open; a client with more in hand opens another connection. */
+  grpcStreamsMax: 1_000,
   /** Told in a model's configuration as the rows of one run; the runtime gathers as many at most. */
   configuredBatchMax: 4_096,
   /** Levels of priority of the extension "schedule_policy": 1 is the most urgent, the default is in the middle. */

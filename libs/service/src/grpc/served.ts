@@ -5,30 +5,23 @@ import { context } from '@opentelemetry/api';
 import { asPlatformError, PlatformError } from '@perennial/kernel';
 import { rpcServerDuration } from '../telemetry/instruments.js';
 import { startServerSpan } from '../telemetry/spans.js';
+import type { Callers } from './authorizing.js';
 import { messageOf } from './definition.js';
 import { statusOf } from './errors.js';
-import type { Authorize, Call, WhoCalls } from './types.js';
+import type { Call } from './types.js';
 
 interface ServedOptions {
   readonly draining: AbortSignal;
-  readonly authorize?: Authorize;
+  /** Whom the server has let in. */
+  readonly callers: Callers;
   readonly onError?: (error: unknown, path: string) => void;
 }
 
 /** What calls of all kinds have in common. */
-type ServedCall = Pick<
-  ServerUnaryCall<Message, Message>,
-  'metadata' | 'getPeer' | 'getDeadline' | 'getAuthContext'
-> & {
+type ServedCall = Pick<ServerUnaryCall<Message, Message>, 'metadata' | 'getPeer' | 'getDeadline'> & {
   once(event: 'cancelled', listener: () => void): unknown;
 };
-/** A call whose caller is not known yet. */
-type Given = Omit<Call, 'caller'> & { caller: unknown };
 type ResponseStream = ServerDuplexStream<Message, Message>;
-
-function whoCalls(call: ServedCall): WhoCalls {
-  return { peer: call.getPeer(), certificate: () => call.getAuthContext().sslPeerCertificate };
-}
 
 /** One method on the server: runs the implementation in the caller's trace and turns its errors into statuses. */
 export class Served {
@@ -88,11 +81,7 @@ export class Served {
     const { given, signal } = this.#given(call);
     let code = 0;
     try {
-      const finish = await context.with(span.context, async () => {
-        const { authorize } = this.#options;
-        if (authorize) given.caller = await authorize(call.metadata, this.#path, whoCalls(call));
-        return work(given);
-      });
+      const finish = await context.with(span.context, () => work(given));
       if (!signal.aborted) finish();
     } catch (thrown) {
       const error = asPlatformError(thrown);
@@ -107,7 +96,7 @@ export class Served {
     rpcServerDuration().record((performance.now() - startedAt) / 1000, { method: this.#path.slice(1), code });
   }
 
-  #given(call: ServedCall): { given: Given; signal: AbortSignal } {
+  #given(call: ServedCall): { given: Call; signal: AbortSignal } {
     const abort = new AbortController();
     call.once('cancelled', () =>
       abort.abort(
@@ -116,13 +105,13 @@ export class Served {
     );
     const deadline = call.getDeadline();
     const at = deadline instanceof Date ? deadline.getTime() : deadline;
-    const given: Given = {
+    const given: Call = {
       signal: abort.signal,
       draining: this.#options.draining,
       deadline: Number.isFinite(at) ? new Date(at) : undefined,
       peer: call.getPeer(),
       metadata: call.metadata,
-      caller: undefined,
+      caller: this.#options.callers.get(call.metadata),
     };
     return { given, signal: abort.signal };
   }

@@ -11,6 +11,7 @@ import {
 } from '@grpc/grpc-js';
 import { limits, unavailable } from '@perennial/kernel';
 import type { TlsFiles } from '../tls/tls-files.js';
+import { authorizing, type Callers } from './authorizing.js';
 import { methodDefinition } from './definition.js';
 import { ReloadedCredentials } from './reloaded-credentials.js';
 import { Served } from './served.js';
@@ -23,7 +24,10 @@ export interface ServeOptions {
   readonly services: readonly RpcService[];
   /** `host:port`; port 0 takes a free one. */
   readonly listen: string;
+  /** Asked before anything of a call is read but its headers. */
   readonly authorize?: Authorize;
+  /** Calls that one connection may have open at a time; without it there is no bound. */
+  readonly streamsMax?: number;
   /** Without it: plain text, for a private network or behind whoever terminates TLS. */
   readonly tls?: TlsFiles | undefined;
   /** How long calls in hand may take to end after drain() is called, in milliseconds. */
@@ -45,12 +49,16 @@ export interface GrpcServer {
  * @throws PlatformError LISTEN_UNAVAILABLE where the address cannot be had
  */
 export async function serveGrpc(o: ServeOptions): Promise<GrpcServer> {
+  const callers: Callers = new WeakMap();
+  const { authorize, streamsMax, onError } = o;
   const server = new Server({
     'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
     'grpc.max_send_message_length': limits.grpcMessageBytesMax,
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 10_000,
     'grpc.enable_channelz': 0,
+    ...(streamsMax !== undefined && { 'grpc.max_concurrent_streams': streamsMax }),
+    ...(authorize && { interceptors: [authorizing({ authorize, ...(onError && { onError }) }, callers)] }),
   });
   const draining = new AbortController();
   for (const { service, implementation } of o.services) {
@@ -58,7 +66,11 @@ export async function serveGrpc(o: ServeOptions): Promise<GrpcServer> {
       const work = implementation[name];
       // Absent methods are answered with UNIMPLEMENTED by grpc-js itself.
       if (typeof work === 'function') {
-        register(server, service, method, work.bind(implementation), { ...o, draining: draining.signal });
+        register(server, service, method, work.bind(implementation), {
+          ...o,
+          callers,
+          draining: draining.signal,
+        });
       }
     }
   }
@@ -75,6 +87,7 @@ export async function serveGrpc(o: ServeOptions): Promise<GrpcServer> {
 type Work = (...given: unknown[]) => unknown;
 
 interface Registered extends ServeOptions {
+  readonly callers: Callers;
   readonly draining: AbortSignal;
 }
 

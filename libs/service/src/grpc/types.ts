@@ -29,7 +29,7 @@ export interface WhoCalls {
 }
 
 /**
- * Finds out who calls, for `Call.caller`. Throws PlatformError UNAUTHENTICATED or FORBIDDEN. `path` is
+ * Finds out who calls, for `Call.caller`; a promise where that takes a while. Throws PlatformError UNAUTHENTICATED or FORBIDDEN. `path` is
  * `/package.Service/Method`.
  */
 export type Authorize = (metadata: Metadata, path: string, who: WhoCalls) => unknown;

@@ -4,6 +4,7 @@ import type { RpcService, ServeOptions } from '@perennial/service';
 import type { Access } from '../access/access.js';
 import type { Denials } from '../access/denials.js';
 import { type GrpcCall, grpcCalls } from '../decide/protocol-access.js';
+import { gatewayLimits } from '../limits.js';
 import type { Predictor } from '../predictor.js';
 import { guarded } from './guarded.js';
 
@@ -19,7 +20,7 @@ const rules: ReadonlyMap<string, GrpcCall> = new Map(
 export function grpcDoor(
   service: RpcService,
   { access, denials, predictor }: { access: Access; denials: Denials; predictor: Predictor },
-): Pick<ServeOptions, 'services' | 'authorize'> {
+): Pick<ServeOptions, 'services' | 'authorize' | 'streamsMax'> {
   return {
     services: [
       guarded(
@@ -29,16 +30,21 @@ export function grpcDoor(
         (system, caller, thrown) => predictor.refused({ system, transport: 'grpc/v2', caller }, thrown),
       ),
     ],
-    authorize: async (metadata, path, { peer, certificate }) => {
+    streamsMax: gatewayLimits.grpcStreamsMax,
+    authorize: (metadata, path, { peer, certificate }) => {
       const rule = rules.get(path);
       if (rule && rule.needs === undefined) return undefined;
-      try {
-        return await access.callerOf(metadata.get('authorization')[0]?.toString(), certificate);
-      } catch (thrown) {
+      const denied = (thrown: unknown): never => {
         const { code } = asPlatformError(thrown);
         if (code === 'UNAUTHENTICATED' || code === 'FORBIDDEN')
           denials.add({ door: 'grpc', code, path, remote: peer });
         throw thrown;
+      };
+      try {
+        const caller = access.callerOf(metadata.get('authorization')[0]?.toString(), certificate);
+        return caller instanceof Promise ? caller.catch(denied) : caller;
+      } catch (thrown) {
+        return denied(thrown);
       }
     },
   };
