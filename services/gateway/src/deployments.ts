@@ -1,5 +1,5 @@
-import type { DeploymentUpdated, Route, SystemApplied } from '@perennial/contracts';
-import { notFound, PlatformError } from '@perennial/kernel';
+import { type DeploymentUpdated, type Route, RouteRole, type SystemApplied } from '@perennial/contracts';
+import { asPlatformError, notFound, PlatformError } from '@perennial/kernel';
 import { replaces } from './decide/route.js';
 import { type SystemSource, systemSource } from './decide/system-source.js';
 
@@ -20,11 +20,23 @@ export interface DeploymentsOptions {
 }
 
 const loadRetryDelayMs = 200;
+/** A file that no replica can load is tried again all the same: another release of inference may be able to. */
+const brokenRetryDelayMs = 30_000;
+
+interface FailedLoad {
+  readonly error: unknown;
+  /** By the file's own fault: it will fail again. */
+  readonly isBroken: boolean;
+  /** The others may take over without it. */
+  readonly isHarmless: boolean;
+}
 
 /**
  * What each system serves. A new epoch takes over only when a replica of its pool has loaded every model of it; until
  * then the old one goes on, so that no request meets a model that is not there. Where there is no old one and the pool
- * has no replica, it takes over at once: the requests that wait for it are what a replica is started for.
+ * has no replica, it takes over at once: the requests that wait for it are what a replica is started for. A version that
+ * cannot be loaded keeps no other from answering: without an old epoch those that can be are served, and a shadow whose
+ * file is broken holds no epoch up.
  */
 export class Deployments {
   readonly #options: DeploymentsOptions;
@@ -135,19 +147,37 @@ export class Deployments {
 
   async #switchTo(next: Serving): Promise<void> {
     const { deployment } = next;
-    const { system, epoch, routes, pool } = deployment;
+    const { system, epoch, routes } = deployment;
     const isNewest = () => this.#newest.get(system)?.epoch === epoch;
     for (let attempt = 1; isNewest(); attempt++) {
-      try {
-        await Promise.all(routes.map((route) => this.#options.load(deployment, route)));
-        if (isNewest()) this.#serve(next);
-        return;
-      } catch (error) {
-        if (isNewest() && !this.#serving.has(system) && !this.#options.isPoolUp(pool)) this.#serve(next);
-        this.#options.onLoadFailed(deployment, attempt, error);
-        await new Promise((resolve) => setTimeout(resolve, loadRetryDelayMs));
-      }
+      const loads = await Promise.allSettled(routes.map((route) => this.#options.load(deployment, route)));
+      const failed = routes.flatMap((route, at): FailedLoad[] => {
+        const load = loads[at] as PromiseSettledResult<unknown>;
+        return load.status === 'rejected' ? [this.#failedLoad(system, route, load.reason)] : [];
+      });
+      const mayServe =
+        failed.every(({ isHarmless }) => isHarmless) || this.#isBetterThanNothing(deployment, failed);
+      if (isNewest() && mayServe) this.#serve(next);
+      if (failed.length === 0) return;
+      for (const { error } of failed.slice(0, 1)) this.#options.onLoadFailed(deployment, attempt, error);
+      const delayMs = failed.every(({ isBroken }) => isBroken) ? brokenRetryDelayMs : loadRetryDelayMs;
+      if (isNewest()) await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
     }
+  }
+
+  #failedLoad(system: string, route: Route, reason: unknown): FailedLoad {
+    const error = asPlatformError(reason);
+    const isBroken = error.retry === 'never';
+    const { role, weight, digest } = route;
+    const isBeside = role === RouteRole.SHADOW || (role === RouteRole.VARIANT && weight === 0);
+    // What is served already and broken is no reason to go on with what is served already.
+    const isServed = this.#serving.get(system)?.deployment.routes.some((one) => one.digest === digest);
+    return { error, isBroken, isHarmless: isBroken && (isBeside || isServed === true) };
+  }
+
+  #isBetterThanNothing({ system, pool, routes }: DeploymentUpdated, failed: readonly FailedLoad[]): boolean {
+    if (this.#serving.has(system)) return false;
+    return failed.length < routes.length || !this.#options.isPoolUp(pool);
   }
 
   #serve(next: Serving): void {

@@ -1,7 +1,13 @@
 import { create } from '@bufbuild/protobuf';
-import { type DeploymentUpdated, DeploymentUpdatedSchema, RouteRole } from '@perennial/contracts';
+import {
+  type DeploymentUpdated,
+  DeploymentUpdatedSchema,
+  RouteRole,
+  RouteSchema,
+} from '@perennial/contracts';
+import { invalid } from '@perennial/kernel';
 import { waitFor } from '@perennial/testkit';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Deployments } from '../src/deployments.js';
 
 const specJson = JSON.stringify({ source: { name: 'meter', time: 'hour', key: [] } });
@@ -54,6 +60,39 @@ test('a model that cannot be loaded is tried again, and an even newer epoch over
   expect(deployments.epoch('heat')).toBe(-1n);
   deployments.updated(deployment(3n, 3));
   expect(await deployments.serves('heat', 3n, 1_000)).toBe(true);
+});
+
+describe('a version whose file no replica can load', () => {
+  const broken = invalid('MODEL_CRASHES', 'it ends whoever tries it');
+  const both = (epoch: bigint, second: { role: RouteRole; weight: number }, version = 2) => {
+    const one = deployment(epoch, 1);
+    one.routes.push(create(RouteSchema, { ...second, version, digest: `sha256:${version}` }));
+    return one;
+  };
+  const variant = { role: RouteRole.VARIANT, weight: 1 };
+  const opened = () =>
+    open(async (version) => {
+      if (version === 2) throw broken;
+    });
+
+  test('keeps no other from answering where nothing was served before, nor a later epoch that has it too', async () => {
+    const { deployments } = opened();
+    deployments.updated(both(1n, variant));
+    expect(await deployments.serves('heat', 1n, 1_000)).toBe(true);
+    deployments.updated(both(2n, variant));
+    expect(await deployments.serves('heat', 2n, 1_000)).toBe(true);
+  });
+
+  test('holds up an epoch whose requests it would answer, and none that only mirrors to it', async () => {
+    const { deployments, failures } = opened();
+    deployments.updated(deployment(1n, 1));
+    expect(await deployments.serves('heat', 1n, 1_000)).toBe(true);
+    deployments.updated(both(2n, variant));
+    await waitFor('a failure', () => failures.length === 1);
+    expect(deployments.epoch('heat')).toBe(1n);
+    deployments.updated(both(3n, { role: RouteRole.SHADOW, weight: 0 }));
+    expect(await deployments.serves('heat', 3n, 1_000)).toBe(true);
+  });
 });
 
 test('epochs that come again or out of order change nothing', async () => {
