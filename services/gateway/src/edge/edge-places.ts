@@ -32,7 +32,8 @@ export class EdgePlaces {
   /** Models that are kept away for a while after they failed here or took too long. Times on performance.now(). */
   readonly #away = new Map<string, { until: number; times: number }>();
   readonly #failures = new Map<string, number>();
-  readonly #taking = new Set<string>();
+  /** On their way here; and whether somebody wants them still. */
+  readonly #taking = new Map<string, { isWanted: boolean }>();
 
   constructor(options: EdgePlacesOptions) {
     this.#o = options;
@@ -97,6 +98,8 @@ export class EdgePlaces {
 
   /** Nobody wants it any more. */
   forget(digest: string): void {
+    const taking = this.#taking.get(digest);
+    if (taking) taking.isWanted = false;
     this.#o.edge.leave(digest);
     this.#away.delete(digest);
     this.#failures.delete(digest);
@@ -112,12 +115,14 @@ export class EdgePlaces {
     const { name, route, serve } = model;
     const { version, digest, signature } = route;
     if (this.#taking.has(digest)) return;
-    this.#taking.add(digest);
+    const taking = { isWanted: true };
+    this.#taking.set(digest, taking);
     const { queueRowsMax = 0, preferredBatch = [] } = serve ?? {};
     guard.begin();
     try {
       await edge.take({ name, version, digest, signature, queueRowsMax, preferredBatch });
-      onMoved(model, 'edge', serve?.place === Placement.EDGE ? 'placed so' : 'a batch costs little');
+      if (!taking.isWanted) edge.leave(digest);
+      else onMoved(model, 'edge', serve?.place === Placement.EDGE ? 'placed so' : 'a batch costs little');
     } catch (error) {
       this.#keepAway(digest, performance.now());
       onRefused(model, error);

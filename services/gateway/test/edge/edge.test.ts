@@ -31,7 +31,12 @@ const digest = digestOf(doubling);
 
 /** A fleet of one replica with an edge; files by digest stand for the store. */
 async function open(
-  o: { costs?: typeof cheap; files?: Record<string, Uint8Array>; guard?: CrashGuard } = {},
+  o: {
+    costs?: typeof cheap;
+    files?: Record<string, Uint8Array>;
+    guard?: CrashGuard;
+    beforeFetch?: () => Promise<unknown>;
+  } = {},
 ): Promise<{ fleet: Fleet; replica: TestReplica; moves: string[]; refused: unknown[] }> {
   const { files = { [digest]: doubling }, costs = cheap } = o;
   const replica = await startReplica(undefined, { joinable: true, costs });
@@ -45,6 +50,7 @@ async function open(
         threads: 1,
         memoryBudgetBytes: 64 * 1024 * 1024,
         fetch: async (asked: Digest) => {
+          await o.beforeFetch?.();
           const file = files[asked];
           if (!file) throw new Error('the store is away');
           return file;
@@ -149,6 +155,25 @@ describe('a model whose batch costs little', () => {
     await Promise.all(clients);
     expect(moves).toEqual(Array.from({ length: 10 }, (_, turn) => (turn % 2 === 0 ? 'edge' : 'pool')));
     expect([...places].sort()).toEqual(['edge', 'r1']);
+  });
+
+  test('does not stay where it comes too late: a newer version was switched to meanwhile', async () => {
+    let isAsked = false;
+    let go = () => {};
+    const beforeFetch = () => {
+      isAsked = true;
+      return new Promise<void>((resolve) => {
+        go = resolve;
+      });
+    };
+    const { fleet, moves } = await open({ beforeFetch });
+    const loaded = fleet.load('heat', route, '', undefined);
+    await waitFor('it is on its way', () => isAsked);
+    fleet.keep([]);
+    go();
+    await loaded;
+    expect(fleet.where(digest)).toEqual([]);
+    expect(moves).toEqual([]);
   });
 
   test('is left to the pool where it cannot be loaded here, and after failures here', async () => {
