@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { unavailable } from '@perennial/kernel';
 import { type GrpcServer, serveGrpc } from '@perennial/service';
 import { Denials } from './access/denials.js';
@@ -61,7 +61,10 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
     { ...gateway, clock, requests, publishLabel: publishLabel(frame.bus, tenant) },
     () => standingOf(gateway, frame.name),
   );
+  const callerOf = (request: IncomingMessage) =>
+    access.callerOf(request.headers.authorization, shownBy(request));
   const control = await controlHandler({
+    knowing: { callerOf, onChanged: (listener) => access.onChanged(listener) },
     peers: gateway.peers,
     feed: gateway.feed,
     stopping,
@@ -73,7 +76,7 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
     deployments,
     explainer,
     routes: [...routes, ...streams, ...streamRoutes],
-    callerOf: (request) => access.callerOf(request.headers.authorization, shownBy(request)),
+    callerOf,
   });
   const models = modelsOf(gateway);
   const inference = new InferenceProtocol(deployments, predictor, models);

@@ -34,11 +34,17 @@ export class Access {
    * map compares texts only where a seeded hash is the same, so that its time tells nothing of a secret.
    */
   readonly #known = new Map<string, Known>();
+  readonly #listeners = new Set<() => void>();
 
   constructor(options: AccessOptions) {
     this.#options = options;
-    this.ring = new KeyRing(options.tenant, options.clock, () => this.#known.clear());
-    options.verifier?.onKeysChanged(() => this.#known.clear());
+    this.ring = new KeyRing(options.tenant, options.clock, () => this.#forget());
+    options.verifier?.onKeysChanged(() => this.#forget());
+  }
+
+  /** Tells `listener` when somebody who was known may be known no more, other than by the time. */
+  onChanged(listener: () => void): void {
+    this.#listeners.add(listener);
   }
 
   /** Names that the tokens file gives; no key may have one of them. */
@@ -87,7 +93,14 @@ export class Access {
     throw unknown();
   }
 
+  #forget(): void {
+    this.#known.clear();
+    for (const listener of this.#listeners) listener();
+  }
+
   #remember(authorization: string, known: Known): Caller {
+    // One key can be written with any number of spaces: each of its spellings would be kept.
+    if (authorization.startsWith('  ', 'Bearer'.length)) return known.caller;
     if (this.#known.size >= accessLimits.knownCallersMax) {
       const oldest = this.#known.keys().next().value;
       if (oldest !== undefined) this.#known.delete(oldest);

@@ -13,6 +13,8 @@ export const accessLimits = {
   oidcDocumentBytesMax: 1024 * 1024,
   /** How far the clocks of provider and gateway may be apart. */
   oidcClockToleranceMs: 60_000,
+  /** How often it is looked whether those who hold a stream open are known still; a change is heard of at once. */
+  knownAgainMs: 1_000,
   /** A change of a key answers when this gateway enforces it, or after this. */
   enforceWaitMs: 2_000,
   /** How long a new key lives where nobody says it. */

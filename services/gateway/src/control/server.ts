@@ -10,6 +10,7 @@ import { readBody } from '../http/read-body.js';
 import { gatewayLimits } from '../limits.js';
 import { publishArrivals } from './arrivals.js';
 import { streamEvents } from './event-stream.js';
+import { type Knowing, OpenStreams } from './open-streams.js';
 import { Answered, type ControlRequest, type ControlRoute, checkName, type StreamRoute } from './route.js';
 
 export interface ControlOptions {
@@ -17,6 +18,8 @@ export interface ControlOptions {
   readonly streams: readonly StreamRoute[];
   readonly peers: Peers;
   readonly feed: EventFeed;
+  /** Who a request comes from is asked again while it goes on. */
+  readonly knowing: Knowing;
   /** Aborted when the gateway stops: waiting requests answer then. */
   readonly stopping: AbortSignal;
   readonly onError: (error: unknown, path: string) => void;
@@ -40,10 +43,7 @@ const idLengthMax = 128;
 /** The control plane: every route under /v1 but predictions. */
 export async function controlHandler(options: ControlOptions): Promise<ControlHandler> {
   const callers = new WeakMap<IncomingMessage, Caller>();
-  const open = new Set<AbortController>();
-  options.stopping.addEventListener('abort', () => {
-    for (const controller of open) controller.abort();
-  });
+  const open = new OpenStreams(options.knowing, options.stopping);
   const app = fastify({
     routerOptions: { maxParamLength: idLengthMax * 3 },
     return503OnClosing: false,
@@ -74,9 +74,9 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
   const contextOf = (request: FastifyRequest, reply: FastifyReply): Omit<ControlRequest, 'text'> => {
     const caller = callerOf(request);
     const controller = new AbortController();
-    open.add(controller);
+    open.add(controller, request.raw);
     reply.raw.once('close', () => {
-      open.delete(controller);
+      open.remove(controller);
       controller.abort();
     });
     const header = (name: string) => textOf(request.headers[name]);

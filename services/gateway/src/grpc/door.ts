@@ -23,12 +23,17 @@ export function grpcDoor(
 ): Pick<ServeOptions, 'services' | 'authorize' | 'streamsMax'> {
   return {
     services: [
-      guarded(
-        service,
-        (path, caller, { peer }) =>
+      guarded(service, {
+        onForbidden: (path, caller, { peer }) =>
           denials.add({ door: 'grpc', code: 'FORBIDDEN', path, caller: caller.name, remote: peer }),
-        (system, caller, thrown) => predictor.refused({ system, transport: 'grpc/v2', caller }, thrown),
-      ),
+        onRefused: (system, caller, thrown) =>
+          predictor.refused({ system, transport: 'grpc/v2', caller }, thrown),
+        // A certificate was checked when the connection began.
+        callerAgain: ({ metadata }) => {
+          const authorization = metadata.get('authorization')[0]?.toString();
+          return authorization === undefined ? undefined : access.callerOf(authorization);
+        },
+      }),
     ],
     streamsMax: gatewayLimits.grpcStreamsMax,
     authorize: (metadata, path, { peer, certificate }) => {

@@ -7,6 +7,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { Access } from '../../src/access/access.js';
 import { accessLimits } from '../../src/access/limits.js';
 import { newSecret } from '../../src/access/new-key.js';
+import type { TokenVerifier } from '../../src/access/token-verifier.js';
 import { certificateNames } from '../../src/decide/certificate-names.js';
 
 const keyId = '00112233445566ff';
@@ -96,6 +97,22 @@ test('who is known is remembered for so many headers and no more', () => {
   for (let at = 0; at < accessLimits.knownCallersMax + 10; at++) {
     expect(access.callerOf(`Bearer ${' '.repeat(at % 100)}token`)).toMatchObject({ name: 'root' });
   }
+});
+
+test('one token in any number of spellings pushes nobody out of memory', async () => {
+  let checks = 0;
+  const caller = { name: 'anna', tenant: 'default', role: 'viewer' } as const;
+  const verify = async () => {
+    checks += 1;
+    return { caller, until: 2_000_000 };
+  };
+  const verifier = { onKeysChanged: () => {}, verify } as unknown as TokenVerifier;
+  access = new Access({ tenant: 'default', tokens: [token], verifier, clock });
+  await access.callerOf('Bearer a.b.c');
+  for (let at = 0; at < accessLimits.knownCallersMax; at++)
+    access.callerOf(`Bearer ${' '.repeat(1 + at)}token`);
+  await access.callerOf('Bearer a.b.c');
+  expect(checks).toBe(1);
 });
 
 test('names of a certificate are its common name, DNS names and URIs, and none that could be made up', () => {

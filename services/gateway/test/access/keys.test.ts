@@ -115,6 +115,42 @@ test('after a rotation both secrets open the key, after a revocation none', asyn
   expect((await look(last.secret)).status).toBe(401);
 });
 
+test('a key that is revoked ends the streams that it holds open, over both doors', async () => {
+  const { secret, key } = await newKey({ role: 'admin' });
+  const events = await gateway.ask('/v1/events?follow=true', { token: secret });
+  expect(events.status).toBe(200);
+  const client = grpc(secret);
+  const heat = inferRequest('heat', { outside: 1, yesterday: 2 });
+  let revoked: () => void = () => {};
+  const untilRevoked = new Promise<void>((resolve) => {
+    revoked = resolve;
+  });
+  const answers = client.modelStreamInfer(
+    (async function* () {
+      yield heat;
+      await untilRevoked;
+      yield heat;
+    })(),
+  );
+  const iterator = answers[Symbol.asyncIterator]();
+  expect((await iterator.next()).value).toMatchObject({ inferResponse: { modelName: 'heat' } });
+  expect((await asked('DELETE', `/v1/keys/${key.key_id}`)).body.enforced).toBe(true);
+  revoked();
+  await expect(iterator.next()).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+  client.close();
+  // The whole of it: it has ended.
+  expect(await events.text()).not.toContain(secret);
+});
+
+test('a key that ends by its time ends the streams that it holds open', async () => {
+  const expiresAt = new Date(Date.now() + 1_500).toISOString();
+  const { secret } = await newKey({ role: 'admin', expires_at: expiresAt });
+  const events = await gateway.ask('/v1/events?follow=true', { token: secret });
+  expect(events.status).toBe(200);
+  await events.text();
+  expect((await look(secret)).status).toBe(401);
+});
+
 test('a key that has ended opens nothing', async () => {
   const expiresAt = new Date(Date.now() + 1_500).toISOString();
   const { secret } = await newKey({ expires_at: expiresAt });
