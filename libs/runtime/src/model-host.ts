@@ -63,7 +63,7 @@ export class ModelHost {
     else {
       findings = {
         kernelRowsMax: session.kernelRowsMax,
-        isRowwise: await isRowwise(session),
+        isRowwise: await isRowwise(session, golden),
         costs: await measureCosts(session, golden),
       };
       if (this.#findings.size >= findingsMax) this.#findings.clear();
