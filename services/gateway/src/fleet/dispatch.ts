@@ -281,6 +281,17 @@ export function cancelled(): PlatformError {
   return new PlatformError('CANCELLED', 'caller', 'never', 'nobody waits for the answer any more');
 }
 
+/** Settles as `work` does, or rejects with CANCELLED as soon as nobody waits for it any more. */
+export function whileWanted<T>(work: Promise<T>, signal: Cancellation | undefined): Promise<T> {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    const gone = () => reject(cancelled());
+    signal.addEventListener('abort', gone);
+    if (signal.aborted) gone();
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', gone));
+  });
+}
+
 async function isSettledWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<boolean>((resolve) => {

@@ -11,7 +11,7 @@ import { edgeName } from '../edge/edge.js';
 import type { EdgePlaces } from '../edge/edge-places.js';
 import type { Inference, InferOptions, Inferred, ModelAsked } from '../inference.js';
 import { SlowWatch } from './decide/slow-watch.js';
-import { Dispatch, type DispatchEvents } from './dispatch.js';
+import { Dispatch, type DispatchEvents, whileWanted } from './dispatch.js';
 import { JointInference } from './joint.js';
 import { fleetLimits } from './limits.js';
 import { Member, type MemberOptions, type MemberView } from './member.js';
@@ -105,7 +105,8 @@ export class Fleet implements Inference {
     const release = pool.admit(rowsOf(inputs), options.deadlineAt);
     if (!release) return this.#joint.infer(model, pool, inputs, isBatchable, options);
     try {
-      return await this.#joint.infer(model, pool, inputs, isBatchable, options);
+      // Whoever goes away while nobody is there gives the place to another.
+      return await whileWanted(this.#joint.infer(model, pool, inputs, isBatchable, options), options.signal);
     } finally {
       release();
     }

@@ -365,6 +365,21 @@ describe('a pool without a replica', () => {
     expect([...fleet.waitingRows()]).toEqual([['cpu', 0]]);
   });
 
+  test('gives the place of whoever goes away to another', async () => {
+    const { fleet } = await openFleet([]);
+    const gone = new AbortController();
+    const options = { deadlineAt: performance.now() + 60_000 };
+    const asked = [gone.signal, gone.signal].map((signal) =>
+      fleet.infer(model(), [column([1])], { ...options, signal }),
+    );
+    expect(fleet.waitingRows().get('cpu')).toBe(2);
+    await new Promise(setImmediate);
+    gone.abort();
+    for (const one of await Promise.allSettled(asked))
+      expect(one).toMatchObject({ reason: { code: 'CANCELLED' } });
+    expect(fleet.waitingRows().get('cpu')).toBe(0);
+  });
+
   test('refuses what has no room or no time, and says when to come again', async () => {
     const { fleet } = await openFleet([]);
     const rows = Array.from({ length: fleetLimits.emptyPoolRowsMax }, (_, at) => at);
