@@ -87,8 +87,8 @@ export async function build(
         from: 'last-per-subject',
         signal: stopping,
         onMessage: (message) => {
-          const body = decodeEvent(message)?.body;
-          if (body) deployed.updated(body as DeploymentUpdated);
+          const received = decodeEvent(message);
+          if (received?.tenant === tenant) deployed.updated(received.body as DeploymentUpdated);
         },
         onCaughtUp: () => {
           isCaughtUp = true;

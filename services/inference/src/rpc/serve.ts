@@ -78,6 +78,8 @@ export async function* serve(
   } finally {
     draining.removeEventListener('abort', drain);
     signal.removeEventListener('abort', abandon);
+    // Where the stream broke without a word, too: nothing is read or run for it any more.
+    abandon();
   }
 }
 
