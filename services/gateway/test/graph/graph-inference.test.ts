@@ -1,5 +1,11 @@
 import { create } from '@bufbuild/protobuf';
-import { DeploymentUpdatedSchema, ModelGraphSchema, RouteRole, RouteSchema } from '@perennial/contracts';
+import {
+  DeploymentUpdatedSchema,
+  ModelGraphSchema,
+  type Route,
+  RouteRole,
+  RouteSchema,
+} from '@perennial/contracts';
 import type { Tensor } from '@perennial/runtime';
 import { expect, it } from 'vitest';
 import { Deployments } from '../../src/deployments.js';
@@ -63,6 +69,22 @@ it('asks each model by its own routes, and says which versions answered', async 
     ['two', 2],
   ]);
   expect(answer).toMatchObject({ steps: { one: 1, two: 2 }, computeUs: 200, queueUs: 20, replica: 'graph' });
+});
+
+it('is not available while a model of it is retired, and answers again when that is back', async () => {
+  const deployments = await served('one', 'two');
+  const graphs = new GraphInference(models, deployments);
+  const tell = async (epoch: bigint, over: { routes?: Route[]; unloaded?: boolean }) => {
+    const head = { system: 'two', deployment: 'two', pool: 'cpu' };
+    deployments.updated(create(DeploymentUpdatedSchema, { ...head, epoch, routes: [route(2)], ...over }));
+    await deployments.serves('two', epoch, 1_000);
+    return graphs.infer(asked, [x], { deadlineAt: performance.now() + 1_000 });
+  };
+  const away = { code: 'SYSTEM_NOT_SERVING', fault: 'dependency', retry: 'after' };
+  await expect(tell(2n, { routes: [] })).rejects.toMatchObject(away);
+  expect((await tell(3n, {})).steps).toEqual({ one: 1, two: 2 });
+  await expect(tell(4n, { unloaded: true })).rejects.toMatchObject(away);
+  expect((await tell(5n, {})).steps).toEqual({ one: 1, two: 2 });
 });
 
 it('serves only when every model of it does', async () => {
