@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import type { Bus } from '@perennial/bus';
 import { RouteRole } from '@perennial/contracts';
 import { type NatsForTests, startNats, waitFor } from '@perennial/testkit';
@@ -161,7 +163,13 @@ test('the page and all it needs come from here, and nothing else may be loaded',
     const file = await gateway.ask(link, { token: '' });
     expect([file.status, (await file.arrayBuffer()).byteLength > 100]).toEqual([200, true]);
   }
-  for (const path of ['/docs/package.json', '/docs/..%2fpackage.json', '/docs/x/../../package.json'])
+  for (const path of [
+    '/docs/package.json',
+    '/docs/..%2fpackage.json',
+    '/docs/x/../../package.json',
+    '/docs/constructor',
+    '/docs/__proto__',
+  ])
     expect([401, 404]).toContain((await gateway.ask(path, { token: '' })).status);
   expect((await gateway.ask('/docs', { method: 'POST', token: '' })).status).toBe(405);
 });
@@ -210,3 +218,21 @@ function isOf(type: string, value: Json): boolean {
   if (type === 'object') return typeof value === 'object' && value !== null && !Array.isArray(value);
   return typeof value === type;
 }
+
+test('whoever asks for the page a thousand times and reads nothing of it is not answered from new memory', async () => {
+  const path = '/docs/swagger-ui-bundle.js';
+  const whole = await (await gateway.ask(path, { token: '' })).arrayBuffer();
+  expect(whole.byteLength).toBeGreaterThan(1_000_000);
+  expect((await gateway.ask(path, { token: '', method: 'HEAD' })).headers.get('content-length')).toBe(
+    String(whole.byteLength),
+  );
+  const before = process.memoryUsage().arrayBuffers;
+  const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+  socket.pause();
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`.repeat(300));
+  await once(socket, 'connect');
+  // Those before it have been looked up when this one is answered.
+  for (let at = 0; at < 3; at++) await (await gateway.ask(path, { token: '' })).arrayBuffer();
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100 * 1024 * 1024);
+  socket.destroy();
+});

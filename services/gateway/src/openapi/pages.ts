@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { invalid } from '@perennial/kernel';
 import { allow, type Caller, isInScope } from '../decide/access.js';
 import type { Deployments } from '../deployments.js';
@@ -23,15 +24,21 @@ export interface PagesOptions {
 /** Nothing from elsewhere, nothing inline but styles, which the page's library sets itself. */
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-const fileTypes: Readonly<Record<string, string>> = {
-  'swagger-ui.css': 'text/css; charset=utf-8',
-  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
-};
+const fileTypes: ReadonlyMap<string, string> = new Map([
+  ['swagger-ui.css', 'text/css; charset=utf-8'],
+  ['swagger-ui-bundle.js', 'text/javascript; charset=utf-8'],
+]);
+const pieceBytes = 64 * 1024;
 
-/** `/openapi.json` and the page to try it. Read from disk when somebody looks; nothing of it is held. */
+/**
+ * `/openapi.json` and the page to try it. What anybody may read is made when the first one looks, and held once for all:
+ * whoever asks a thousand times and reads nothing costs no more memory.
+ */
 export class ApiPages {
   readonly #options: PagesOptions;
   #document: OpenApiDocument | undefined;
+  #open: Buffer | undefined;
+  readonly #files = new Map<string, Promise<Buffer>>();
 
   constructor(options: PagesOptions) {
     this.#options = options;
@@ -46,7 +53,7 @@ export class ApiPages {
   async answer(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method !== 'GET' && request.method !== 'HEAD')
       throw invalid('METHOD_NOT_ALLOWED', 'this page is there to be read: GET', { field: 'method' });
-    if (path === '/openapi.json') return sendJson(response, JSON.stringify(await this.#described(request)));
+    if (path === '/openapi.json') return this.#sendDocument(request, response);
     const name = path.slice('/docs/'.length);
     const headers = { 'content-security-policy': policy, 'x-content-type-options': 'nosniff' };
     if (name === '')
@@ -56,17 +63,43 @@ export class ApiPages {
         'content-type': 'text/javascript; charset=utf-8',
         ...headers,
       });
-    const type = fileTypes[name];
+    const type = fileTypes.get(name);
     if (!type) throw invalid('ROUTE_NOT_FOUND', `there is no ${path}; the page is /docs`, { field: 'path' });
+    const content = await this.#file(name);
+    response.writeHead(200, {
+      'content-type': type,
+      'content-length': content.byteLength,
+      'cache-control': 'public, max-age=3600',
+      ...headers,
+    });
+    if (request.method === 'HEAD') response.end();
+    else await pipeline(pieces(content), response).catch(() => response.destroy());
+  }
+
+  #file(name: string): Promise<Buffer> {
+    const known = this.#files.get(name);
+    if (known) return known;
     const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
-    const cached = { 'cache-control': 'public, max-age=3600' };
-    send(response, 200, await readFile(join(folder, name)), { 'content-type': type, ...headers, ...cached });
+    const reading = readFile(join(folder, name));
+    reading.catch(() => this.#files.delete(name));
+    this.#files.set(name, reading);
+    return reading;
+  }
+
+  async #sendDocument(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.headers.authorization !== undefined)
+      return sendJson(response, JSON.stringify(await this.#described(request)));
+    this.#open ??= Buffer.from(JSON.stringify(this.#plain()));
+    send(response, 200, this.#open, { 'content-type': 'application/json' });
+  }
+
+  #plain(): OpenApiDocument {
+    this.#document ??= openApiDocument(this.#options.routes, serverVersion);
+    return this.#document;
   }
 
   async #described(request: IncomingMessage): Promise<OpenApiDocument> {
-    const { routes, deployments, explainer, callerOf } = this.#options;
-    this.#document ??= openApiDocument(routes, serverVersion);
-    if (request.headers.authorization === undefined) return this.#document;
+    const { deployments, explainer, callerOf } = this.#options;
     const caller = await callerOf(request);
     allow(caller, 'read');
     const models = deployments
@@ -80,6 +113,11 @@ export class ApiPages {
       ...model,
       usual: await explainer.usualRow(model.serving.deployment),
     }));
-    return withModels(this.#document, await Promise.all(described));
+    return withModels(this.#plain(), await Promise.all(described));
   }
+}
+
+/** As the client takes them: what is written at once is held once more for each client, encrypted. */
+function* pieces(content: Buffer): Generator<Buffer> {
+  for (let at = 0; at < content.byteLength; at += pieceBytes) yield content.subarray(at, at + pieceBytes);
 }
