@@ -8,7 +8,7 @@ import { type ImportModelRequestSchema, ModelGraphSchema } from '@perennial/cont
 import { canonicalJson, invalid, PlatformError } from '@perennial/kernel';
 import { checkModel, modelEnds } from '@perennial/onnx';
 import type { TensorSpec } from '@perennial/runtime';
-import { allow, may } from '../decide/access.js';
+import { allow, allowTouch, type Caller, may } from '../decide/access.js';
 import type { Deployments } from '../deployments.js';
 import type { Peers } from '../effects/peers.js';
 import { receiveFile } from '../effects/receive-file.js';
@@ -53,13 +53,13 @@ export class ModelImport {
    * `POST /v1/models/<name>/versions`: the body is an ONNX file, or as application/json a graph of models that are
    * served. The same bytes again are the same version.
    *
-   * @throws PlatformError BODY_*, MODEL_* with what is wrong with the file, MODEL_NAME_CONFLICT, IMPORTS_EXHAUSTED
+   * @throws PlatformError BODY_*, FORBIDDEN, MODEL_* with what is wrong with the file, MODEL_NAME_CONFLICT, IMPORTS_EXHAUSTED
    */
   async receive(request: Omit<ControlRequest, 'text'>, body: IncomingMessage) {
     checkName('name', request.params['model'] ?? '');
     const promote = promoteOf(request);
     if (/^application\/json\b/.test(body.headers['content-type'] ?? '')) {
-      return this.#import(request, promote, await this.#keepGraph(body));
+      return this.#import(request, promote, await this.#keepGraph(body, request.caller));
     }
     if (this.#uploads >= importLimits.uploadsMax) {
       throw new PlatformError(
@@ -100,12 +100,16 @@ export class ModelImport {
     return { answer, digest: kept.digest, inputs: kept.inputs, outputs: kept.outputs };
   }
 
-  /** A graph is kept like a file: its canonical JSON, under its digest. */
-  async #keepGraph(body: IncomingMessage) {
+  /**
+   * A graph is kept like a file: its canonical JSON, under its digest. It answers with what its models answer, so that it
+   * may be made only of those that whoever brings it may touch.
+   */
+  async #keepGraph(body: IncomingMessage, caller: Caller) {
     const { graphBytesMax, uploadTimeoutMs } = importLimits;
     const bytes = await readBody(body, graphBytesMax, performance.now() + uploadTimeoutMs);
     const { steps, outputs } = readGraph(parseJson(bytes.toString('utf8')));
     const checked = checkGraph(steps, outputs, (model) => {
+      allowTouch(caller, 'system', model);
       const deployment = this.#needs.deployments.current(model)?.deployment;
       if (!deployment || deployment.routes.length === 0) return undefined;
       if (deployment.routes.some(({ graph }) => graph)) throw nested(model);

@@ -33,6 +33,8 @@ const mean: Fold = (values, weights) => {
 };
 
 export const transforms: Readonly<Record<string, Transform>> = {
+  // Names come from declarations: what every object has is no transform.
+  __proto__: null as never,
   mean: elementwise(mean, (inputs) => [0, inputs]),
   sum: elementwise((values) => values.reduce((sum, value) => sum + value, 0)),
   max: elementwise((values) => values.reduce((most, value) => Math.max(most, value))),

@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { openArtifacts } from '@perennial/artifacts';
 import { digestOf } from '@perennial/kernel';
 import { node, writeModel } from '@perennial/onnx';
@@ -6,7 +7,7 @@ import { type NatsForTests, startNats, tempDir } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { importLimits } from '../../src/control/import-model.js';
 import { world } from '../peers.js';
-import { openBus, type RunningGateway, startGateway, tellDeployment, tokens } from '../platform.js';
+import { openBus, type RunningGateway, startGateway, tellDeployment, tellKey, tokens } from '../platform.js';
 
 const state = world();
 const artifactsUrl = `file://${tempDir('artifacts')}`;
@@ -93,8 +94,9 @@ test('a graph of models is checked against what they take and give, and kept lik
   const bus = await openBus(nats);
   await tellDeployment(bus, 1n);
   await vi.waitFor(async () => expect((await gateway.ask('/v2/models/heat/ready')).status).toBe(200));
-  const declare = (graph: unknown) =>
+  const declare = (graph: unknown, token: string = tokens.root) =>
     gateway.ask('/v1/models/warmth/versions', {
+      token,
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(graph),
@@ -132,10 +134,27 @@ test('a graph of models is checked against what they take and give, and kept lik
     [{ steps: [kelvin] }, 'kelvin'],
     [{ steps: [{ ...kelvin, transforms: 'scale' }] }, 'steps[0].transforms'],
     [{ stepps: [] }, 'body.stepps'],
+    [{ steps: [heat, { ...kelvin, transform: 'constructor' }] }, 'kelvin'],
   ] as const) {
     const refused = await declare(graph);
     expect([refused.status, await refused.json()]).toMatchObject([400, { code: 'GRAPH_INVALID', field }]);
   }
+  await tellKey(bus, {
+    keyId: '00112233445566ff',
+    epoch: 1n,
+    name: 'scoped',
+    role: 'operator',
+    scope: { systems: ['warmth'] },
+    secrets: [{ sha256: digestOf('pk_scoped').slice('sha256:'.length) }],
+    expiresAt: timestampFromMs(Date.now() + 60_000),
+  });
+  const asScoped = async (graph: unknown) => {
+    const refused = await declare(graph, 'pk_scoped');
+    return [refused.status, ((await refused.json()) as { code: string }).code];
+  };
+  await vi.waitFor(async () => expect(await asScoped({ steps: [] })).toEqual([400, 'GRAPH_INVALID']));
+  // It would answer with what `heat` answers, which the key may not ask.
+  expect(await asScoped({ steps: [heat] })).toEqual([403, 'FORBIDDEN']);
   await bus.close();
 });
 
