@@ -48,3 +48,28 @@ test('files that are missing or no PEM are refused at the start by their names',
     expect.objectContaining({ code: 'TLS_FILE_INVALID' }),
   );
 });
+
+test.each(['', 'no PEM', '-----BEGIN CERTIFICATE-----'])(
+  'authorities that were overwritten with %j keep the ones before: nobody is locked out',
+  async (broken) => {
+    const { cert, key } = authority.issue('first');
+    use(cert, key);
+    const clientCaFile = join(folder, 'clients.pem');
+    writeFileSync(clientCaFile, authority.cert);
+    const told: unknown[] = [];
+    const files = new TlsFiles({
+      certFile,
+      keyFile,
+      clientCaFile,
+      everyMs: 5,
+      onReload: () => told.push('new'),
+      onError: (error) => told.push((error as { code: string }).code),
+    });
+    open.push(files);
+    writeFileSync(clientCaFile, broken);
+    await waitFor('a word about it', () => told.length > 0);
+    expect(told).toEqual(['TLS_FILE_INVALID']);
+    expect(String(files.context.ca)).toBe(authority.cert);
+    expect(() => new TlsFiles({ certFile, keyFile, clientCaFile, everyMs: 0 })).toThrow(/clients\.pem/);
+  },
+);

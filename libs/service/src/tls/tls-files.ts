@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { invalid } from '@perennial/kernel';
@@ -84,7 +85,17 @@ function read({ certFile, keyFile, clientCaFile }: TlsFilesOptions): TlsContext 
   } catch (cause) {
     throw fileError(`${certFile} and ${keyFile} do not go together or are no PEM`, cause);
   }
+  if (clientCaFile !== undefined) checkAuthority(clientCaFile, context.ca as Buffer);
   return context;
+}
+
+/** OpenSSL passes over what is no certificate, and would then let in nobody. */
+function checkAuthority(file: string, pem: Buffer): void {
+  try {
+    new X509Certificate(pem);
+  } catch (cause) {
+    throw fileError(`${file} does not begin with a certificate as PEM`, cause);
+  }
 }
 
 function readFile(path: string): Buffer {
