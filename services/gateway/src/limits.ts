@@ -98,6 +98,10 @@ export const gatewayLimits = {
   exportTimeoutMs: 10 * 60_000,
   /** A file of rows on its way in; ingest answers when all of them are durable. */
   uploadTimeoutMs: 30 * 60_000,
+  /** Those who follow events or requests at a time; each that reads slowly may hold `followerBytesMax`. */
+  followersMax: 128,
+  /** Of one name among them: a page for each of a team, and a mistake in a loop beyond. */
+  followersOfOneMax: 32,
   /** Events on their way to one follower that reads slowly; past it the follower is cut off. */
   followerBytesMax: 4 * MiB,
   /** Followers see a comment this often, so that proxies and they themselves know that the stream lives. */

@@ -39,6 +39,8 @@ export interface ControlRoute {
 
 /** A route whose body or answer is a stream: it reads the request and writes the response itself. */
 export interface StreamRoute extends Omit<ControlRoute, 'answer'> {
+  /** Whether whoever asks so goes on to be told for as long as the connection lasts. */
+  readonly follows?: (query: ControlRequest['query']) => boolean;
   /** What it throws before it has written anything becomes a problem document. */
   readonly serve: (
     context: Omit<ControlRequest, 'text'>,

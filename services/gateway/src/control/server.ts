@@ -10,6 +10,7 @@ import { readBody } from '../http/read-body.js';
 import { gatewayLimits } from '../limits.js';
 import { publishArrivals } from './arrivals.js';
 import { streamEvents } from './event-stream.js';
+import { Followers } from './followers.js';
 import { type Knowing, OpenStreams } from './open-streams.js';
 import { Answered, type ControlRequest, type ControlRoute, checkName, type StreamRoute } from './route.js';
 
@@ -148,17 +149,22 @@ function openStreams(
         },
       });
     }
-    for (const { serve, ...route } of [...streams, eventsOf(feed, peers)]) {
+    const followers = new Followers();
+    for (const { serve, follows, ...route } of [...streams, eventsOf(feed, peers)]) {
       scope.route({
         ...registered(route),
         handler: async (request, reply) => {
           const context = contextOf(request, reply);
           reply.hijack();
+          let end: (() => void) | undefined;
           try {
+            if (follows?.(context.query)) end = followers.begin(context.caller);
             await serve(context, request.raw, reply.raw);
           } catch (thrown) {
             if (asPlatformError(thrown).fault === 'us') onError(thrown, request.url);
             sendProblem(reply.raw, thrown);
+          } finally {
+            end?.();
           }
         },
       });
@@ -169,6 +175,7 @@ function openStreams(
 function eventsOf(feed: EventFeed, { audit }: Peers): StreamRoute {
   return {
     ...eventsRoute,
+    follows: ({ follow }) => follow === 'true',
     serve: (context, _request, response) => streamEvents({ feed, audit }, context, response),
   };
 }

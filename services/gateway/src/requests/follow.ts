@@ -19,6 +19,7 @@ export function followRoutes(needs: RequestNeeds): StreamRoute[] {
     path: `/v1/${name}/:id/events`,
     needs: 'predict',
     checksScope: true as const,
+    follows: () => true,
     serve: async (context, _request, response) => {
       const first = await submissionOf(needs, context, kind);
       response.writeHead(200, {

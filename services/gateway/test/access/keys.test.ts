@@ -4,6 +4,7 @@ import { createClient } from '@perennial/service';
 import { type NatsForTests, startNats, waitFor } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openAccessHouse } from '../../../registry/test/access/house.js';
+import { gatewayLimits } from '../../src/limits.js';
 import { inferRequest, type World, world } from '../peers.js';
 import {
   openBus,
@@ -140,6 +141,26 @@ test('a key that is revoked ends the streams that it holds open, over both doors
   client.close();
   // The whole of it: it has ended.
   expect(await events.text()).not.toContain(secret);
+});
+
+test('one key follows so many things at a time and no more, and others still may', async () => {
+  const { secret } = await newKey({ role: 'viewer' });
+  const gone = new AbortController();
+  const follow = (token: string) => gateway.ask('/v1/events?follow=true', { token, signal: gone.signal });
+  const open = await Promise.all(
+    Array.from({ length: gatewayLimits.followersOfOneMax }, () => follow(secret)),
+  );
+  expect(open.every(({ status }) => status === 200)).toBe(true);
+  const refused = await follow(secret);
+  expect([refused.status, await refused.json()]).toMatchObject([429, { code: 'FOLLOWERS_EXHAUSTED' }]);
+  expect((await follow(tokens.root)).status).toBe(200);
+  gone.abort();
+  const again = new AbortController();
+  await waitFor('a place', async () => {
+    const { signal } = again;
+    return (await gateway.ask('/v1/events?follow=true', { token: secret, signal })).status === 200;
+  });
+  again.abort();
 });
 
 test('a key that ends by its time ends the streams that it holds open', async () => {
