@@ -34,12 +34,8 @@ export async function answerTensors(
   recording.ran = inferred;
   recording.isCached = isCached;
   const outputs = pickOutputs(inferred.outputs, outputNames, ask.system);
-  const values = valuesOf(inferred.outputs, recording.rowCount);
-  recording.answered(
-    route,
-    values.length > recording.rows.length ? values.slice(0, recording.rows.length) : values,
-    propensity,
-  );
+  const values = valuesOf(inferred.outputs, recording.rowCount, recording.rows.length);
+  recording.answered(route, values, propensity);
   return { predictionId, version: route.version, outputs, routed: isCached ? undefined : inferred };
 }
 
@@ -80,6 +76,7 @@ function importedColumns(
   const { specs, names, hasRows } = servingColumns(deployment);
   const columns = isExactly(specs, inputs) ? inputs : checkInputs(deployment.system, specs, inputs);
   const count = hasRows ? rowsOf(columns) : 1;
+  checkEmptyRows(columns, count);
   const kept = Math.min(count, gatewayLimits.recordedRowsMax);
   let last: ShapedRow | undefined;
   const rows = keptColumns(columns, count, kept).map((features): ShapedRow => {
@@ -88,6 +85,22 @@ function importedColumns(
   });
   recording.keep(rows, count);
   return columns;
+}
+
+/**
+ * Rows without elements take no bytes of a body, and are bounded by none.
+ *
+ * @throws PlatformError TENSOR_SHAPE_INVALID
+ */
+function checkEmptyRows(columns: readonly Tensor[], count: number): void {
+  const { configuredBatchMax } = gatewayLimits;
+  const empty = count > configuredBatchMax ? columns.find(({ data }) => data.length === 0) : undefined;
+  if (!empty) return;
+  throw invalid(
+    'TENSOR_SHAPE_INVALID',
+    `input '${empty.name}' has ${count} rows without an element; send at most ${configuredBatchMax} such rows`,
+    { field: empty.name },
+  );
 }
 
 /** A system's inputs out of a request's tensors, with the features that the platform keeps where some are absent. */

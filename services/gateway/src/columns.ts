@@ -115,13 +115,17 @@ function jsonOf(value: number | bigint | string, isBoolean: boolean): JsonValue 
 }
 
 /**
- * The model's first output, one number for each row: the prediction, or the positive class's probability. NaN for rows
- * whose output is no single number.
+ * The model's first output, one number for each row, of the first `kept` ones: the prediction, or the positive class's
+ * probability. NaN for rows whose output is no single number.
  */
-export function valuesOf(outputs: readonly Tensor[], count = outputs[0]?.data.length ?? 0): number[] {
+export function valuesOf(
+  outputs: readonly Tensor[],
+  count = outputs[0]?.data.length ?? 0,
+  kept = count,
+): number[] {
   const data = outputs[0]?.data;
   const values: number[] = [];
-  for (let at = 0; at < count; at++) values.push(data?.length === count ? Number(data[at]) : Number.NaN);
+  for (let at = 0; at < kept; at++) values.push(data?.length === count ? Number(data[at]) : Number.NaN);
   return values;
 }
 
