@@ -62,6 +62,12 @@ describe('JSON tensors', () => {
     ).toEqual(flat);
   });
 
+  test('a text keeps its byte order mark, as it does in JSON', () => {
+    const data = ['\ufeffa', '\ufeff', 'b'];
+    const raw = { ...place, datatype: 'BYTES', shape: [3] } as const;
+    expect(readRaw(raw, writeRaw(data)).data).toEqual(data);
+  });
+
   test('INT64 goes in and out exactly', () => {
     fc.assert(
       fc.property(fc.array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })), (values) => {

@@ -8,7 +8,8 @@ import {
   type TensorData,
 } from './tensor.js';
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+/** A byte order mark at the beginning is a character like any other. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Where a tensor comes from, for error texts that clients look for. */
 export interface TensorPlace {
