@@ -1,4 +1,5 @@
 import { BusyShare } from './decide/busy-share.js';
+import { RestartPause } from './decide/restart-pause.js';
 import { Turns } from './decide/turns.js';
 import type { Executor } from './executor.js';
 import { InlineExecutor } from './inline-executor.js';
@@ -45,6 +46,7 @@ export class Executors {
   readonly #waiting = new Set<Source>();
   readonly #running = new Map<Executor, Running>();
   readonly #load: BusyShare;
+  readonly #restartPause = new RestartPause();
   #holdTimer: NodeJS.Timeout | undefined;
   #turnAsked = false;
   #isStarted = false;
@@ -177,10 +179,18 @@ export class Executors {
       this.#all.splice(this.#all.indexOf(executor), 1);
       this.#free = this.#free.filter((other) => other !== executor);
       this.#o.onExit(reason);
-      if (!this.#closed) this.#start();
-      this.#assign();
+      this.#startAgain(this.#restartPause.after(executor.hasWorked));
     });
     this.#add(executor);
+  }
+
+  #startAgain(pauseMs: number): void {
+    const start = () => {
+      if (!this.#closed) this.#start();
+      this.#assign();
+    };
+    if (pauseMs === 0) start();
+    else setTimeout(start, pauseMs).unref();
   }
 
   #add(executor: Executor): void {

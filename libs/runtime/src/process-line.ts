@@ -24,8 +24,13 @@ export function processLine(host: HostOptions): Line {
       if (child.connected) child.send(request, () => undefined);
     },
     onAnswer: (listener) => child.on('message', (answer) => listener(answer as ExecutorAnswer)),
-    onExit: (listener) =>
-      child.on('exit', (code, signal) => listener(`${reason} (${signal ?? `exit code ${code}`})`)),
+    onExit: (listener) => {
+      child.on('exit', (code, signal) => listener(`${reason} (${signal ?? `exit code ${code}`})`));
+      // One that could not be started never exits.
+      child.on('error', () => {
+        if (child.pid === undefined) listener(reason);
+      });
+    },
     abandon: () => child.kill('SIGKILL'),
   };
 }

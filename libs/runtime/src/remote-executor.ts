@@ -33,6 +33,8 @@ export class RemoteExecutor implements Executor {
   #jobs = 0;
   #closed = false;
   readonly loaded = new Set<string>();
+  /** Whether it ever answered. */
+  hasWorked = false;
 
   constructor(line: Line, onExit: (reason: string) => void) {
     this.#line = line;
@@ -98,6 +100,7 @@ export class RemoteExecutor implements Executor {
   }
 
   #answered(answer: ExecutorAnswer): void {
+    this.hasWorked = true;
     const pending = this.#pending.get(answer.job);
     this.#pending.delete(answer.job);
     if (answer.kind === 'failed') pending?.reject(errorOf(answer.error));
