@@ -44,7 +44,7 @@ export async function build(
   });
   runtimeGauges(meter, models.runtime);
   tritonMetrics(meter, models);
-  const deployed = new DeployedModels({ models, log, stopping });
+  const deployed = new DeployedModels({ models, log, stopping, pool: set.pool });
   let isCaughtUp = false;
   let replica: Replica = { replicaId: set.replicaId ?? '', pool: set.pool, devices };
   let announcing: { stop(): void } | undefined;

@@ -4,8 +4,11 @@ import { asPlatformError } from '@perennial/kernel';
 import { inferenceLimits } from './limits.js';
 import type { Models } from './models.js';
 
+/** Of deployments that name none. */
+const defaultPool = 'cpu';
+
 /**
- * Loads what is deployed before anybody asks for it, and pins what is declared so. A load that fails is tried again for
+ * Loads what is deployed in a pool before anybody asks for it, and pins what is declared so. A load that fails is tried again for
  * as long as the deployment stands, unless the file itself is at fault. What was deployed before the start takes nobody's
  * place: there may be more of it than memory for it, and each is loaded when it is asked for.
  */
@@ -13,11 +16,24 @@ export class DeployedModels {
   readonly #models: Models;
   readonly #log: Log;
   readonly #stopping: AbortSignal;
+  readonly #pool: string;
   /** Until all that was deployed before is known. */
   isCatchingUp = true;
   readonly #newest = new Map<string, DeploymentUpdated>();
 
-  constructor({ models, log, stopping }: { models: Models; log: Log; stopping: AbortSignal }) {
+  constructor({
+    models,
+    log,
+    stopping,
+    pool,
+  }: {
+    models: Models;
+    log: Log;
+    stopping: AbortSignal;
+    /** Of this replica; what is deployed in another is loaded there. */
+    pool: string;
+  }) {
+    this.#pool = pool;
     this.#models = models;
     this.#log = log;
     this.#stopping = stopping;
@@ -31,9 +47,16 @@ export class DeployedModels {
     this.#models.runtime.pin(
       [...this.#newest.values()]
         .filter(({ serve }) => serve?.pinned)
-        .flatMap((one) => wantedRoutes(one).map(({ digest }) => digest)),
+        .flatMap((one) => this.#wantedRoutes(one).map(({ digest }) => digest)),
     );
-    for (const { version, digest } of wantedRoutes(deployment)) void this.#load(deployment, version, digest);
+    for (const { version, digest } of this.#wantedRoutes(deployment))
+      void this.#load(deployment, version, digest);
+  }
+
+  /** What is taken out of service keeps its routes, and needs no memory meanwhile; a graph has no file of its own. */
+  #wantedRoutes({ routes, unloaded, pool }: DeploymentUpdated): DeploymentUpdated['routes'] {
+    const isHere = (pool || defaultPool) === this.#pool;
+    return unloaded || !isHere ? [] : routes.filter(({ graph }) => !graph);
   }
 
   async #load(deployment: DeploymentUpdated, version: number, digest: string): Promise<void> {
@@ -59,9 +82,4 @@ export class DeployedModels {
       delayMs = Math.min(delayMs * 2, inferenceLimits.loadRetryDelayMsMax);
     }
   }
-}
-
-/** What is taken out of service keeps its routes, and needs no memory meanwhile; a graph has no file of its own. */
-function wantedRoutes({ routes, unloaded }: DeploymentUpdated): DeploymentUpdated['routes'] {
-  return unloaded ? [] : routes.filter(({ graph }) => !graph);
 }

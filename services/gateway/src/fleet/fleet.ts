@@ -133,7 +133,8 @@ export class Fleet implements Inference {
       version,
       digest,
       signature,
-      pinned: serve?.pinned ?? false,
+      // Replicas follow the deployments themselves, and unpin what no longer is one.
+      pinned: false,
       queueRowsMax: serve?.queueRowsMax ?? 0,
       preferredBatch: serve?.preferredBatch ?? [],
     };
