@@ -115,7 +115,7 @@ export class Explainer {
         columnsOf(deployment.inputs, part),
         options,
       );
-      answers.push(...valuesOf(outputs));
+      answers.push(...valuesOf(outputs, part.length));
     }
     return answers;
   }
