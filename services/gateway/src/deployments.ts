@@ -24,7 +24,8 @@ const loadRetryDelayMs = 200;
 const brokenRetryDelayMs = 30_000;
 
 interface FailedLoad {
-  readonly error: unknown;
+  readonly version: number;
+  readonly error: PlatformError;
   /** By the file's own fault: it will fail again. */
   readonly isBroken: boolean;
   /** The others may take over without it. */
@@ -43,6 +44,8 @@ export class Deployments {
   readonly #serving = new Map<string, Serving>();
   /** The newest epoch that was heard of, served already or not. */
   readonly #newest = new Map<string, DeploymentUpdated>();
+  /** Why the newest epoch of a system is not served, where a file of it is at fault. */
+  readonly #broken = new Map<string, { readonly epoch: bigint; readonly why: string }>();
   readonly #sources = new Map<string, SystemSource>();
   readonly #watchers = new Set<() => void>();
   #isCaughtUp = false;
@@ -86,6 +89,12 @@ export class Deployments {
     return this.#newest.get(system);
   }
 
+  /** Why this epoch cannot be served, in words; undefined where it is served, about to be, or not the newest. */
+  whyNot(system: string, epoch = this.#newest.get(system)?.epoch): string | undefined {
+    const broken = this.#broken.get(system);
+    return broken?.epoch === epoch ? broken?.why : undefined;
+  }
+
   /** All models that are served or about to be. */
   models(): { name: string; digest: string }[] {
     const serving = [...this.#serving.values()].map((one) => one.deployment);
@@ -110,18 +119,23 @@ export class Deployments {
     if (!replaces(deployment, this.#newest.get(system))) return;
     const source = systemSource(deployment.specJson);
     this.#newest.set(system, deployment);
+    this.#broken.delete(system);
     if (!this.#sources.has(system)) this.#sources.set(system, source);
     void this.#switchTo({ deployment, source });
   }
 
   /**
-   * What a system serves; waits for it where it must be about to come. `deadlineAt` is on performance.now().
+   * What a system serves; waits for it where it must be about to come, and not for what no replica can load.
+   * `deadlineAt` is on performance.now().
    *
    * @throws PlatformError SYSTEM_NOT_FOUND, SYSTEM_NOT_SERVING
    */
   async find(system: string, deadlineAt: number): Promise<Serving> {
     await this.#until(
-      () => this.#serving.has(system) || (this.#isCaughtUp && !this.#newest.has(system)),
+      () =>
+        this.#serving.has(system) ||
+        this.#broken.has(system) ||
+        (this.#isCaughtUp && !this.#newest.has(system)),
       deadlineAt,
     );
     const serving = this.#serving.get(system);
@@ -129,19 +143,25 @@ export class Deployments {
     if (this.#isCaughtUp && !this.#sources.has(system)) {
       throw unknownSystem(system);
     }
+    const why = this.whyNot(system);
     throw new PlatformError(
       'SYSTEM_NOT_SERVING',
       'dependency',
       'after',
-      `'${system}' serves no model yet: its first one is still to be trained, or to be loaded`,
-      { retryAfterMs: 1_000 },
+      why === undefined
+        ? `'${system}' serves no model yet: its first one is still to be trained, or to be loaded`
+        : `'${system}' serves no model: ${why}; bring a version that can be loaded, and promote it`,
+      { retryAfterMs: why === undefined ? 1_000 : brokenRetryDelayMs },
     );
   }
 
-  /** Whether this epoch or a later one is served, within the given time. */
+  /** Whether this epoch or a later one is served, within the given time, or as soon as it is known that it cannot be. */
   async serves(system: string, epoch: bigint, withinMs: number): Promise<boolean> {
     const isServed = () => this.epoch(system) >= epoch;
-    await this.#until(isServed, performance.now() + withinMs);
+    await this.#until(
+      () => isServed() || this.whyNot(system, epoch) !== undefined,
+      performance.now() + withinMs,
+    );
     return isServed();
   }
 
@@ -159,20 +179,33 @@ export class Deployments {
         failed.every(({ isHarmless }) => isHarmless) || this.#isBetterThanNothing(deployment, failed);
       if (isNewest() && mayServe) this.#serve(next);
       if (failed.length === 0) return;
+      if (isNewest()) this.#noteBroken(deployment, failed);
       for (const { error } of failed.slice(0, 1)) this.#options.onLoadFailed(deployment, attempt, error);
       const delayMs = failed.every(({ isBroken }) => isBroken) ? brokenRetryDelayMs : loadRetryDelayMs;
       if (isNewest()) await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
     }
   }
 
+  /** Told to those who wait for an epoch and to those who ask: a broken file stays one, and only its log would say so. */
+  #noteBroken({ system, epoch }: DeploymentUpdated, failed: readonly FailedLoad[]): void {
+    const broken = failed.find(({ isBroken }) => isBroken);
+    if (!broken || this.epoch(system) === epoch) return;
+    const { code, message } = broken.error;
+    this.#broken.set(system, {
+      epoch,
+      why: `version ${broken.version} cannot be loaded: ${message} (${code})`,
+    });
+    this.#changed();
+  }
+
   #failedLoad(system: string, route: Route, reason: unknown): FailedLoad {
     const error = asPlatformError(reason);
     const isBroken = error.retry === 'never';
-    const { role, weight, digest } = route;
+    const { role, weight, digest, version } = route;
     const isBeside = role === RouteRole.SHADOW || (role === RouteRole.VARIANT && weight === 0);
     // What is served already and broken is no reason to go on with what is served already.
     const isServed = this.#serving.get(system)?.deployment.routes.some((one) => one.digest === digest);
-    return { error, isBroken, isHarmless: isBroken && (isBeside || isServed === true) };
+    return { version, error, isBroken, isHarmless: isBroken && (isBeside || isServed === true) };
   }
 
   #isBetterThanNothing({ system, pool, routes }: DeploymentUpdated, failed: readonly FailedLoad[]): boolean {
@@ -184,6 +217,7 @@ export class Deployments {
     const { system } = next.deployment;
     if (this.#serving.get(system) === next) return;
     this.#serving.set(system, next);
+    this.#broken.delete(system);
     this.#sources.set(system, next.source);
     this.#options.onSwitch(next.deployment);
     this.#changed();

@@ -83,6 +83,20 @@ describe('a version whose file no replica can load', () => {
     expect(await deployments.serves('heat', 2n, 1_000)).toBe(true);
   });
 
+  test('is named to those who ask where nothing else answers, without letting them wait, until one comes that can', async () => {
+    const { deployments } = opened();
+    deployments.updated(deployment(1n, 2));
+    expect(await deployments.serves('heat', 1n, 60_000)).toBe(false);
+    expect(deployments.whyNot('heat', 1n)).toContain('version 2');
+    await expect(deployments.find('heat', performance.now() + 60_000)).rejects.toMatchObject({
+      code: 'SYSTEM_NOT_SERVING',
+      message: expect.stringContaining('it ends whoever tries it (MODEL_CRASHES)'),
+    });
+    deployments.updated(deployment(2n, 1));
+    expect(await deployments.serves('heat', 2n, 1_000)).toBe(true);
+    expect(deployments.whyNot('heat')).toBeUndefined();
+  });
+
   test('holds up an epoch whose requests it would answer, and none that only mirrors to it', async () => {
     const { deployments, failures } = opened();
     deployments.updated(deployment(1n, 1));

@@ -175,12 +175,15 @@ interface Imported {
   created: boolean;
   champion: number;
   served: boolean;
+  /** Where it cannot be loaded. */
+  why_not?: string;
 }
 
-function importedText({ name, version, created, champion, served }: Imported): string {
+function importedText({ name, version, created, champion, served, why_not: whyNot }: Imported): string {
   const what = created ? `version ${version} of ${name}` : `${name} had these bytes as version ${version}`;
   if (champion !== version)
     return `${what}; ${champion ? `version ${champion} answers` : 'nothing answers yet'}`;
+  if (whyNot !== undefined) return `${what}; it cannot answer: ${whyNot}`;
   return `${what}; it answers${served ? '' : ' as soon as it is loaded'}`;
 }
 

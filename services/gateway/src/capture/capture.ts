@@ -7,7 +7,7 @@ import { Recording } from '../recording.js';
 import { isDrawn } from './is-drawn.js';
 
 export interface CaptureOptions {
-  readonly deployments: Pick<Deployments, 'current' | 'source'>;
+  readonly deployments: Pick<Deployments, 'current' | 'newest' | 'source'>;
   readonly spool: PredictionSpool;
   readonly clock: Clock;
   readonly watch: CaptureWatch;
@@ -105,8 +105,11 @@ export class Capture {
 
   /** What failed before it was known who serves it is kept as that deployment wants it. */
   #useCurrent(recording: Recording): void {
-    const serving = this.#options.deployments.current(recording.system);
+    const { deployments } = this.#options;
+    const serving = deployments.current(recording.system);
     if (serving) this.use(recording, serving);
+    // A model that was brought by itself is one before it is served, too: the monitor is to expect no system of its name.
+    else recording.isImported = deployments.newest(recording.system)?.specJson === '';
   }
 
   /** A request that failed before it was read has no place yet; where there is none left it is only counted. */

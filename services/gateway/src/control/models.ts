@@ -167,12 +167,14 @@ function nameOf({ params }: Pick<ControlRequest, 'params'>): string {
   return checkName('name', params['model'] ?? '');
 }
 
-/** Adds whether this gateway serves the epoch to an answer, as soon as it does. */
+/** Adds whether this gateway serves the epoch to an answer, as soon as it does, and why where a file is at fault. */
 function servedBy(deployments: Deployments) {
-  return async (request: Pick<ControlRequest, 'params'>, answer: object, epoch: bigint) => ({
-    ...answer,
-    served: epoch > 0n && (await deployments.serves(nameOf(request), epoch, gatewayLimits.switchWaitMs)),
-  });
+  return async (request: Pick<ControlRequest, 'params'>, answer: object, epoch: bigint) => {
+    const name = nameOf(request);
+    const served = epoch > 0n && (await deployments.serves(name, epoch, gatewayLimits.switchWaitMs));
+    const why = served ? undefined : deployments.whyNot(name, epoch);
+    return { ...answer, served, ...(why !== undefined && { why_not: why }) };
+  };
 }
 
 /**

@@ -129,7 +129,10 @@ function responsesOf(
 ): Schema {
   const message = gives && schemas.of(gives);
   const withServed = {
-    allOf: [message, { type: 'object', properties: { served: { type: 'boolean' } } }],
+    allOf: [
+      message,
+      { type: 'object', properties: { served: { type: 'boolean' }, why_not: { type: 'string' } } },
+    ],
   };
   const content = message
     ? { 'application/json': served ? withServed : message }

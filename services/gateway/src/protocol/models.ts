@@ -114,6 +114,8 @@ export class Models {
           reason: '',
         }));
       }
+      const why = this.#deployments.whyNot(name);
+      if (why !== undefined) return [{ name, version: '', state: 'UNAVAILABLE', reason: why }];
       const isComing = (this.#deployments.newest(name)?.routes.length ?? 0) > 0;
       return [
         isComing

@@ -52,11 +52,11 @@ type Outcome = keyof typeof outcomes;
 const sum = (numbers: number[]) => numbers.reduce((total, one) => total + one, 0);
 const column: Tensor = { name: 'x', datatype: 'FP64', shape: [1, 1], data: Float64Array.of(1) };
 
-function house() {
+function house(load: () => Promise<unknown> = async () => {}) {
   const told: Prediction[] = [];
   const bus = { isAway: false };
   const deployments: Deployments = new Deployments({
-    load: async () => {},
+    load,
     isPoolUp: () => true,
     onSwitch: () => {},
     onLoadFailed: () => {},
@@ -184,6 +184,16 @@ test('a full spool sheds with SPOOL_EXHAUSTED, and what was shed is counted exac
   expect(told.filter(isRequest)).toHaveLength(said.OK);
   expect(told.reduce((sum, { notCaptured }) => sum + Number(notCaptured), 0)).toBe(said.SPOOL_EXHAUSTED);
 }, 60_000);
+
+test('a request for a model that was brought and never answered is told as what it is', async () => {
+  const { told, spool, serve, ask } = house(async () => {
+    throw invalid('MODEL_UNSUPPORTED', 'it has an operator that nobody knows');
+  });
+  await serve('broken', {});
+  expect(await ask('broken', 'OK')).toBe('SYSTEM_NOT_SERVING');
+  await spool.drain(5_000);
+  expect(told.map(({ status, imported }) => [status, imported])).toEqual([['SYSTEM_NOT_SERVING', true]]);
+});
 
 test('a sample is the share that it says, decided by the id alone', () => {
   const ids = Array.from({ length: 4_096 }, (_, at) => (at * 0x100000).toString(16).padStart(8, '0'));
