@@ -1,5 +1,5 @@
-/** What a person's shell says about who comes in, and how: the gateway's alone, of all settings of services. */
-const ofGateway = /^PERENNIAL_(TLS|OIDC)_/;
+/** What a person's shell says about who comes in, how, and whom the gateway may call back: its alone, of all settings of services. */
+const ofGateway = /^PERENNIAL_(TLS|OIDC|CALLBACK)_/;
 
 export function gatewayShellSettings(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const entries = Object.entries(env).filter(([name, value]) => ofGateway.test(name) && value);

@@ -1,15 +1,20 @@
 import { expect, test } from 'vitest';
 import { gatewayScheme, gatewayShellSettings } from '../src/shell-settings.js';
 
-test('what the shell says of TLS and the identity provider reaches the gateway, and nothing else of it', () => {
+test('what the shell says of TLS, the identity provider and callbacks reaches the gateway, and nothing else of it', () => {
   const tls = { PERENNIAL_TLS_CERT_FILE: '/c.pem', PERENNIAL_TLS_KEY_FILE: '/k.pem' };
   const oidc = { PERENNIAL_OIDC_ISSUER: 'https://issuer.example' };
+  const callbacks = { PERENNIAL_CALLBACK_ALLOW_PRIVATE: 'true' };
   const others = {
     PERENNIAL_TOKEN: 'secret',
     PERENNIAL_CA_FILE: '/ca.pem',
     PATH: '/bin',
     PERENNIAL_OIDC_AUDIENCE: '',
   };
-  expect(gatewayShellSettings({ ...tls, ...oidc, ...others })).toEqual({ ...tls, ...oidc });
+  expect(gatewayShellSettings({ ...tls, ...oidc, ...callbacks, ...others })).toEqual({
+    ...tls,
+    ...oidc,
+    ...callbacks,
+  });
   expect([gatewayScheme(tls), gatewayScheme(others)]).toEqual(['https', 'http']);
 });
