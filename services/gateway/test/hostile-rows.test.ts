@@ -42,3 +42,20 @@ test.each([
   expect(response.status).toBe(status);
   await waitFor('the event on the bus', isSettled);
 });
+
+const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+const many = '[],'.repeat(2_000_000);
+
+test.each([
+  ['predict', 'POST', '/v1/systems/heat/predict', `{"rows":[${many}[]]}`, 413],
+  ['predict', 'POST', '/v1/systems/heat/predict', `{"rows":[{"outside":${deep}}]}`, 400],
+  ['requests', 'POST', '/v1/systems/heat/requests', `{"rows":[{"outside":${deep}}]}`, 400],
+  ['keys', 'POST', '/v1/keys', `{"name":${deep},"role":"client"}`, 400],
+  ['load', 'POST', '/v2/repository/models/heat/load', `{"parameters":${deep}}`, 400],
+])(
+  'a body for %s that only its parsing makes dear is refused before',
+  async (_, method, path, body, status) => {
+    const response = await gateway.ask(path, { method, body });
+    expect(response.status).toBe(status);
+  },
+);

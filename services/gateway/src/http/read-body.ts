@@ -3,6 +3,7 @@ import type { Transform } from 'node:stream';
 import { createGunzip, createInflate } from 'node:zlib';
 import { invalid, PlatformError } from '@perennial/kernel';
 import { gatewayLimits } from '../limits.js';
+import { parseBounded } from '../protocol/json-structure.js';
 import { BodyWatch } from './body-watch.js';
 
 /** Encodings of a body that are undone on the way in. */
@@ -143,11 +144,12 @@ function incomplete(cause: unknown): PlatformError {
   return invalid('BODY_INCOMPLETE', 'the body ended before its announced length; send it again', { cause });
 }
 
-/** @throws PlatformError BODY_MALFORMED */
+/** @throws PlatformError BODY_MALFORMED, and BODY_TOO_LARGE or INFER_BODY_INVALID where parsing would cost too much */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseBounded(text);
   } catch (cause) {
+    if (cause instanceof PlatformError) throw cause;
     throw invalid('BODY_MALFORMED', `the body is no JSON: ${(cause as Error).message}`, {
       cause,
       field: 'body',

@@ -2,6 +2,19 @@ import { invalid } from '@perennial/kernel';
 import { jsonDepthMax } from '@perennial/runtime';
 import { gatewayLimits } from '../limits.js';
 
+/** A text of this size holds no more than some hundred levels, and is parsed whatever it is. */
+const uncheckedCharactersMax = 1_024;
+
+/**
+ * JSON.parse() for texts from outside.
+ *
+ * @throws SyntaxError; PlatformError as checkStructure()
+ */
+export function parseBounded(text: string): unknown {
+  if (text.length > uncheckedCharactersMax) checkStructure(Buffer.from(text));
+  return JSON.parse(text);
+}
+
 const [quote, backslash, openList, closeList, openObject, closeObject] = Buffer.from('"\\[]{}');
 
 /**

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { CsvReader, type CsvRecord, csvSeparator, invalid } from '@perennial/kernel';
 import { addedColumns, type BatchRow, checkColumns, rowOfCells } from '../decide/batch-lines.js';
+import { parseBounded } from '../protocol/json-structure.js';
 import { requestLimits } from './limits.js';
 
 export const batchFormats = ['csv', 'jsonl'] as const;
@@ -99,7 +100,7 @@ function jsonRow(text: string, line: number): BatchRow {
   });
   let row: unknown;
   try {
-    row = JSON.parse(text);
+    row = parseBounded(text);
   } catch (cause) {
     return wrong(`is no JSON: ${(cause as Error).message}`);
   }
