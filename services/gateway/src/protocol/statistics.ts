@@ -52,7 +52,8 @@ export function statisticsOf(
 function summed(name: string, version: string, loaded: readonly LoadedModel[]): ModelStatistics {
   const sum = (of: (model: LoadedModel) => bigint | number) =>
     loaded.reduce((total, model) => total + Number(of(model)), 0);
-  const success = sum(({ requests, failures }) => (requests > failures ? requests - failures : 0n));
+  // Requests are those that were answered; failures are counted beside them.
+  const success = sum(({ requests }) => requests);
   const queueNs = sum(({ queueNs }) => queueNs);
   const computeNs = sum(({ computeNs }) => computeNs);
   return {
