@@ -43,6 +43,9 @@ export interface Answered {
 /** So many replicas went down with this in hand that it may be the reason. */
 export class LostWithReplicas extends Error {}
 
+/** Of requests that a replica sent back on its way out. */
+const drainingCode = 'REPLICA_DRAINING';
+
 /** What happens beside the answers, for counts and logs. */
 export interface DispatchEvents {
   readonly onRetry: (why: string) => void;
@@ -141,7 +144,7 @@ export class Dispatch {
     const hasOther = job.pool.choose(job.digest, tried.member) !== tried.member;
     return {
       error,
-      why: code === 'REPLICA_DRAINING' ? 'drained' : code,
+      why: code === drainingCode ? 'drained' : code,
       isFinal: isFinal(error, sends > 1 || !hasOther),
       isLoss: /^EXECUTOR_(CRASHED|STUCK)$/.test(code),
     };
@@ -222,6 +225,9 @@ export class Dispatch {
         member.circuit.succeeded(now);
         member.answered(job.digest, now - sentAt, usual.quantile(0.5, now, fleetLimits.slowSamplesMin), now);
         usual.add(now - sentAt, now);
+      } else if (outcome.case === 'error' && outcome.value.code === drainingCode) {
+        member.circuit.gaveBack();
+        member.drains();
       } else if (outcome.case === 'error' && isIllness(outcome.value.code))
         this.#failed(job, member, outcome.value.code);
       else member.circuit.succeeded(now);

@@ -170,6 +170,13 @@ export class Member {
     if (wasUsable !== this.isUsable) this.#changed();
   }
 
+  /** It said so with an answer, before its announcement came: it gets nothing more. */
+  drains(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    this.#changed();
+  }
+
   close(): void {
     this.#replica.close();
     this.#o.calls.close();

@@ -281,7 +281,7 @@ test('what a model is to blame for leaves no replica out, and what ends its exec
   expect(broken.flatMap(({ heard }) => heard)).toHaveLength(1);
 });
 
-test('a replica that drains sends requests on without being taken for ill, however many they are', async () => {
+test('a replica that says that it drains is asked no more, and not taken for ill', async () => {
   const draining = await startReplica(() => ({
     error: 'REPLICA_DRAINING',
     fault: 'dependency',
@@ -290,8 +290,10 @@ test('a replica that drains sends requests on without being taken for ill, howev
   const well = await startReplica();
   const { fleet, told } = await openFleet([draining.address, well.address]);
   for (let at = 0; at < 40; at++) expect(await answerOf(ask(fleet, [at]))).toEqual([at * 2]);
-  expect(draining.heard.length).toBeGreaterThan(fleetLimits.circuit.failuresMax);
+  expect(draining.heard).toHaveLength(1);
+  expect(told.retries).toEqual(['drained']);
   expect(told.ejected).toEqual([]);
+  expect(fleet.replicas().map(({ state }) => state)).toEqual(['draining', 'closed']);
 });
 
 test('a replica that was lost with the requests that were to try it is tried again', async () => {
