@@ -1,5 +1,5 @@
+import { create, toBinary } from '@bufbuild/protobuf';
 import { oip } from '@perennial/contracts';
-import { protobuf } from './foreign.js';
 import { inputColumns, inputName } from './models.js';
 
 export const protocols = ['http json', 'http binary', 'grpc unary', 'grpc stream'] as const;
@@ -73,7 +73,6 @@ function httpRequest({ model, token }: Asked, body: Buffer, more: Record<string,
 }
 
 function grpcMessage({ model, rows }: Asked): Buffer {
-  const { create, toBinary } = protobuf();
   const message = create(oip.ModelInferRequestSchema, {
     modelName: model,
     inputs: [{ name: inputName, datatype: 'FP32', shape: [BigInt(rows), BigInt(inputColumns)] }],

@@ -20,7 +20,7 @@ export async function inProcess({ models, rows, rounds, slotMs }: BenchOptions):
   const found = new Map<string, { model: ModelName; rows: number; outcomes: InProcessOutcome[] }>();
   for (let round = 0; round < rounds; round++) {
     for (const model of models) {
-      const file = Buffer.from(await modelFile(model)).toString('base64');
+      const file = Buffer.from(modelFile(model)).toString('base64');
       for (const count of rows) {
         const order: InProcessOrder = { file, rows: count, measureMs: slotMs / 4 };
         const { outcome } = await child.ask<{ outcome: InProcessOutcome }>(order);

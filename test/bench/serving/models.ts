@@ -1,5 +1,4 @@
-import type { Attribute, Node, TensorConstant } from '../../../libs/onnx/dist/mod.js';
-import { type Onnx, onnx } from './foreign.js';
+import { type Attribute, type Node, node, type TensorConstant, writeModel } from '@perennial/onnx';
 
 export const modelNames = ['linear', 'mlp', 'trees'] as const;
 export type ModelName = (typeof modelNames)[number];
@@ -19,16 +18,15 @@ function numbersFrom(seed: number): () => number {
 }
 
 /** FP32 `[N,32]` to FP32 `[N,1]`. */
-export async function modelFile(name: ModelName): Promise<Uint8Array> {
-  const library = await onnx();
-  if (name === 'linear') return layersFile(library, [inputColumns, 1]);
-  if (name === 'mlp') return layersFile(library, [inputColumns, 64, 32, 1]);
-  return treesFile(library, 100, 6);
+export function modelFile(name: ModelName): Uint8Array {
+  if (name === 'linear') return layersFile([inputColumns, 1]);
+  if (name === 'mlp') return layersFile([inputColumns, 64, 32, 1]);
+  return treesFile(100, 6);
 }
 
 /** About 2 ms for 32 rows: slow enough that a generator on the same cores can ask for several times its capacity. */
-export async function wideModelFile(): Promise<Uint8Array> {
-  return layersFile(await onnx(), [inputColumns, 2048, 2048, 1]);
+export function wideModelFile(): Uint8Array {
+  return layersFile([inputColumns, 2048, 2048, 1]);
 }
 
 function floats(name: string, values: number[], dims = [values.length]): TensorConstant {
@@ -36,7 +34,7 @@ function floats(name: string, values: number[], dims = [values.length]): TensorC
 }
 
 /** Fully connected layers with Relu between them. */
-function layersFile(library: Onnx, sizes: readonly number[]): Uint8Array {
+function layersFile(sizes: readonly number[]): Uint8Array {
   const random = numbersFrom(11);
   const nodes: Node[] = [];
   const constants: TensorConstant[] = [];
@@ -49,15 +47,15 @@ function layersFile(library: Onnx, sizes: readonly number[]): Uint8Array {
     constants.push(floats(`b${layer}`, Array.from({ length: outputs }, random)));
     const isLast = layer === sizes.length - 1;
     const sum = isLast ? outputName : `sum${layer}`;
-    nodes.push(library.node('Gemm', [from, `w${layer}`, `b${layer}`], sum));
+    nodes.push(node('Gemm', [from, `w${layer}`, `b${layer}`], sum));
     from = `out${layer}`;
-    if (!isLast) nodes.push(library.node('Relu', [sum], from));
+    if (!isLast) nodes.push(node('Relu', [sum], from));
   }
-  return file(library, nodes, constants);
+  return file(nodes, constants);
 }
 
 /** Full binary trees of one depth, as other trainers export them (ai.onnx.ml 3). */
-function treesFile(library: Onnx, trees: number, depth: number): Uint8Array {
+function treesFile(trees: number, depth: number): Uint8Array {
   const random = numbersFrom(13);
   const inner = 2 ** depth - 1;
   const perTree = 2 * inner + 1;
@@ -84,12 +82,12 @@ function treesFile(library: Onnx, trees: number, depth: number): Uint8Array {
     target_weights: numbers(leaves.map(random)),
     n_targets: { kind: 'int', value: 1 },
   };
-  const node = library.node('TreeEnsembleRegressor', [inputName], outputName, attributes, 'ai.onnx.ml');
-  return file(library, [node], []);
+  const ensemble = node('TreeEnsembleRegressor', [inputName], outputName, attributes, 'ai.onnx.ml');
+  return file([ensemble], []);
 }
 
-function file(library: Onnx, nodes: Node[], constants: TensorConstant[]): Uint8Array {
-  return library.writeModel({
+function file(nodes: Node[], constants: TensorConstant[]): Uint8Array {
+  return writeModel({
     producer: 'bench',
     producerVersion: '1',
     opsets: { '': 17, 'ai.onnx.ml': 3 },

@@ -53,7 +53,7 @@ export class Perennial {
 
   async bring(model: ModelName | 'wide', place: Place): Promise<void> {
     const name = Perennial.modelName(model, place);
-    const file = model === 'wide' ? await wideModelFile() : await modelFile(model);
+    const file = model === 'wide' ? wideModelFile() : modelFile(model);
     await this.call('POST', `/v1/models/${name}/versions`, file);
     await this.call('PUT', `/v1/models/${name}/serve`, JSON.stringify({ place }));
   }

@@ -1,7 +1,7 @@
 /** The model and nothing around it: ONNX Runtime called in a loop in a process of its own. */
 
+import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { rowsOf } from '../bodies.js';
-import { ort } from '../foreign.js';
 import { inputColumns, inputName } from '../models.js';
 
 export interface InProcessOrder {
@@ -24,7 +24,6 @@ process.on(
 process.on('disconnect', () => process.exit());
 
 async function run({ file, rows, measureMs }: InProcessOrder): Promise<InProcessOutcome> {
-  const { InferenceSession, Tensor } = ort();
   const session = await InferenceSession.create(Buffer.from(file, 'base64'), {
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
