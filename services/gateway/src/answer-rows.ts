@@ -2,6 +2,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import type { Route } from '@perennial/contracts';
 import type { PredictedRow, RowsAsk } from './ask.js';
 import { columnsOf, valuesOf } from './columns.js';
+import { checkNesting } from './decide/shape-rows.js';
 import { placeOfRow } from './decide/system-source.js';
 import type { Serving } from './deployments.js';
 import type { Recording, ShapedRow } from './recording.js';
@@ -60,7 +61,10 @@ async function shaped(
 ): Promise<ShapedRow[]> {
   const { names, hasSystem } = servingColumns(deployment);
   const isWhole = (row: JsonObject) => names.every((name) => row[name] !== undefined);
-  if (hasSystem && !rows.every(isWhole)) return features(deployment.system, rows, deadlineAt);
+  if (hasSystem && !rows.every(isWhole)) {
+    checkNesting(rows);
+    return features(deployment.system, rows, deadlineAt);
+  }
   return rows.map((row, at) => {
     const own: JsonObject = {};
     for (const name of names) own[name] = row[name] ?? null;

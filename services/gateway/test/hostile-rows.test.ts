@@ -46,7 +46,18 @@ test.each([
 const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
 const many = '[],'.repeat(2_000_000);
 
+test('a value that nests deeper than any tensor is refused at once, before it travels with the rows of others', async () => {
+  const value = `${'['.repeat(80)}1${']'.repeat(80)}`;
+  const body = `{"rows":[{"hour":"2024-03-01T06:00:00Z","outside":${value}}]}`;
+  const response = await gateway.ask('/v1/systems/heat/predict', { method: 'POST', body });
+  expect([response.status, await response.json()]).toMatchObject([
+    400,
+    { code: 'FEATURE_INVALID', field: 'rows[0].outside' },
+  ]);
+});
+
 test.each([
+  ['requests', 'POST', '/v1/systems/heat/requests', '{"rows":[{"outside":1e999}]}', 400],
   ['predict', 'POST', '/v1/systems/heat/predict', `{"rows":[${many}[]]}`, 413],
   ['predict', 'POST', '/v1/systems/heat/predict', `{"rows":[{"outside":${deep}}]}`, 400],
   ['requests', 'POST', '/v1/systems/heat/requests', `{"rows":[{"outside":${deep}}]}`, 400],

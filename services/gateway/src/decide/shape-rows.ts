@@ -28,6 +28,36 @@ export function absentInputs(inputs: readonly FeatureInput[], rows: readonly Jso
   return inputs.filter(({ name }) => rows.some((row) => row[name] === undefined)).map(({ name }) => name);
 }
 
+/**
+ * Refuses values that nest deeper than any tensor: a message that carries them is refused by whoever reads it, with
+ * everybody's rows that travel in it.
+ *
+ * @throws PlatformError FEATURE_INVALID
+ */
+export function checkNesting(rows: readonly JsonObject[]): void {
+  rows.forEach((row, at) => {
+    for (const name in row) {
+      const value = row[name];
+      if (typeof value !== 'object' || value === null || !isDeeper(value, nestingMax)) continue;
+      throw invalid(
+        'FEATURE_INVALID',
+        `rows[${at}].${name.slice(0, 80)} nests more than ${nestingMax} levels; send numbers, texts, or the lists of a tensor`,
+        { field: `rows[${at}].${name.slice(0, 80)}` },
+      );
+    }
+  });
+}
+
+const nestingMax = 16;
+
+function isDeeper(value: object, levels: number): boolean {
+  if (levels === 0) return true;
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object' && inner !== null && isDeeper(inner, levels - 1)) return true;
+  }
+  return false;
+}
+
 function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

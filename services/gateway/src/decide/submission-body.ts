@@ -29,10 +29,20 @@ export function readSubmissionBody(body: JsonObject): SubmissionBody {
   }
   const { rows } = readPredictBody(predictBody);
   return {
-    predictBody: canonicalJson(predictBody),
+    predictBody: canonical(predictBody),
     rowCount: rows.length,
     callback: callback === undefined ? undefined : readCallback(callback),
   };
+}
+
+function canonical(body: JsonObject): string {
+  try {
+    return canonicalJson(body);
+  } catch (cause) {
+    // 1e999 is JSON, and no number.
+    const message = `rows hold what is no value: ${(cause as Error).message}; send finite numbers, or null where one is missing`;
+    throw invalid('PREDICT_ROWS_INVALID', message, { cause, field: 'rows' });
+  }
 }
 
 function readCallback(callback: unknown): AskedCallback {

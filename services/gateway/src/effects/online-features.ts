@@ -70,8 +70,10 @@ function gatherOf(featurize: Featurize, system: string): Gather<Ask, ShapedRow[]
           return { answer: rows.slice(from - ask.rows.length, from) };
         });
       } catch (error) {
-        // What is wrong with one row must not fail the others, and is said in the words of its own request.
-        if (asks.length > 1 && asPlatformError(error).retry === 'never')
+        // What is wrong with one row must not fail the others, and is said in the words of its own request. Where
+        // featurize is there and fails, that may be the rows' doing as well.
+        const { retry, fault } = asPlatformError(error);
+        if (asks.length > 1 && (retry === 'never' || fault !== 'dependency'))
           return Promise.all(asks.map((ask) => alone(featurize, system, ask)));
         return asks.map(() => ({ error }));
       }
