@@ -9,6 +9,7 @@ import { headersOf, problemDocument, sendProblem } from '../http/answer.js';
 import { readBody } from '../http/read-body.js';
 import { gatewayLimits } from '../limits.js';
 import { publishArrivals } from './arrivals.js';
+import { checkQuery } from './check-query.js';
 import { streamEvents } from './event-stream.js';
 import { Followers } from './followers.js';
 import { type Knowing, OpenStreams } from './open-streams.js';
@@ -71,6 +72,8 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
     const { guard } = request.routeOptions.config;
     if (!guard) throw new Error(`${request.url} does not say what it needs`);
     allowRoute(callerOf(request), guard, request.params as Record<string, string>);
+    const { method, url = '' } = request.routeOptions;
+    checkQuery(String(method), url, request.query as Record<string, unknown>);
   });
   const contextOf = (request: FastifyRequest, reply: FastifyReply): Omit<ControlRequest, 'text'> => {
     const caller = callerOf(request);

@@ -1,5 +1,6 @@
 import { DecideDeadLetterRequestSchema } from '@perennial/contracts';
 import { expect, test } from 'vitest';
+import { checkQuery } from '../../src/control/check-query.js';
 import { askedBy, type ControlRequest, messageOf } from '../../src/control/route.js';
 
 test('what the path and the token say wins over the body, under whichever of its names a field comes', () => {
@@ -34,4 +35,24 @@ test.each([
     signal: new AbortController().signal,
   };
   expect(askedBy(request, 'requested_by')).toEqual({ requested_by: shown });
+});
+
+test.each([
+  ['POST', '/v1/systems', { 'dry-run': 'yes' }, 'dry-run must be true or false, got "yes"'],
+  ['POST', '/v1/systems', { dryrun: 'true' }, 'dryrun is not known here; there are dry-run'],
+  [
+    'GET',
+    '/v1/quarantine',
+    { sorce: 'meter' },
+    'sorce is not known here; there are source, include_repaired',
+  ],
+  ['GET', '/v1/models', { constructor: '' }, 'constructor is not known here; this route takes no parameters'],
+])('a query that %s %s does not understand is refused: %j', (method, path, query, message) => {
+  expect(() => checkQuery(method, path, query)).toThrow(message);
+});
+
+test('a query that the description names is let through', () => {
+  checkQuery('POST', '/v1/systems', { 'dry-run': 'true' });
+  checkQuery('GET', '/v1/quarantine', { source: 'meter', include_repaired: 'false' });
+  checkQuery('GET', '/v1/models', {});
 });
