@@ -249,7 +249,7 @@ export class Deployments {
 export function unknownSystem(system: string): PlatformError {
   return notFound(
     'SYSTEM_NOT_FOUND',
-    `Request for unknown model: '${system}' is not found; GET /v1/systems lists what there is`,
+    `Request for unknown model: '${system}' is not found; GET /v1/models lists what there is`,
     { field: 'system' },
   );
 }

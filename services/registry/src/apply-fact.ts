@@ -6,6 +6,7 @@ import type { Decision, Refusal } from './decide/decision.js';
 import type { Fact } from './decide/facts.js';
 import type { SystemState } from './decide/state.js';
 import type { SystemSettings } from './plan-of.js';
+import { ServedModels } from './served-models.js';
 import { type Sign, withSignatures } from './sign.js';
 import { type Cause, type Db, Store } from './store.js';
 
@@ -59,6 +60,18 @@ export async function applyTo(
 
 export function refusalError({ code, message, field }: Refusal): PlatformError {
   return new PlatformError(code, 'caller', 'never', message, { field });
+}
+
+/** The same to a person, who may have named a model that was imported. */
+export async function noSystem(decider: Decider, db: Db, name: string): Promise<PlatformError> {
+  if (!(await new ServedModels(db, decider.tenant).load(name))) return unknownSystem(name);
+  return new PlatformError(
+    'MODEL_IMPORTED_CONFLICT',
+    'caller',
+    'never',
+    `system: "${name}" is an imported model and no system; say who answers with its routes, or import a version with promote`,
+    { field: 'system' },
+  );
 }
 
 export function unknownSystem(system: string): PlatformError {

@@ -95,7 +95,7 @@ function placeOf(
       'PREDICTION_NOT_FOUND',
       'caller',
       'after',
-      `prediction ${predictionId} is not known (any more): ids are kept for a week; send system, event_time and key instead`,
+      `prediction ${predictionId} is not known (any more): ids are kept for a week, and only those of systems; send system, event_time and key instead`,
       { field: `${field}prediction_id` },
     );
   }

@@ -65,13 +65,13 @@ export class Explainer {
   }
 
   /** The usual row of the version that most requests meet; undefined where nobody knows one. */
-  async usualRow({ system, routes, inputs }: DeploymentUpdated): Promise<JsonObject | undefined> {
-    const [first] = [...routes].sort((a, b) => b.weight - a.weight);
+  async usualRow(deployment: DeploymentUpdated): Promise<JsonObject | undefined> {
+    const [first] = [...deployment.routes].sort((a, b) => b.weight - a.weight);
     if (!first) return undefined;
     try {
       return referenceOf(
-        await this.#manifestOf(system, first.version),
-        inputs.map(({ name }) => name),
+        await this.#manifestOf(deployment, first.version),
+        deployment.inputs.map(({ name }) => name),
       );
     } catch {
       // A model that was brought has none, and an example is no reason to fail.
@@ -87,7 +87,7 @@ export class Explainer {
     const names = deployment.inputs.map(({ name }) => name);
     const reference =
       ask.explain === true
-        ? referenceOf(await this.#manifestOf(ask.system, row.version), names)
+        ? referenceOf(await this.#manifestOf(deployment, row.version), names)
         : givenReference(ask.explain, names);
     const { features, prediction, predictionId: seed } = row;
     const work = explainRow({ features, prediction, seed }, reference, gatewayLimits.explainEvaluationsMax);
@@ -120,8 +120,9 @@ export class Explainer {
     return answers;
   }
 
-  /** A version never changes, so its manifest is asked for once. */
-  #manifestOf(system: string, version: number): Promise<string> {
+  /** A version never changes, so its manifest is asked for once. A model that was brought by itself has none. */
+  async #manifestOf({ system, specJson }: DeploymentUpdated, version: number): Promise<string> {
+    if (specJson === '') return '';
     const key = `${system} ${version}`;
     let manifest = this.#references.get(key);
     if (!manifest) {

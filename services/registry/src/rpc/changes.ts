@@ -16,7 +16,7 @@ import {
   RollbackResponseSchema,
 } from '@perennial/contracts';
 import { assert, uuidv7 } from '@perennial/kernel';
-import { applyTo, storeOf, unknownSystem } from '../apply-fact.js';
+import { applyTo, noSystem, storeOf } from '../apply-fact.js';
 import type { PersonFact } from '../decide/facts.js';
 import type { SystemState } from '../decide/state.js';
 import type { RpcContext } from './context.js';
@@ -100,7 +100,7 @@ async function change(
 ): Promise<{ before: SystemState; after: SystemState }> {
   return transact(async (tx, emit) => {
     const before = await storeOf(decider, tx).load(system);
-    if (!before) throw unknownSystem(system);
+    if (!before) throw await noSystem(decider, tx, system);
     const told = { fact: factOf(before), cause: {}, emit };
     const { state: after } = await applyTo(decider, tx, { state: before, before }, told);
     return { before, after };

@@ -9,7 +9,7 @@ import {
   ListSystemsResponseSchema,
 } from '@perennial/contracts';
 import { systemFromJson } from '@perennial/spec';
-import { storeOf, unknownSystem } from '../apply-fact.js';
+import { noSystem, storeOf } from '../apply-fact.js';
 import type { SystemState } from '../decide/state.js';
 import { DeploymentRows } from '../deployment-rows.js';
 import { Listings, type RolloutRow } from '../listings.js';
@@ -59,7 +59,7 @@ export async function getModel(context: RpcContext, { system, reference }: GetMo
 
 async function stateOf({ decider, db }: RpcContext, system: string): Promise<SystemState> {
   const state = await storeOf(decider, db).peek(system);
-  if (!state) throw unknownSystem(system);
+  if (!state) throw await noSystem(decider, db, system);
   return state;
 }
 

@@ -17,6 +17,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DeploymentRows } from '../../src/deployment-rows.js';
 import { settingsReader } from '../../src/plan-of.js';
 import { applySystem } from '../../src/rpc/apply-system.js';
+import { promote } from '../../src/rpc/changes.js';
 import type { RpcContext } from '../../src/rpc/context.js';
 import { getLive } from '../../src/rpc/live.js';
 import { setAvailability, setRoutes } from '../../src/rpc/routes.js';
@@ -150,6 +151,9 @@ test('a name is a system or an imported model, never both', async () => {
   });
   await importModel(context, file('a', { name: 'taken' }));
   await expect(applySystem(context, system('taken'))).rejects.toMatchObject({ code: 'MODEL_NAME_CONFLICT' });
+  await expect(
+    promote(context, { system: 'taken', reference: '1', reason: '', requestedBy: 'me' } as never),
+  ).rejects.toMatchObject({ code: 'MODEL_IMPORTED_CONFLICT', field: 'system' });
   await applySystem(context, system('weather'));
   await expect(importModel(context, file('a', { name: 'weather' }))).rejects.toMatchObject({
     code: 'MODEL_NAME_CONFLICT',
