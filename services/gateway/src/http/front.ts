@@ -11,7 +11,7 @@ import { asPlatformError, invalid, notFound } from '@perennial/kernel';
 import type { TlsFiles } from '@perennial/service';
 import type { ShownCertificate } from '../access/access.js';
 import type { ControlHandler } from '../control/server.js';
-import { allowRoute, type Caller, type Meter } from '../decide/access.js';
+import { allowRoute, type Caller, isInScope, type Meter, may } from '../decide/access.js';
 import { httpCallOf } from '../decide/protocol-access.js';
 import { gatewayLimits } from '../limits.js';
 import { ApiPages } from '../openapi/pages.js';
@@ -137,7 +137,10 @@ async function answer(options: FrontOptions, visit: Visit): Promise<void> {
       const isInfer = protocol?.call.needs === 'predict';
       const asked = isInfer ? protocol.params['model'] : match?.[1];
       const transport = isInfer ? 'http/v2' : 'http/v1';
-      if (asked) predicting.predictor.refused({ system: decoded(asked), transport, caller }, thrown);
+      const system = asked && decoded(asked);
+      // What the caller may not ask leaves nothing in the records of who may.
+      if (system && may(caller.role, 'predict') && isInScope(caller, 'system', system))
+        predicting.predictor.refused({ system, transport, caller }, thrown);
       throw thrown;
     }
   }

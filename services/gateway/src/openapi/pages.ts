@@ -49,7 +49,7 @@ export class ApiPages {
     return path === '/openapi.json' || path === '/docs' || path.startsWith('/docs/');
   }
 
-  /** @throws PlatformError ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, UNAUTHENTICATED and FORBIDDEN where a token is sent */
+  /** @throws PlatformError ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, UNAUTHENTICATED, FORBIDDEN and REQUESTS_* where a token is sent */
   async answer(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method !== 'GET' && request.method !== 'HEAD')
       throw invalid('METHOD_NOT_ALLOWED', 'this page is there to be read: GET', { field: 'method' });
@@ -102,6 +102,8 @@ export class ApiPages {
     const { deployments, explainer, callerOf } = this.#options;
     const caller = await callerOf(request);
     allow(caller, 'read');
+    // It costs more than a prediction.
+    caller.meter?.begin()();
     const models = deployments
       .systems()
       .sort()

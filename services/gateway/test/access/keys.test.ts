@@ -278,6 +278,12 @@ test('a key over its rate gets 429 with when to come back, and the headers of th
   client.close();
 });
 
+test('the API description of a key counts like any other request', async () => {
+  const { secret } = await newKey({ limits: { requests_per_second: 0.01, burst: 1 } });
+  expect((await asked('GET', '/openapi.json', undefined, secret)).status).toBe(200);
+  expect((await asked('GET', '/openapi.json', undefined, secret)).status).toBe(429);
+});
+
 test('rows count over the day whatever they come over, and a request that is refused takes none', async () => {
   const { secret } = await newKey({ limits: { rows_per_day: 5 } });
   expect((await predict(secret)).status).toBe(200);
@@ -332,10 +338,13 @@ test('a prediction that limits refuse ends in one event like any other, over bot
   });
   const { secret, key } = await newKey({
     limits: { requests_per_second: 0.01, burst: 1, rows_per_day: 1_000 },
+    scope: { systems: ['heat'] },
   });
   const mine = () => events.filter(({ caller }) => caller === key.name);
   // Following may begin a moment later than the first request: that one is not asked for here.
   expect((await predict(secret)).status).toBe(200);
+  // Of a system outside of the scope nothing is told, whatever refuses it first.
+  expect((await predict(secret, 'cold')).status).toBe(429);
   expect((await predict(secret)).status).toBe(429);
   const tensors = { inputs: [{ name: 'outside', datatype: 'FP64', shape: [1, 1], data: [1] }] };
   expect((await asked('POST', '/v2/models/heat/infer', tensors, secret)).status).toBe(429);
