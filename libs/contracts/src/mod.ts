@@ -18,5 +18,6 @@ export * from './gen/perennial/v1/trainer_service_pb.js';
 export * from './gen/perennial/v1/training_events_pb.js';
 export * from './gen/perennial/v1/validate_service_pb.js';
 export * as oip from './oip.js';
+export * from './plain-predictions.js';
 export * from './predictions.js';
 export * from './subjects.js';

@@ -1,9 +1,5 @@
-import { fromBinary, fromJson, type JsonValue } from '@bufbuild/protobuf';
-import {
-  type Prediction,
-  PredictionBatchSchema,
-  PredictionSchema,
-} from './gen/perennial/v1/prediction_pb.js';
+import type { Prediction } from './gen/perennial/v1/prediction_pb.js';
+import { hasIdentity, predictionFromJson, predictionsOfBinary, textOf } from './prediction-messages.js';
 
 export interface ReadPredictions {
   /** Those that can be read, in their order. */
@@ -20,31 +16,28 @@ export interface ReadPredictions {
 export function readPredictions(data: Uint8Array): ReadPredictions {
   let read: (Prediction | undefined)[];
   try {
-    read = data[0] === openingBrace ? fromText(data) : fromBinary(PredictionBatchSchema, data).predictions;
+    const text = textOf(data);
+    read = text === undefined ? predictionsOfBinary(data) : fromText(text);
   } catch {
     return { predictions: [], malformed: 1 };
   }
-  const predictions = read.filter((one) => one !== undefined && one.predictionId !== '' && one.system !== '');
+  const predictions = read.filter((one) => one !== undefined && hasIdentity(one));
   return { predictions: predictions as Prediction[], malformed: read.length - predictions.length };
 }
 
 /** An event without a status stands for no request: it only carries how many were counted. */
-export function isRequest({ status, notCaptured }: Prediction): boolean {
-  return status !== '' || notCaptured === 0n;
+export function isRequest({
+  status,
+  notCaptured,
+}: {
+  readonly status: string;
+  readonly notCaptured: bigint | number;
+}): boolean {
+  return status !== '' || Number(notCaptured) === 0;
 }
 
-/** JSON of an object begins with a brace, and no field's tag is that byte. */
-const openingBrace = 0x7b;
-
-function fromText(data: Uint8Array): (Prediction | undefined)[] {
-  const json = JSON.parse(new TextDecoder().decode(data)) as { predictions?: unknown };
+function fromText(text: string): (Prediction | undefined)[] {
+  const json = JSON.parse(text) as { predictions?: unknown };
   const list = 'predictions' in json ? json.predictions : [json];
-  if (!Array.isArray(list)) return [undefined];
-  return list.map((one: JsonValue) => {
-    try {
-      return fromJson(PredictionSchema, one, { ignoreUnknownFields: true });
-    } catch {
-      return undefined;
-    }
-  });
+  return Array.isArray(list) ? list.map(predictionFromJson) : [undefined];
 }

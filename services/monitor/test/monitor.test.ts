@@ -275,8 +275,21 @@ describe('predictions and labels', () => {
       epoch: 1n,
       routes: [{ role: RouteRole.CHAMPION, version: 1, digest: '', weight: 1 }],
     });
+    const asked = { system: 'brought', deployment: 'brought', receivedAt: '2024-03-01T06:00:00.000Z' };
+    const rows = [
+      { key: {}, features: { imported: true }, answers: [{ version: 1, value: 2, served: true }] },
+    ];
+    const event = () => ({ predictionId: uuidv7(), ...asked, status: 'OK', imported: true, rows });
+    const predictions = [event(), event()];
+    await publishRaw(house.bus, {
+      subject: predictionSubject('default', 'brought'),
+      id: uuidv7(),
+      body: JSON.stringify({ predictions }),
+    });
     await house.settled();
     expect(await house.parked()).toEqual(parked);
+    const predictionIds = predictions.map(({ predictionId }) => predictionId);
+    expect((await house.client.findPredictions({ predictionIds })).predictions).toEqual([]);
   });
 
   test('what was only counted counts, each event once, and the monitor says what it cannot watch', async () => {

@@ -17,17 +17,16 @@ export function identityColumns(system: System): {
   return { key: [...system.source.key], features: system.label.expr === undefined ? [] : features };
 }
 
-/** The identity of a prediction's row. */
-export function identityOfPrediction(
+/** Gives the identities of the rows of a system's predictions. */
+export function identityOfPredictions(
   system: System,
-  key: Readonly<Record<string, Value>>,
-  features: Readonly<Record<string, Value>>,
-): string {
+): (key: Readonly<Record<string, Value>>, features: Readonly<Record<string, Value>>) => string {
   const columns = identityColumns(system);
-  return identity([
-    ...columns.key.map((name) => key[name]),
-    ...columns.features.map(({ name }) => features[name]),
-  ]);
+  return (key, features) =>
+    identity([
+      ...columns.key.map((name) => key[name]),
+      ...columns.features.map(({ name }) => features[name]),
+    ]);
 }
 
 /** The identity of a row of a segment, from its columns in the order of `identityColumns`. */

@@ -1,7 +1,6 @@
-import { timestampMs } from '@bufbuild/protobuf/wkt';
-import { type Answer, type Prediction, type PredictionRow, RouteRole } from '@perennial/contracts';
+import { type PlainAnswer, type PlainPrediction, type PlainRow, RouteRole } from '@perennial/contracts';
 import type { System } from '@perennial/spec';
-import { identityOfPrediction } from './identity.js';
+import { identityOfPredictions } from './identity.js';
 import type { FeatureValue } from './model.js';
 
 /** What is kept of one row that was asked about. */
@@ -22,7 +21,7 @@ export interface KeptRow {
 }
 
 /** A request that ended well; its rows may count. */
-export function isAnswered(prediction: Prediction): boolean {
+export function isAnswered(prediction: PlainPrediction): boolean {
   return prediction.status === 'OK';
 }
 
@@ -31,12 +30,13 @@ export function isAnswered(prediction: Prediction): boolean {
  * about twice counts once, by its first answer: that one was given with what was known at the time, and nobody can mend
  * the measured error by asking again.
  */
-export function keptRows(system: System, predictions: readonly Prediction[]): KeptRow[] {
+export function keptRows(system: System, predictions: readonly PlainPrediction[]): KeptRow[] {
+  const identityOf = identityOfPredictions(system);
   const rows = new Map<string, KeptRow>();
   for (const prediction of predictions) {
     if (!isAnswered(prediction)) continue;
     for (const row of prediction.rows) {
-      const kept = keptRow(system, prediction, row);
+      const kept = keptRow(identityOf, prediction, row);
       if (!kept) continue;
       const place = `${kept.eventTime} ${kept.identity}`;
       const known = rows.get(place);
@@ -51,28 +51,42 @@ function isEarlier(one: KeptRow, other: KeptRow): boolean {
   return one.predictionId < other.predictionId;
 }
 
-function keptRow(system: System, prediction: Prediction, row: PredictionRow): KeptRow | undefined {
-  const good = row.answers.filter(({ error, value }) => error === '' && Number.isFinite(value));
+function keptRow(
+  identityOf: ReturnType<typeof identityOfPredictions>,
+  { predictionId, receivedAt, epoch }: PlainPrediction,
+  { eventTime, key, features, answers }: PlainRow,
+): KeptRow | undefined {
+  const good = answers.filter(isGood);
   const served = good.find((answer) => answer.served);
-  if (!row.eventTime || !served) return undefined;
-  const features = { ...row.features };
-  const byVersion = new Map<number, Answer>(good.map((answer) => [answer.version, answer]));
+  if (eventTime === undefined || !served) return undefined;
+  const byVersion = new Map<number, PlainAnswer>();
+  for (const answer of good) byVersion.set(answer.version, answer);
   // A version may answer twice, as champion and as standing shadow; what was served is what counts.
   byVersion.set(served.version, served);
   return {
-    eventTime: timestampMs(row.eventTime),
-    identity: identityOfPrediction(system, row.key ?? {}, features),
-    predictionId: prediction.predictionId,
-    receivedAt: prediction.receivedAt ? timestampMs(prediction.receivedAt) : 0,
-    epoch: Number(prediction.epoch),
+    eventTime,
+    identity: identityOf(key, features),
+    predictionId,
+    receivedAt,
+    epoch,
     servedVersion: served.version,
     servedValue: served.value,
     byChampion: served.role === RouteRole.CHAMPION,
     propensity: served.propensity,
     versions: [...byVersion.keys()],
-    answers: [...byVersion.values()].map(({ value }) => value),
-    features: Object.fromEntries(Object.entries(features).map(([name, value]) => [name, plain(value)])),
+    answers: Array.from(byVersion.values(), ({ value }) => value),
+    features: plainFeatures(features),
   };
+}
+
+function isGood({ error, value }: PlainAnswer): boolean {
+  return error === '' && Number.isFinite(value);
+}
+
+function plainFeatures(features: PlainRow['features']): Record<string, FeatureValue> {
+  const values: Record<string, FeatureValue> = {};
+  for (const name in features) values[name] = plain(features[name]);
+  return values;
 }
 
 function plain(value: unknown): FeatureValue {

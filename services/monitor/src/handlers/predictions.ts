@@ -1,16 +1,15 @@
-import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { batchHandler, type Emitter } from '@perennial/bus';
 import {
   CaptureLevel,
   isRequest,
-  type Prediction,
+  type PlainPrediction,
   predictionFilter,
-  predictionSubject,
-  readPredictions,
+  readPlainPredictions,
 } from '@perennial/contracts';
 import { invalid, uuidv5 } from '@perennial/kernel';
 import type { System } from '@perennial/spec';
 import { type Context, type Stores, storesOf } from '../context.js';
+import { isImportedOnly } from '../decide/imported-only.js';
 import { isAnswered, keptRows } from '../decide/prediction-rows.js';
 import { joinKnownLabels } from '../join-labels.js';
 import { monitorLimits } from '../limits.js';
@@ -30,14 +29,15 @@ export function predictions(context: Context) {
     everyMs,
     handle: async ({ messages, tx, emitFor, park }) => {
       const stores = storesOf(context, tx);
-      const bySystem = new Map<string, Prediction[]>();
+      const bySystem = new Map<string, PlainPrediction[]>();
       for (const message of messages) {
-        const { predictions, malformed } = readPredictions(message.data);
+        const deployment = deploymentOf(context.tenant, message.subject);
+        // A model that was brought by itself has no labels, and nobody to review it.
+        if (deployment === undefined || isImportedOnly(message.data)) continue;
+        const { predictions, malformed } = readPlainPredictions(message.data);
         if (malformed > 0) await park(message, malformedError(malformed));
         for (const prediction of predictions) {
-          // A model that was brought by itself has no labels, and nobody to review it.
-          if (prediction.imported) continue;
-          if (message.subject !== predictionSubject(context.tenant, prediction.deployment)) continue;
+          if (prediction.imported || prediction.deployment !== deployment) continue;
           const asked = bySystem.get(prediction.system);
           if (asked) asked.push(prediction);
           else bySystem.set(prediction.system, [prediction]);
@@ -54,18 +54,24 @@ export function predictions(context: Context) {
   });
 }
 
+/** Undefined where it is of another tenant. */
+function deploymentOf(tenant: string, subject: string): string | undefined {
+  const [, owner, , deployment] = subject.split('.');
+  return owner === tenant ? deployment : undefined;
+}
+
 async function takeIn(
   context: Context,
   stores: Stores,
-  { system, asked, emit }: { system: System; asked: Prediction[]; emit: Emitter },
+  { system, asked, emit }: { system: System; asked: PlainPrediction[]; emit: Emitter },
 ): Promise<void> {
   await stores.facts.lockSource(system.source.name);
   const fresh = await freshOf(stores, asked);
   if (fresh.length === 0) return;
-  const newest = Math.max(...fresh.map(receivedAt));
+  const newest = Math.max(...fresh.map(({ receivedAt }) => receivedAt));
   const requests = fresh.filter(isRequest);
   const failed = requests.filter((prediction) => !isAnswered(prediction));
-  const counted = fresh.reduce((sum, { notCaptured }) => sum + Number(notCaptured), 0);
+  const counted = fresh.reduce((sum, { notCaptured }) => sum + notCaptured, 0);
   await stores.rows.count(system.name, {
     predictions: requests.length + counted,
     failed: failed.length,
@@ -89,12 +95,12 @@ async function takeIn(
 }
 
 /** Those whose ids were not seen before, each once. */
-async function freshOf(stores: Stores, asked: readonly Prediction[]): Promise<Prediction[]> {
+async function freshOf(stores: Stores, asked: readonly PlainPrediction[]): Promise<PlainPrediction[]> {
   const byId = new Map(asked.map((prediction) => [prediction.predictionId, prediction]));
   const ids = await stores.rows.addSeen(
     [...byId.values()].map((prediction) => ({
       predictionId: prediction.predictionId,
-      receivedAt: receivedAt(prediction),
+      receivedAt: prediction.receivedAt,
       system: prediction.system,
       places: placesOf(prediction),
     })),
@@ -103,13 +109,13 @@ async function freshOf(stores: Stores, asked: readonly Prediction[]): Promise<Pr
 }
 
 /** Where its rows lie; nothing where nobody got an answer that a label could be about. */
-function placesOf(prediction: Prediction): Place[] {
+function placesOf(prediction: PlainPrediction): Place[] {
   if (!isAnswered(prediction)) return [];
-  return prediction.rows.map(({ eventTime, key }) => [eventTime ? timestampMs(eventTime) : null, key ?? {}]);
+  return prediction.rows.map(({ eventTime, key }) => [eventTime ?? null, key]);
 }
 
 /** One alert for each epoch and kind of failure: a burst is one thing to look at. */
-function failureAlert(system: System, { epoch, status, predictionId }: Prediction) {
+function failureAlert(system: System, { epoch, status, predictionId }: PlainPrediction) {
   return {
     alertId: uuidv5('alert', 'failed-request', system.name, String(epoch), status),
     system: system.name,
@@ -119,7 +125,7 @@ function failureAlert(system: System, { epoch, status, predictionId }: Predictio
 }
 
 /** Once for each epoch: it is a choice, and no fault, but one that somebody may have forgotten. */
-function notWatchedAlert(system: System, { epoch, capture }: Prediction) {
+function notWatchedAlert(system: System, { epoch, capture }: PlainPrediction) {
   const level = capture === CaptureLevel.NONE ? 'none' : 'metadata';
   return {
     alertId: uuidv5('alert', 'not-watched', system.name, String(epoch), level),
@@ -129,10 +135,6 @@ function notWatchedAlert(system: System, { epoch, capture }: Prediction) {
       `requests for ${system.name} are answered but their rows are not kept (serve.capture.level is ${level}): ` +
       'neither its error nor drift can be measured; set the level to full to have it watched',
   };
-}
-
-function receivedAt(prediction: Prediction): number {
-  return prediction.receivedAt ? timestampMs(prediction.receivedAt) : 0;
 }
 
 /** Those that can be read count all the same; sent again after a repair, they are known by their ids. */
