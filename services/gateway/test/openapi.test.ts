@@ -7,7 +7,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { modelStreams } from '../src/control/models.js';
 import { streamRoutes } from '../src/control/server.js';
 import { controlRoutes } from '../src/doors.js';
+import { checkGraph } from '../src/graph/check-graph.js';
+import { readGraph } from '../src/graph/graph-body.js';
 import { described } from '../src/openapi/described.js';
+import { graphExample } from '../src/openapi/graph-schema.js';
 import { frontRoutes } from '../src/openapi/protocol.js';
 import type { RequestNeeds } from '../src/requests/needs.js';
 import { requestRoutesOf } from '../src/requests/open-requests.js';
@@ -235,4 +238,14 @@ test('whoever asks for the page a thousand times and reads nothing of it is not 
   for (let at = 0; at < 3; at++) await (await gateway.ask(path, { token: '' })).arrayBuffer();
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100 * 1024 * 1024);
   socket.destroy();
+});
+
+test('the example of a graph is one: made of two models, it answers with what the step that joins them makes', () => {
+  const { steps, outputs } = readGraph(graphExample);
+  const ends = {
+    inputs: [{ name: 'x', datatype: 'FP32' as const, shape: [-1, 3] }],
+    outputs: [{ name: 'price', datatype: 'FP32' as const, shape: [-1, 1] }],
+  };
+  const checked = checkGraph(steps, outputs, (model) => (/^price-[ab]$/.test(model) ? ends : undefined));
+  expect(checked.outputs.map(({ name }) => name)).toEqual(['price']);
 });

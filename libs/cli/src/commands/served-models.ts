@@ -39,7 +39,7 @@ export function importedModelCommands(models: Command): void {
   models
     .command('import <name> <file>')
     .description(
-      'bring an ONNX file, or a graph of models as .json, as a new version; the same bytes are the same version',
+      'bring an ONNX file, or a graph of models as .json (/docs shows its form), as a new version; the same bytes are the same version',
     )
     .option('--promote', 'let it take the requests at once; the first version of a name does so by itself')
     .option('--no-promote', 'only keep it')
@@ -54,6 +54,7 @@ export function importedModelCommands(models: Command): void {
         contentType: file.endsWith('.json') ? 'application/json' : 'application/octet-stream',
       });
       print(command, answer, () => importedText(answer));
+      if (answer.why_not !== undefined) process.exitCode = 1;
     });
 
   models
@@ -181,9 +182,9 @@ interface Imported {
 
 function importedText({ name, version, created, champion, served, why_not: whyNot }: Imported): string {
   const what = created ? `version ${version} of ${name}` : `${name} had these bytes as version ${version}`;
-  if (champion !== version)
-    return `${what}; ${champion ? `version ${champion} answers` : 'nothing answers yet'}`;
-  if (whyNot !== undefined) return `${what}; it cannot answer: ${whyNot}`;
+  const who = champion === version ? 'it' : `version ${champion}`;
+  if (whyNot !== undefined) return `${what}; ${who} cannot answer: ${whyNot}`;
+  if (champion !== version) return `${what}; ${champion ? `${who} answers` : 'nothing answers yet'}`;
   return `${what}; it answers${served ? '' : ' as soon as it is loaded'}`;
 }
 

@@ -11,6 +11,7 @@ import {
   SetServeResponseSchema,
 } from '@perennial/contracts';
 import { type Described, file, flag, json, oneOf, whole, word } from './describe.js';
+import { graphExample, graphSchema } from './graph-schema.js';
 
 /** Models, and all that is asked of them or told about their answers. */
 export const describedModels: Readonly<Record<string, Described>> = {
@@ -18,8 +19,9 @@ export const describedModels: Readonly<Record<string, Described>> = {
   'GET /v1/models/:model': { says: 'One model with its versions and routes.', gives: ServedModelSchema },
   'GET /v1/models/:model/versions/:version': { says: 'One version.', gives: ServedVersionSchema },
   'POST /v1/models/:model/versions': {
-    says: 'Bring a model: the bytes of an ONNX file.',
-    body: file('application/octet-stream'),
+    says: 'Bring a model: the bytes of an ONNX file, or as JSON a graph of models that are served.',
+    body: { ...file('application/octet-stream'), 'application/json': graphSchema },
+    example: graphExample,
     query: { promote: flag('Whether it answers from now on; by default the first one does.') },
     gives: ImportModelResponseSchema,
     status: 201,
