@@ -1,3 +1,4 @@
+export { type CallbackHeaders, isGenuineCallback } from './callback.js';
 export {
   type CallOptions,
   type Label,
