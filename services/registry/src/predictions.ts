@@ -1,4 +1,9 @@
-import { isRequest, type Prediction, predictionSubject, readPredictions } from '@perennial/contracts';
+import {
+  isRequest,
+  type PlainPrediction,
+  predictionSubject,
+  readPlainPredictions,
+} from '@perennial/contracts';
 
 /** A message of the PREDICTION stream, as far as this service looks at it. */
 export interface RawPrediction {
@@ -7,7 +12,7 @@ export interface RawPrediction {
 }
 
 export interface Sorted<Message extends RawPrediction> {
-  readonly bySystem: Map<string, Prediction[]>;
+  readonly bySystem: Map<string, PlainPrediction[]>;
   readonly malformed: Message[];
 }
 
@@ -21,12 +26,12 @@ export function sortPredictions<Message extends RawPrediction>(
   messages: readonly Message[],
 ): Sorted<Message> {
   const systemOf = new Map(watched.map((system) => [predictionSubject(tenant, system), system]));
-  const bySystem = new Map<string, Prediction[]>();
+  const bySystem = new Map<string, PlainPrediction[]>();
   const malformed: Message[] = [];
   for (const message of messages) {
     const system = systemOf.get(message.subject);
     if (system === undefined) continue;
-    const { predictions } = readPredictions(message.data);
+    const { predictions } = readPlainPredictions(message.data);
     if (predictions.length === 0) malformed.push(message);
     const told = bySystem.get(system) ?? [];
     told.push(...predictions.filter(isRequest));

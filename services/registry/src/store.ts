@@ -1,5 +1,5 @@
 import { assert } from '@perennial/kernel';
-import type { Kysely, Selectable, Transaction } from 'kysely';
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import type { Decision } from './decide/decision.js';
 import { deploymentOf } from './decide/deployment.js';
 import { modelOf, type Rollout, type SystemState, type Verified } from './decide/state.js';
@@ -135,7 +135,7 @@ export class Store {
           .where('tenant', '=', this.#tenant)
           .select('prediction_id')
           .where('rollout_id', '=', rolloutId)
-          .where('prediction_id', 'in', predictionIds)
+          .where(sql<boolean>`prediction_id = any(${predictionIds}::text[])`)
           .execute()
       : [];
     return rolloutFrom(row, new Set(seen.map((prediction) => prediction.prediction_id)));
@@ -254,11 +254,10 @@ export class Store {
     const known = before?.rolloutId === rollout.rolloutId ? before.seen : new Set<string>();
     const added = [...rollout.seen].filter((id) => !known.has(id));
     if (added.length === 0) return;
-    await this.#db
-      .insertInto('seen_prediction')
-      .values(added.map((id) => ({ tenant: this.#tenant, rollout_id: rollout.rolloutId, prediction_id: id })))
-      .onConflict((conflict) => conflict.doNothing())
-      .execute();
+    // One parameter however many there are: a backlog has more of them than a statement may have parameters.
+    await sql`insert into seen_prediction (tenant, rollout_id, prediction_id)
+      select ${this.#tenant}, ${rollout.rolloutId}, unnest(${added}::text[])
+      on conflict do nothing`.execute(this.#db);
   }
 
   /** Before any insert, so that the index of rollouts in flight never sees two. */

@@ -1,11 +1,17 @@
 import { create, type JsonObject, toBinary, toJson, toJsonString } from '@bufbuild/protobuf';
-import { PredictionBatchSchema, PredictionSchema, predictionSubject } from '@perennial/contracts';
+import {
+  PredictionBatchSchema,
+  PredictionSchema,
+  predictionSubject,
+  readPlainPredictions,
+} from '@perennial/contracts';
 import { expect, test } from 'vitest';
 import { sortPredictions } from '../src/predictions.js';
 import { prediction } from './decide/states.js';
 
 const text = (value: string) => new TextEncoder().encode(value);
 const one = prediction('one', 3, { 1: 'ok' });
+const read = readPlainPredictions(text(toJsonString(PredictionSchema, one))).predictions[0];
 const batch = create(PredictionBatchSchema, { predictions: [one, one] });
 const message = (system: string, data: Uint8Array, tenant = 'default') => ({
   subject: predictionSubject(tenant, system),
@@ -24,7 +30,7 @@ test('only predictions of watched systems of the own tenant are read, in both en
       message('weather', text(toJsonString(PredictionSchema, one)), 'other'),
     ],
   );
-  expect(bySystem.get('weather')).toEqual([one, one, one, one, one]);
+  expect(bySystem.get('weather')).toEqual([read, read, read, read, read]);
   expect(bySystem.size).toBe(1);
   expect(malformed).toEqual([]);
 });
@@ -49,6 +55,6 @@ test('one that cannot be read takes none of its batch with it, and a mere count 
   const counted = { predictionId: 'c', system: 'weather', deployment: 'weather', notCaptured: '7' };
   const body = JSON.stringify({ predictions: [{ epoch: 'no number' }, json, counted, { ...json, rows: 5 }] });
   const { bySystem, malformed } = sortPredictions('default', ['weather'], [message('weather', text(body))]);
-  expect(bySystem.get('weather')).toEqual([one]);
+  expect(bySystem.get('weather')).toEqual([read]);
   expect(malformed).toEqual([]);
 });

@@ -1,4 +1,10 @@
-import type { Prediction } from '@perennial/contracts';
+/** What decisions look at in a prediction. */
+export interface ToldPrediction {
+  readonly predictionId: string;
+  readonly epoch: number | bigint;
+  readonly status: string;
+  readonly rows: readonly { readonly answers: readonly { version: number; error: string }[] }[];
+}
 
 /**
  * What one prediction says about a candidate. `absent`: others answered, as they should; `silent`: it says nothing,
@@ -12,7 +18,7 @@ export type Say =
 /** Codes of a server that is away, slow, full or stopping. */
 const notItsOwn = /UNAVAILABLE|TIMEOUT|DEADLINE|EXHAUSTED|OVERLOAD|CANCELL?ED|NOT_LOADED/;
 
-export function whatItSays(prediction: Prediction, version: number): Say {
+export function whatItSays(prediction: ToldPrediction, version: number): Say {
   const answers = prediction.rows.flatMap((row) => row.answers);
   const own = answers.filter((answer) => answer.version === version);
   if (own.length === 0) return { is: prediction.status === 'OK' ? 'absent' : 'silent' };

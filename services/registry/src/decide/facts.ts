@@ -1,5 +1,6 @@
-import type { EvaluationCompleted, FeatureInput, Prediction } from '@perennial/contracts';
+import type { EvaluationCompleted, FeatureInput } from '@perennial/contracts';
 import type { VariantReward } from './bandit.js';
+import type { ToldPrediction } from './candidate-answers.js';
 import type { RoutesAsked } from './declared.js';
 import type { Verified } from './state.js';
 
@@ -35,7 +36,7 @@ export type Fact =
       readonly inputs: readonly FeatureInput[];
     }
   | { readonly kind: 'model-tested'; readonly rolloutId: string; readonly answer: TestAnswer }
-  | { readonly kind: 'predictions'; readonly predictions: readonly Prediction[] }
+  | { readonly kind: 'predictions'; readonly predictions: readonly ToldPrediction[] }
   | { readonly kind: 'system-applied' }
   | {
       readonly kind: 'rewarded';

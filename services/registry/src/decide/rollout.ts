@@ -110,11 +110,14 @@ function watched(
   { predictions }: Extract<Fact, { kind: 'predictions' }>,
   now: number,
 ): Decision {
+  // One set for all of them: a copy for each would cost the square of a batch.
+  const seen = new Set(rollout.seen);
   let current = rollout;
   for (const prediction of predictions) {
-    if (Number(prediction.epoch) < rollout.stepEpoch || current.seen.has(prediction.predictionId)) continue;
+    if (Number(prediction.epoch) < rollout.stepEpoch || seen.has(prediction.predictionId)) continue;
     const say = whatItSays(prediction, rollout.modelVersion);
-    current = { ...current, seen: new Set(current.seen).add(prediction.predictionId) };
+    seen.add(prediction.predictionId);
+    if (current === rollout) current = { ...current, seen };
     if (say.is === 'failed') {
       return end(state, current, 'REJECTED', `${where(current)}: an answer failed (${say.error})`, now);
     }
