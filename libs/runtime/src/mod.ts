@@ -1,7 +1,8 @@
-export { joinRows, rowsOf, shapeKey, sliceRows, splitRows } from './batch.js';
+export { bytesOf, joinRows, rowsOf, shapeKey, sliceRows, splitRows } from './batch.js';
 export { checkInputs } from './check-inputs.js';
 export { FolderProofs, MemoryProofs, type Proofs } from './child/proofs.js';
 export { Prover, type ProverOptions } from './child/prover.js';
+export { CostModel } from './decide/cost-model.js';
 export type { DispatchReason } from './decide/dispatch-reason.js';
 export { type Device, devicesOf } from './devices.js';
 export type { ModelStatistics } from './model-counts.js';

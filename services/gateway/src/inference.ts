@@ -40,4 +40,10 @@ export interface Inferred {
 export interface Inference {
   /** @throws PlatformError DEADLINE_EXCEEDED, INFERENCE_UNAVAILABLE, or what the model says */
   infer(model: ModelAsked, inputs: readonly Tensor[], options: InferOptions): Promise<Inferred>;
+  /**
+   * Before a request of this caller is read: whether it has a chance to be answered. Where it is left out all have.
+   *
+   * @throws PlatformError QUEUE_EXHAUSTED
+   */
+  checkRoom?(model: ModelAsked, share: string): void;
 }

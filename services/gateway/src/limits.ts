@@ -19,6 +19,10 @@ export const gatewayLimits = {
   reconnectDelayMsMax: 500,
   /** Predictions told but not yet acknowledged by the bus, and requests in hand: some seconds of a busy gateway. */
   spooledPredictionsMax: 50_000,
+  /** Predictions that are read or worked on at a time; each holds some 10 KiB, and none waits for long behind so many. */
+  predictionsInHandMax: 4_096,
+  /** Requests refused unread that become events, a second; the rest is counted: an event costs more than the refusal. */
+  refusalsKeptPerSecond: 20,
   /** What those that are written down may take; some 1 to 2 KiB each. */
   spooledBytesMax: 64 * MiB,
   /** Events of this long share a message of the bus, whose acknowledgement costs more than an inference. */

@@ -1,11 +1,14 @@
+import type { PlatformError } from '@perennial/kernel';
 import { answerRows } from './answer-rows.js';
 import { answerTensors } from './answer-tensors.js';
 import type { Ask, PredictedRow, PredictedTensors, RowsAsk, TensorsAsk } from './ask.js';
 import type { Capture } from './capture/capture.js';
 import type { Serving } from './deployments.js';
+import { exhausted } from './fleet/replica.js';
+import { gatewayLimits } from './limits.js';
 import { checkLoaded } from './protocol/models.js';
 import type { Recording } from './recording.js';
-import type { Means } from './run-model.js';
+import { checkRoom, type Means } from './run-model.js';
 
 export type * from './ask.js';
 
@@ -16,6 +19,7 @@ export interface PredictorOptions extends Means {
 /** Answers predictions, whatever they came over. Every request of a known system ends in one event or one count. */
 export class Predictor {
   readonly #options: PredictorOptions;
+  #inHand = 0;
 
   constructor(options: PredictorOptions) {
     this.#options = options;
@@ -39,6 +43,15 @@ export class Predictor {
     capture.end(recording);
   }
 
+  /** @throws PlatformError QUEUE_EXHAUSTED before anything is read of what nobody has room for */
+  #shed(ask: Ask, recording: Recording): void {
+    recording.isShed = true;
+    if (this.#inHand > gatewayLimits.predictionsInHandMax) throw tooManyInHand();
+    // Another version, asked for by its number, may have room.
+    if (!('version' in ask) || ask.version === '') checkRoom(this.#options, ask);
+    recording.isShed = false;
+  }
+
   async #recorded<A extends Ask, B, T>(
     ask: A,
     read: () => Promise<B>,
@@ -46,8 +59,10 @@ export class Predictor {
   ): Promise<T> {
     const { capture, deployments } = this.#options;
     const recording = capture.begin(ask);
+    this.#inHand += 1;
     try {
       capture.checkRoom();
+      this.#shed(ask, recording);
       const body = await read();
       capture.admit(recording);
       const serving = deployments.current(ask.system) ?? (await deployments.find(ask.system, ask.deadlineAt));
@@ -60,7 +75,13 @@ export class Predictor {
       capture.failed(recording, thrown);
       throw thrown;
     } finally {
+      this.#inHand -= 1;
       capture.end(recording);
     }
   }
+}
+
+function tooManyInHand(): PlatformError {
+  const { predictionsInHandMax } = gatewayLimits;
+  return exhausted(`${predictionsInHandMax} predictions are in hand already`, 200);
 }

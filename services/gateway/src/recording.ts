@@ -43,6 +43,8 @@ export class Recording {
   isImported = false;
   /** Whether the spool has a place for its event. */
   isAdmitted = false;
+  /** Refused before it was read, for want of room. */
+  isShed = false;
   status = '';
   durationMs = 0;
   rowCount = 0;

@@ -53,6 +53,21 @@ export async function runModel(
   );
 }
 
+/**
+ * Before a request is read: whether whoever would answer it has room, where that is one version whatever it says.
+ *
+ * @throws PlatformError QUEUE_EXHAUSTED
+ */
+export function checkRoom({ inference, deployments }: Means, { system, caller }: Ask): void {
+  const deployment = deployments.current(system)?.deployment;
+  if (!deployment || !inference.checkRoom) return;
+  const { pool, serve } = deployment;
+  const choice = servingColumns(deployment).onlyChoice;
+  // What is answered out of the cache needs nobody.
+  if (!choice || (serve?.cacheSeconds ?? 0) > 0) return;
+  inference.checkRoom({ name: system, route: choice.served, pool, serve }, caller?.name ?? '');
+}
+
 const tracedRuns = new TracedRuns();
 
 /** A replica tells of its runs itself; those in this process are told here. */

@@ -3,6 +3,8 @@ import { asPlatformError, type Clock, uuidv7 } from '@perennial/kernel';
 import type { Ask } from '../ask.js';
 import type { Deployments, Serving } from '../deployments.js';
 import type { PredictionSpool } from '../effects/prediction-spool.js';
+import { Budget } from '../fleet/decide/budget.js';
+import { gatewayLimits } from '../limits.js';
 import { Recording } from '../recording.js';
 import { isDrawn } from './is-drawn.js';
 
@@ -30,6 +32,12 @@ export interface CaptureWatch {
  */
 export class Capture {
   readonly #options: CaptureOptions;
+  /** Under overload most requests are shed; their events would take from those that are answered. */
+  readonly #refusals = new Budget({
+    share: 0,
+    perSecond: gatewayLimits.refusalsKeptPerSecond,
+    kept: gatewayLimits.refusalsKeptPerSecond,
+  });
 
   constructor(options: CaptureOptions) {
     this.#options = options;
@@ -93,7 +101,8 @@ export class Capture {
     }
     if (recording.epoch === 0n) this.#useCurrent(recording);
     const isKept = recording.level !== CaptureLevel.NONE && recording.isDrawn;
-    if (!isKept || !this.#hasPlace(recording)) {
+    const isShed = recording.isShed && !this.#refusals.spend(performance.now());
+    if (!isKept || isShed || !this.#hasPlace(recording)) {
       spool.count(recording);
       this.#release(recording);
       return;

@@ -12,8 +12,8 @@ export interface GatherOptions<Ask, Answer> {
   readonly patienceMs: number;
   /** How many calls may be under way at once; 1 where left out. */
   readonly callsMax?: () => number;
-  /** Why an ask that waited is not worth asking any more; undefined where it is. */
-  readonly refusal?: (ask: Ask) => unknown;
+  /** Why an ask that waited is not worth asking any more; undefined where it is. The last has no other to go along with. */
+  readonly refusal?: (ask: Ask, isLast: boolean) => unknown;
   /** Told whenever nothing waits and nothing is under way any more. */
   readonly onIdle?: () => void;
 }
@@ -99,7 +99,7 @@ export class Gather<Ask, Answer> {
 
   #take(): Waiting<Ask, Answer>[] {
     const { sizeOf, sizeMax, refusal } = this.#options;
-    if (refusal) this.#waiting = this.#waiting.filter((waiting) => this.#isWanted(waiting, refusal));
+    if (refusal) this.#drop(refusal);
     let size = 0;
     let count = 0;
     for (const { ask } of this.#waiting) {
@@ -112,12 +112,18 @@ export class Gather<Ask, Answer> {
     return this.#waiting.splice(0, count);
   }
 
-  #isWanted({ ask, reject }: Waiting<Ask, Answer>, refusal: (ask: Ask) => unknown): boolean {
-    const error = refusal(ask);
-    if (error === undefined) return true;
-    this.#size -= this.#options.sizeOf(ask);
-    reject(error);
-    return false;
+  #drop(refusal: (ask: Ask, isLast: boolean) => unknown): void {
+    const kept: Waiting<Ask, Answer>[] = [];
+    this.#waiting.forEach((waiting, at) => {
+      const isLast = kept.length === 0 && at === this.#waiting.length - 1;
+      const error = refusal(waiting.ask, isLast);
+      if (error === undefined) kept.push(waiting);
+      else {
+        this.#size -= this.#options.sizeOf(waiting.ask);
+        waiting.reject(error);
+      }
+    });
+    this.#waiting = kept;
   }
 }
 

@@ -112,6 +112,13 @@ export class Fleet implements Inference {
     }
   }
 
+  /** @throws PlatformError QUEUE_EXHAUSTED */
+  checkRoom(model: ModelAsked, share: string): void {
+    const { digest } = model.route;
+    if (this.#o.places?.serves(digest) && model.serve?.place !== Placement.POOL) return;
+    this.#joint.checkRoom(this.#pool(model.pool), digest, share);
+  }
+
   /**
    * Has the model loaded by every replica of the pool, and then here where it belongs here; resolves when the first
    * replica has it and it is where it belongs.
@@ -289,6 +296,7 @@ export class Fleet implements Inference {
 
   #forgetNow(digest: string): void {
     this.#dispatch.forget(digest);
+    this.#joint.forget(digest);
     this.#o.places?.forget(digest);
     for (const member of this.#members.values()) member.forget(digest);
   }

@@ -1,6 +1,6 @@
 import { invalid, PlatformError } from '@perennial/kernel';
 import {
-  type Cancellation,
+  bytesOf,
   joinRows,
   outputsOf,
   requestOf,
@@ -9,23 +9,16 @@ import {
   splitRows,
   type Tensor,
 } from '@perennial/runtime';
-import { Gather, type Outcome, withinDeadline } from '../effects/gather.js';
+import { type Outcome, withinDeadline } from '../effects/gather.js';
 import type { InferOptions, Inferred, ModelAsked } from '../inference.js';
 import { gatewayLimits } from '../limits.js';
-import { type Answered, cancelled, type Dispatch, type Job, LostWithReplicas } from './dispatch.js';
+import { Pace } from './decide/pace.js';
+import { type Answered, type Dispatch, type Job, LostWithReplicas } from './dispatch.js';
+import { type Ask, Lane } from './lane.js';
 import { fleetLimits } from './limits.js';
 import type { Pool } from './pool.js';
-import { tooLate } from './replica.js';
+import { exhausted, tooLate } from './replica.js';
 import { Quarantine } from './suspects.js';
-
-interface Ask {
-  readonly columns: readonly Tensor[];
-  readonly rows: number;
-  /** On performance.now(). */
-  readonly deadlineAt: number;
-  readonly signal: Cancellation | undefined;
-  readonly traceparents: readonly string[];
-}
 
 /** What the members of one gather have in common. */
 interface Common {
@@ -41,7 +34,12 @@ interface Common {
  */
 export class JointInference {
   readonly #dispatch: Dispatch;
-  readonly #gathers = new Map<string, Gather<Ask, Inferred>>();
+  readonly #lanes = new Map<string, Lane>();
+  /** Lanes of one caller to one model, by their keys: they differ in priority and shapes. */
+  readonly #callers = new Map<string, Map<string, Lane>>();
+  readonly #paces = new Map<string, Pace>();
+  #bytes = 0;
+  #shed = 0;
   readonly #quarantine = new Quarantine({
     keptMs: fleetLimits.quarantineMs,
     max: fleetLimits.quarantineMax,
@@ -67,42 +65,94 @@ export class JointInference {
       !isBatchable || model.serve?.rowByRow === true || ask.rows > gatewayLimits.jointRequestRowsMax;
     if (isAlone) return this.#one(common, ask, 0);
     const key = `${pool.name} ${model.route.digest} ${model.name} ${model.route.version} ${priority} ${share} ${shapeKey(columns)}`;
-    let gather = this.#gathers.get(key);
-    if (!gather) {
-      gather = this.#gatherOf(key, common);
-      this.#gathers.set(key, gather);
+    const known = this.#lanes.get(key);
+    const lane = known && known.serve === model.serve ? known : this.#open(key, common);
+    const bytes = bytesOf(columns);
+    if (this.#bytes > 0 && this.#bytes + bytes > fleetLimits.waitingBytesMax) throw noRoom();
+    this.#bytes += bytes;
+    try {
+      return await withinDeadline(lane.ask(ask), deadlineAt, () => tooLate(!pool.isEmpty));
+    } finally {
+      this.#bytes -= bytes;
     }
-    const rowsMax = model.serve?.queueRowsMax || fleetLimits.waitingRowsMax;
-    // Where nobody is there the pool has counted them already.
-    if (gather.size > 0 && gather.size + ask.rows > rowsMax && !pool.isEmpty) throw tooMany(gather.size);
-    return withinDeadline(gather.ask(ask), deadlineAt, () => tooLate(!pool.isEmpty));
   }
 
-  #gatherOf(key: string, common: Common): Gather<Ask, Inferred> {
-    const gather: Gather<Ask, Inferred> = new Gather({
-      onIdle: () => {
-        if (this.#gathers.get(key) === gather) this.#gathers.delete(key);
-      },
-      sizeOf: ({ rows }) => rows,
-      sizeMax: gatewayLimits.jointRowsMax,
-      patienceMs: gatewayLimits.gatherPatienceMs,
-      callsMax: () => common.pool.slots,
-      refusal: ({ deadlineAt, signal }) => {
-        if (signal?.aborted) return cancelled();
-        return deadlineAt <= performance.now() ? tooLate() : undefined;
-      },
-      call: async (asks) => {
-        const [first] = asks;
-        if (asks.length === 1 && first) return [await this.#alone(common, first, 0)];
-        try {
-          return await this.#together(common, asks);
-        } catch (thrown) {
-          const losses = thrown instanceof LostWithReplicas ? 1 : 0;
-          return Promise.all(asks.map((ask) => this.#alone(common, ask, losses)));
-        }
-      },
+  /**
+   * Whether a request of this caller is worth reading: not where all that it asked of this model of late would be refused
+   * now. Some are read all the same, for they may allow more time than those before.
+   *
+   * @throws PlatformError QUEUE_EXHAUSTED
+   */
+  checkRoom(pool: Pool, digest: string, share: string): void {
+    if (this.#bytes > fleetLimits.waitingBytesMax) throw noRoom();
+    const lanes = this.#callers.get(callerKey(pool, digest, share));
+    if (!lanes) return;
+    const now = performance.now();
+    let why: string | undefined;
+    for (const lane of lanes.values()) {
+      why = lane.refusesAll(now);
+      if (why === undefined) return;
+    }
+    if (why === undefined) return;
+    this.#shed = (this.#shed + 1) % fleetLimits.shedReadEvery;
+    if (this.#shed !== 0) throw exhausted(why, gatewayLimits.gatherPatienceMs);
+  }
+
+  /** Nobody wants the model any more. */
+  forget(digest: string): void {
+    for (const key of this.#paces.keys()) if (key.endsWith(` ${digest}`)) this.#paces.delete(key);
+    this.#forgetIdle();
+  }
+
+  #open(key: string, common: Common): Lane {
+    const { pool, model, share } = common;
+    if (this.#lanes.size >= fleetLimits.lanesMax) this.#forgetIdle();
+    const { digest } = model.route;
+    const lane = new Lane({
+      pool,
+      pace: this.#paceOf(`${pool.name} ${digest}`),
+      serve: model.serve,
+      call: (asks) => this.#call(common, asks),
     });
-    return gather;
+    this.#lanes.set(key, lane);
+    const caller = callerKey(pool, digest, share);
+    let lanes = this.#callers.get(caller);
+    if (!lanes) {
+      lanes = new Map();
+      this.#callers.set(caller, lanes);
+    }
+    lanes.set(key, lane);
+    return lane;
+  }
+
+  #paceOf(key: string): Pace {
+    let pace = this.#paces.get(key);
+    if (!pace) {
+      pace = new Pace();
+      this.#paces.set(key, pace);
+    }
+    return pace;
+  }
+
+  #forgetIdle(): void {
+    for (const [key, lane] of this.#lanes) if (lane.isIdle) this.#lanes.delete(key);
+    for (const [caller, lanes] of this.#callers) {
+      for (const [key, lane] of lanes) if (lane.isIdle) lanes.delete(key);
+      if (lanes.size === 0) this.#callers.delete(caller);
+    }
+  }
+
+  async #call(common: Common, asks: readonly Ask[]): Promise<readonly Outcome<Inferred>[]> {
+    const [first] = asks;
+    if (asks.length === 1 && first) return [await this.#alone(common, first, 0)];
+    try {
+      return await this.#together(common, asks);
+    } catch (error) {
+      // A full replica would refuse them one by one too, and each would be work for it.
+      if (isOverload(error)) return asks.map(() => ({ error }));
+      const losses = error instanceof LostWithReplicas ? 1 : 0;
+      return Promise.all(asks.map((ask) => this.#alone(common, ask, losses)));
+    }
   }
 
   async #together(common: Common, asks: readonly Ask[]): Promise<Outcome<Inferred>[]> {
@@ -185,12 +235,14 @@ function quarantined(): PlatformError {
   );
 }
 
-function tooMany(rows: number): PlatformError {
-  return new PlatformError(
-    'QUEUE_EXHAUSTED',
-    'dependency',
-    'after',
-    `Exceeds maximum queue size: ${rows} rows wait for this model already; send fewer at a time, or again later`,
-    { retryAfterMs: 200 },
-  );
+function isOverload(thrown: unknown): boolean {
+  return thrown instanceof PlatformError && /^(QUEUE_EXHAUSTED|DEADLINE_EXCEEDED)$/.test(thrown.code);
+}
+
+function callerKey(pool: Pool, digest: string, share: string): string {
+  return `${pool.name} ${digest} ${share}`;
+}
+
+function noRoom(): PlatformError {
+  return exhausted('inputs that wait take all the memory that there is for them', 1_000);
 }

@@ -45,8 +45,16 @@ export const fleetLimits = {
   latencyWindowMs: 5_000,
   /** Rows that wait for the first replica of an empty pool: what a small model answers in some milliseconds. */
   emptyPoolRowsMax: 1_024,
-  /** Rows of one model that wait here for their turn; past it the rest is told at once to come later. */
-  waitingRowsMax: 1_024,
+  /** Rows of one caller and model that wait here for their turn, as many as at a replica; deadlines cut sooner. */
+  waitingRowsMax: 32_768,
+  /** Memory of all inputs that wait here or are under way. */
+  waitingBytesMax: 64 * 1024 * 1024,
+  /** What is known of callers that ask nothing at the moment is forgotten past so many lanes. */
+  lanesMax: 256,
+  /** What callers asked and allowed counts for so long. */
+  habitsWindowMs: 5_000,
+  /** One in so many requests is read although its caller's others could not be answered in time: it may allow more. */
+  shedReadEvery: 16,
   /** The longest deadline of a request: then nobody uses what was replaced any more. */
   drainMsMax: 60_000,
 } as const;

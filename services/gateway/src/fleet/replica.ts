@@ -238,3 +238,20 @@ export function tooLate(isReachable = true): PlatformError {
       : 'Request timeout expired: inference does not answer; ask again when it is back',
   );
 }
+
+/** What a request is told that would have to wait for too long. Most are told so under overload, so without a stack. */
+export function exhausted(why: string, waitMs: number): PlatformError {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return new PlatformError(
+      'QUEUE_EXHAUSTED',
+      'dependency',
+      'after',
+      `Exceeds maximum queue size: ${why}; send fewer at a time, or again later`,
+      { retryAfterMs: Math.max(1, Math.min(60_000, Math.ceil(waitMs))) },
+    );
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
