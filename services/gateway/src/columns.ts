@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import type { FeatureInput } from '@perennial/contracts';
-import { invalid } from '@perennial/kernel';
+import { asPlatformError, invalid } from '@perennial/kernel';
 import { isDatatype, readJson, type Tensor, type TensorSpec } from '@perennial/runtime';
 
 /** Between rows of plain values and the tensors that models take and give. */
@@ -48,7 +48,25 @@ function stacked({ name, datatype, shape }: TensorSpec, rows: readonly JsonObjec
       throw featureError(null, name, at, `there, ${datatype} of shape [${perRow.join(',')}]`);
     return value;
   });
-  return readJson({ name, datatype, shape: [rows.length, ...perRow], data });
+  const read = (values: JsonValue[]) =>
+    readJson({ name, datatype, shape: [values.length, ...perRow], data: values });
+  try {
+    return read(data);
+  } catch (thrown) {
+    // Who sent rows thinks in rows: the one at fault is named.
+    data.forEach((value, at) => {
+      try {
+        read([value]);
+      } catch (cause) {
+        const { code, message } = asPlatformError(cause);
+        const field = `rows[${at}].${name}`;
+        throw invalid(code, `${field} must be ${datatype} of shape [${perRow.join(',')}]: ${message}`, {
+          field,
+        });
+      }
+    });
+    throw thrown;
+  }
 }
 
 function numberOf(value: JsonValue | undefined, name: string, at: number): number {

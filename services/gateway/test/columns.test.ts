@@ -46,6 +46,17 @@ test.each([
   expect(() => columnsOf(taken, [row])).toThrow(expect.objectContaining({ code }));
 });
 
+test('of many rows the one whose value is no such tensor is named', () => {
+  const taken = inputs({ name: 'x', datatype: 'FP32', shape: [-1n, 3n] });
+  expect(() => columnsOf(taken, [{ x: [1, 2, 3] }, { x: [1, 2] }])).toThrow(
+    expect.objectContaining({
+      code: 'TENSOR_DATA_INVALID',
+      field: 'rows[1].x',
+      message: expect.stringMatching(/^rows\[1\]\.x must be FP32 of shape \[3\]: .* has 2 elements/),
+    }),
+  );
+});
+
 test('a shape whose sizes are open but for the rows cannot come as rows', () => {
   const taken = inputs({ name: 'x', datatype: 'FP32', shape: [-1n, -1n] });
   expect(() => columnsOf(taken, [{ x: [1] }])).toThrow(expect.objectContaining({ code: 'FEATURE_INVALID' }));
