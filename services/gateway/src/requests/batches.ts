@@ -15,6 +15,7 @@ import { requestLimits } from './limits.js';
 import type { RequestNeeds } from './needs.js';
 import { checkSystem, noQuery, submissionOf, submit } from './routes.js';
 import { stateOf } from './shown.js';
+import { Uploads } from './uploads.js';
 
 const formatOfType: Readonly<Record<string, BatchFormat>> = {
   'text/csv': 'csv',
@@ -25,13 +26,15 @@ const typeOfFormat: Readonly<Record<BatchFormat, string>> = { csv: 'text/csv', j
 
 /** Files of rows in, files of predictions out. */
 export function batchRoutes(needs: RequestNeeds): StreamRoute[] {
+  const uploads = new Uploads();
   return [
     {
       method: 'POST',
       path: '/v1/systems/:system/batches',
       needs: 'predict',
       serve: async (context, request, response) => {
-        const { status, body, headers } = await createBatch(needs, context, request);
+        const create = () => createBatch(needs, context, request);
+        const { status, body, headers } = await uploads.through(context.caller.name, create);
         send(response, status, JSON.stringify(body), { 'content-type': 'application/json', ...headers });
       },
     },

@@ -24,6 +24,9 @@ export const requestLimits = {
   faultyAttemptsMax: 5,
   /** A file of rows on its way in; larger ones are sent in parts. */
   batchBytesMax: 512 * MiB,
+  /** Files on their way in at once, of one caller and of all: together they may fill a disk. */
+  uploadsOfCallerMax: 2,
+  uploadsMax: 8,
   batchRowsMax: 5_000_000,
   /** One line or record; a row is a record and no document. */
   batchRowBytesMax: 1 * MiB,
