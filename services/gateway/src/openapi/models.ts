@@ -12,14 +12,14 @@ export interface DescribedModel {
   readonly usual: JsonObject | undefined;
 }
 
-/** The document with each model's own paths: what it takes by name and type, and an example to try. */
+/** The document with each model's own paths before all others: what it takes by name and type, and an example to try. */
 export function withModels(document: OpenApiDocument, models: readonly DescribedModel[]): OpenApiDocument {
-  const paths = { ...document.paths };
+  const paths: OpenApiDocument['paths'] = {};
   for (const model of models) {
     paths[`/v1/systems/${model.name}/predict`] = { post: predictOf(document, model) };
     paths[`/v2/models/${model.name}/infer`] = { post: inferOf(document, model) };
   }
-  return { ...document, paths };
+  return { ...document, paths: { ...paths, ...document.paths } };
 }
 
 function predictOf(document: OpenApiDocument, { name, serving, usual }: DescribedModel): Schema {
