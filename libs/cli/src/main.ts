@@ -3,6 +3,12 @@ import { RequestError } from '@perennial/client';
 import { PlatformError } from '@perennial/kernel';
 import { program } from './program.js';
 
+// Whoever reads has enough, as `head` has: that is no failure, and no stack for a person to read.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 try {
   await program().parseAsync(process.argv);
 } catch (thrown) {

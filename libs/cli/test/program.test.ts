@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -293,4 +294,16 @@ test('a key is made with its scope and limits, and its secret is the first line'
     url: '/v1/keys/00112233445566ff/rotate',
     body: JSON.stringify({ grace_seconds: 0 }),
   });
+});
+
+test('a reader that has enough, as head has, ends a command without a word', async () => {
+  const env = { ...process.env, PERENNIAL_URL: url, PERENNIAL_TOKEN: 'x' };
+  const child = spawn(process.execPath, [main, 'live', 'heat'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  let said = '';
+  child.stderr.on('data', (chunk) => {
+    said += chunk;
+  });
+  const [code] = await once(child, 'close');
+  expect([code, said]).toEqual([0, '']);
 });
