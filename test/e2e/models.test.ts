@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { GrpcPerennial } from '@perennial/client';
 import { type Platform, rootDir, startPlatform } from '@perennial/local';
+import { node, writeModel } from '@perennial/onnx';
 import { tempDir, waitFor } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -68,6 +69,21 @@ async function modelFiles(): Promise<{ file: string; twin: string }> {
   return { file, twin };
 }
 
+/** Well formed, and no engine has what it asks for. */
+function brokenFile(): string {
+  const file = path.join(tempDir('broken'), 'broken.onnx');
+  const end = (name: string) => ({ name, type: 'double' as const, dims: ['N', 1] });
+  const graph = {
+    name: 'broken',
+    inputs: [end('x')],
+    outputs: [end('y')],
+    constants: [],
+    nodes: [node('NoSuchOperator', ['x'], 'y')],
+  };
+  writeFileSync(file, writeModel({ producer: 'test', producerVersion: '1', opsets: { '': 21 }, graph }));
+  return file;
+}
+
 /** The mean of the system's model and the brought one, which say the same, three times. */
 const inputs = Object.fromEntries(Object.keys(columns).map((name) => [name, name]));
 const blend = {
@@ -129,6 +145,10 @@ test('a model is brought by its file, routed, watched over time and retired, bes
     return answer.live.sequence === '0' ? undefined : answer.live;
   });
   expect(await said('live', 'brought', '--at', sequence)).toContain('version 2 as variant');
+
+  const refused = await perennial('models', 'import', 'brought', brokenFile(), '--promote');
+  expect(refused).toMatchObject({ code: 1, output: expect.stringContaining('NoSuchOperator') });
+  expect(await said('routes', 'brought')).toContain('version 2 as variant at 50 %');
 
   const graph = path.join(tempDir('graph'), 'blend.json');
   writeFileSync(graph, JSON.stringify(blend));

@@ -46,6 +46,7 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   const onError = (error: unknown, path: string) => log.error('a request failed', { path, error });
   const imports = new ModelImport({
     deployments,
+    fleet: gateway.fleet,
     registry: gateway.peers.registry,
     artifacts: lazyArtifacts(),
   });

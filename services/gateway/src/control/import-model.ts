@@ -2,16 +2,22 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type MessageInitShape, toJson } from '@bufbuild/protobuf';
+import { create, type MessageInitShape, toJson } from '@bufbuild/protobuf';
 import type { ArtifactStore } from '@perennial/artifacts';
-import { type ImportModelRequestSchema, ModelGraphSchema } from '@perennial/contracts';
-import { canonicalJson, invalid, PlatformError } from '@perennial/kernel';
+import {
+  type ImportModelRequestSchema,
+  ModelGraphSchema,
+  RouteSchema,
+  type ServedModel,
+} from '@perennial/contracts';
+import { asPlatformError, canonicalJson, invalid, PlatformError } from '@perennial/kernel';
 import { checkModel, modelEnds } from '@perennial/onnx';
 import type { TensorSpec } from '@perennial/runtime';
 import { allow, allowTouch, type Caller, may } from '../decide/access.js';
 import type { Deployments } from '../deployments.js';
 import type { Peers } from '../effects/peers.js';
 import { receiveFile } from '../effects/receive-file.js';
+import type { Fleet } from '../fleet/fleet.js';
 import { checkGraph } from '../graph/check-graph.js';
 import { graphMessage, readGraph } from '../graph/graph-body.js';
 import { parseJson, readBody } from '../http/read-body.js';
@@ -35,6 +41,7 @@ export interface ImportNeeds {
   readonly registry: Peers['registry'];
   /** What models a graph may be made of. */
   readonly deployments: Deployments;
+  readonly fleet: Pick<Fleet, 'load' | 'unload'>;
   /** Opened when the first model comes: most gateways never import one. */
   readonly artifacts: () => Promise<ArtifactStore>;
 }
@@ -91,13 +98,49 @@ export class ModelImport {
     promote: boolean | undefined,
     kept: Omit<MessageInitShape<typeof ImportModelRequestSchema>, '$typeName'> & Ends,
   ) {
-    const answer = await this.#needs.registry.importModel({
-      ...kept,
-      name: checkName('name', params['model'] ?? ''),
-      requestedBy: caller.name,
-      ...(promote !== undefined && { promote }),
-    });
-    return { answer, digest: kept.digest, inputs: kept.inputs, outputs: kept.outputs };
+    const { registry } = this.#needs;
+    const { digest, inputs, outputs, graph } = kept;
+    const name = checkName('name', params['model'] ?? '');
+    const asked = { ...kept, name, requestedBy: caller.name };
+    if (graph) {
+      const answer = await registry.importModel({ ...asked, ...(promote !== undefined && { promote }) });
+      return { answer, digest, inputs, outputs };
+    }
+    const answer = await registry.importModel({ ...asked, promote: false });
+    const { model } = await registry.getServedModel({ name });
+    const isServing = model !== undefined && model.champion > 0 && !model.retired;
+    if (!(promote ?? !isServing)) return { answer, digest, inputs, outputs };
+    const whyNot = await this.#tried(name, answer.version, digest, model);
+    if (whyNot !== undefined) return { answer, digest, inputs, outputs, whyNot };
+    const moved = await registry.importModel({ ...asked, promote: true });
+    return { answer: { ...moved, created: answer.created }, digest, inputs, outputs };
+  }
+
+  /**
+   * Has the version loaded where it would run, before it takes anybody's place. Why it cannot be, where the file is at
+   * fault; a pool that has no replica now says nothing about the file.
+   */
+  async #tried(
+    name: string,
+    version: number,
+    digest: string,
+    model: ServedModel | undefined,
+  ): Promise<string | undefined> {
+    const { fleet, deployments } = this.#needs;
+    const { signature = '' } = model?.versions.find((one) => one.version === version) ?? {};
+    const { pool = '', serve } = model?.deployment ?? {};
+    try {
+      await fleet.load(name, create(RouteSchema, { version, digest, signature }), pool, serve);
+      return undefined;
+    } catch (thrown) {
+      const { retry, message } = asPlatformError(thrown);
+      if (retry !== 'never') return undefined;
+      const isDeployed = deployments
+        .current(name)
+        ?.deployment.routes.some((route) => route.digest === digest);
+      if (!isDeployed) await fleet.unload(name, digest);
+      return message;
+    }
   }
 
   /**

@@ -143,7 +143,7 @@ export function modelStreams(
       path: '/v1/models/:model/versions',
       needs: 'operate',
       serve: async (context, request, response) => {
-        const { answer, digest, inputs, outputs } = await imports.receive(context, request);
+        const { answer, digest, inputs, outputs, whyNot } = await imports.receive(context, request);
         const shown = (all: readonly MessageInitShape<typeof FeatureInputSchema>[]) =>
           all.map((end) => jsonOf(FeatureInputSchema, create(FeatureInputSchema, end)));
         const told = {
@@ -152,7 +152,11 @@ export function modelStreams(
           inputs: shown(inputs),
           outputs: shown(outputs),
         };
-        const body = JSON.stringify(await served(context, told, answer.epoch));
+        const body = JSON.stringify(
+          whyNot === undefined
+            ? await served(context, told, answer.epoch)
+            : { ...told, served: false, why_not: whyNot },
+        );
         response.writeHead(answer.created ? 201 : 200, {
           'content-type': 'application/json',
           'content-length': Buffer.byteLength(body),
