@@ -56,6 +56,8 @@ export interface PredictAnswer {
       evaluations: number;
     };
   }[];
+  /** Columns that nothing read, where there are some: mostly a misspelt name. */
+  unused?: string[];
 }
 
 export interface PublishAnswer {

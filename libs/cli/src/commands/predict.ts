@@ -33,7 +33,9 @@ export function predictCommand(root: Command): void {
         if (row === undefined)
           throw invalid('ROW_MALFORMED', 'name a row, or a file of them with --file', { field: 'row' });
         const answer = await platform().predict(system, [parseRow(row)], { explain: options.explain });
-        print(command, answer, () => answer.predictions.map(predictionText).join('\n'));
+        print(command, answer, () =>
+          [...answer.predictions.map(predictionText), ...unusedText(answer)].join('\n'),
+        );
       },
     );
 }
@@ -96,6 +98,11 @@ function failure({ id, state, error }: Submission): RequestError {
 }
 
 /** A feature that is missing is worth a word: its column may be misspelt. */
+/** A misspelt column would be a missing feature without a word. */
+function unusedText({ unused = [] }: PredictAnswer): string[] {
+  return unused.length === 0 ? [] : [`nothing reads ${unused.join(', ')}: is a name misspelt?`];
+}
+
 function predictionText(answer: PredictAnswer['predictions'][number]): string {
   const { prediction, label, model_version, prediction_id, features = {}, explanation } = answer;
   const missing = Object.keys(features).filter((name) => features[name] === null);

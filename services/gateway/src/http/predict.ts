@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { JsonObject } from '@bufbuild/protobuf';
 import { invalid, limits } from '@perennial/kernel';
 import type { Caller } from '../decide/access.js';
 import { decodedLabel } from '../decide/decode-label.js';
 import { type PredictOptions, readPredictBody } from '../decide/predict-body.js';
+import { unusedColumns } from '../decide/unused-columns.js';
 import type { Deployments } from '../deployments.js';
 import type { Explained, Explainer } from '../explain/explainer.js';
 import { gatewayLimits } from '../limits.js';
@@ -51,6 +53,12 @@ export async function predict(
   sendJson(response, JSON.stringify(answer));
 }
 
+export interface Predictions {
+  readonly predictions: readonly object[];
+  /** Columns that nothing read, where there are some. */
+  readonly unused?: readonly string[];
+}
+
 export interface PredictAsk extends Omit<RowsAsk, 'rows'> {
   /** The parsed body; what it throws is recorded like everything else. */
   readonly body: () => Promise<unknown>;
@@ -61,13 +69,15 @@ export interface PredictAsk extends Omit<RowsAsk, 'rows'> {
  *
  * @throws PlatformError as Predictor.predictRows and Explainer.explain, PREDICT_OPTION_INVALID
  */
-export async function answerTo(needs: PredictNeeds, ask: PredictAsk): Promise<{ predictions: object[] }> {
+export async function answerTo(needs: PredictNeeds, ask: PredictAsk): Promise<Predictions> {
   let options: PredictOptions | undefined;
+  let rows: readonly JsonObject[] = [];
   const predicted = await needs.predictor.predictRows({
     ...ask,
     rows: async () => {
       const body = readPredictBody(await ask.body());
       options = body.options;
+      rows = body.rows;
       return body.rows;
     },
   });
@@ -82,9 +92,12 @@ export async function answerTo(needs: PredictNeeds, ask: PredictAsk): Promise<{ 
           share: ask.caller?.name ?? '',
           signal: ask.signal,
         });
-  const classes = decode ? (needs.deployments.current(ask.system)?.deployment.serve?.classes ?? []) : [];
+  const deployment = needs.deployments.current(ask.system)?.deployment;
+  const classes = decode ? (deployment?.serve?.classes ?? []) : [];
+  const unused = deployment ? unusedColumns(deployment, rows) : [];
   return {
     predictions: predicted.map((row, at) => shown(row, { features, classes, explained: explained[at] })),
+    ...(unused.length > 0 && { unused }),
   };
 }
 

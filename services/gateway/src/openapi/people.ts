@@ -124,7 +124,17 @@ export const peopleSchemas: Readonly<Record<string, Schema>> = {
     },
     ['prediction_id', 'prediction', 'model_version'],
   ),
-  Predictions: object({ predictions: { type: 'array', items: ref('Prediction') } }, ['predictions']),
+  Predictions: object(
+    {
+      predictions: { type: 'array', items: ref('Prediction') },
+      unused: {
+        type: 'array',
+        items: { type: 'string' },
+        description: 'Columns that nothing read, where there are some: mostly a misspelt name.',
+      },
+    },
+    ['predictions'],
+  ),
   SubmitRequest: {
     ...object({ rows, ...options, callback }, ['rows']),
     additionalProperties: false,

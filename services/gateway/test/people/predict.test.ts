@@ -128,6 +128,18 @@ test.each([
   expect(answer.body.detail.length).toBeGreaterThan(20);
 });
 
+test('a column that nothing reads is named beside the answer', async () => {
+  const misspelt = await predict({
+    rows: [
+      { ...row, outsid: 1 },
+      { ...row, 'wind speed': 2 },
+    ],
+  });
+  expect(misspelt).toMatchObject({ status: 200, body: { unused: ['outsid', 'wind speed'] } });
+  // The source's own columns are no features and are read all the same.
+  expect((await predict({ rows: [row] })).body).not.toHaveProperty('unused');
+});
+
 test('options in the query are refused rather than ignored', async () => {
   expect((await predict({ rows: [row] }, '?explain=true')).body).toMatchObject({ code: 'QUERY_INVALID' });
 });
