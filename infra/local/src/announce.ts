@@ -14,6 +14,7 @@ export function announcement(platform: Platform): string {
     '',
     `  HTTP   ${platform.urls.http}`,
     `  gRPC   ${platform.urls.grpc}`,
+    `  page   ${platform.urls.http}/docs`,
     `  NATS   ${platform.urls.nats}`,
     ...(platform.firstProducerCredsFile === undefined
       ? []
