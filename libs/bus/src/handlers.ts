@@ -56,8 +56,11 @@ export interface BatchHandlerOptions<P> {
   /** A subject with wildcards, from the builders of contracts. */
   readonly filter: string;
   readonly messagesMax?: number;
-  /** Milliseconds between the beginnings of two batches; a message that comes after a longer pause never waits. */
-  readonly everyMs?: number;
+  /**
+   * Milliseconds between the beginnings of two batches; a message that comes after a longer pause never waits. A function
+   * is asked after each batch: a consumer that passes everything by may look less often.
+   */
+  readonly everyMs?: number | (() => number);
   readonly prepare?: (messages: readonly RawMessage[]) => Promise<P>;
   readonly handle: (call: BatchCall<P>) => Promise<void>;
 }
@@ -68,7 +71,7 @@ export interface BatchHandler {
   readonly stream: StreamName;
   readonly filter: string;
   readonly messagesMax: number;
-  readonly everyMs: number;
+  readonly everyMs: () => number;
   readonly prepare: (messages: readonly RawMessage[]) => Promise<unknown>;
   readonly handle: (call: BatchCall<never>) => Promise<void>;
 }
@@ -99,14 +102,14 @@ export function handler<D extends DescMessage, P = undefined>(options: EventHand
  * artifact is gone.
  */
 export function batchHandler<P = undefined>(options: BatchHandlerOptions<P>): Handler {
-  const { consumer, stream, filter, prepare, handle } = options;
+  const { consumer, stream, filter, prepare, handle, everyMs = 0 } = options;
   return {
     kind: 'batch',
     consumer,
     stream,
     filter,
     messagesMax: options.messagesMax ?? messagesMaxDefault,
-    everyMs: options.everyMs ?? 0,
+    everyMs: typeof everyMs === 'number' ? () => everyMs : everyMs,
     prepare: prepare ?? nothingToPrepare,
     handle: handle as BatchHandler['handle'],
   };

@@ -105,8 +105,9 @@ class BatchWorker {
     for (let next = 0; ; ) {
       const messages = await queue.take(messagesMax, next);
       if (messages.length === 0 || signal.aborted) return;
-      next = performance.now() + everyMs;
+      const begunAt = performance.now();
       await this.settle(messages);
+      next = begunAt + everyMs();
       if (this.signal.aborted) return;
       await this.prove();
     }

@@ -96,6 +96,29 @@ test('a lone message is handled at once, and those after it share a batch', asyn
   expect(sizes).toEqual([1, 5]);
 });
 
+test('a handler says after each batch how soon the next one may begin', async () => {
+  const database = await house.open('told-pace');
+  const sizes: number[] = [];
+  const handler = batchHandler({
+    consumer: 'told-pace-rows',
+    stream: 'ROWS',
+    filter: 'rows.default.told-pace.*',
+    messagesMax: 5,
+    everyMs: () => (sizes.length < 2 ? 0 : 3_600_000),
+    handle: async ({ messages }) => void sizes.push(messages.length),
+  });
+  const work = await house.start(database, [handler]);
+  for (const at of [0, 1]) {
+    await publishRows('told-pace', at, at + 1);
+    await settled(work);
+  }
+  await publishRows('told-pace', 2, 6);
+  expect(sizes).toEqual([1, 1]);
+  await publishRows('told-pace', 6, 7);
+  await settled(work);
+  expect(sizes).toEqual([1, 1, 5]);
+});
+
 test('a new process goes on behind the last committed batch', async () => {
   const database = await house.open('resumes');
   const { handler } = rowsInto('resumes');
