@@ -18,15 +18,18 @@ import { tellRewards } from '../tell-rewards.js';
 import { raise, watchChampion } from '../watch-champion.js';
 
 /** Under load the predictions of this long share a transaction; a lone one is taken in at once. */
-const everyMs = 100;
+const sharedMs = 100;
+/** The same where none of a batch was watched: then a transaction only moves the position, and costs what others do. */
+const passedByMs = 500;
 
 /** Every request that was answered, or failed: counted once by its id, its rows kept for their labels. */
 export function predictions(context: Context) {
+  let everyMs = sharedMs;
   return batchHandler({
     consumer: 'monitor-predictions',
     stream: 'PREDICTION',
     filter: predictionFilter,
-    everyMs,
+    everyMs: () => everyMs,
     handle: async ({ messages, tx, emitFor, park }) => {
       const stores = storesOf(context, tx);
       const bySystem = new Map<string, PlainPrediction[]>();
@@ -43,6 +46,7 @@ export function predictions(context: Context) {
           else bySystem.set(prediction.system, [prediction]);
         }
       }
+      everyMs = bySystem.size > 0 ? sharedMs : passedByMs;
       for (const [name, asked] of [...bySystem].sort(([a], [b]) => (a < b ? -1 : 1))) {
         await takeIn(context, stores, {
           system: await stores.facts.systemOrLater(name),
