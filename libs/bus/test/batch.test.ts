@@ -97,7 +97,7 @@ test('a lone message is handled at once, and those after it share a batch', asyn
 });
 
 test('a handler says after each batch how soon the next one may begin', async () => {
-  const database = await house.open('told-pace');
+  const database = await house.open('told_pace');
   const sizes: number[] = [];
   const handler = batchHandler({
     consumer: 'told-pace-rows',
