@@ -48,18 +48,20 @@ export class Lane {
 
   constructor(options: LaneOptions) {
     this.#o = options;
-    const { pace, pool } = options;
+    const { pace } = options;
     this.#gather = new Gather({
       sizeOf: ({ rows }) => rows,
       sizeMax: gatewayLimits.jointRowsMax,
       patienceMs: gatewayLimits.gatherPatienceMs,
-      callsMax: () => pool.slots,
-      refusal: ({ deadlineAt, rows, signal }, isLast) => {
+      callsMax: () => this.#callsMax,
+      refusal: ({ deadlineAt, signal }, isLast) => {
         if (signal?.aborted) return cancelled();
         const leftMs = deadlineAt - performance.now();
         if (leftMs <= 0) return tooLate();
         // The last one is tried whatever is expected, or a wrong expectation would never be mended.
-        return isLast || pace.messageMs(rows) <= leftMs ? undefined : tooLate();
+        if (isLast) return undefined;
+        const together = Math.min(this.#gather.size, gatewayLimits.jointRowsMax);
+        return pace.isInTime(pace.messageMs(together), leftMs) ? undefined : tooLate();
       },
       call: (asks) => this.#call(asks),
     });
@@ -103,9 +105,14 @@ export class Lane {
     return `an answer would take ${Math.ceil(expectedMs)} ms, and ${Math.ceil(leftMs)} ms are left`;
   }
 
+  /** Where more waits than one message takes, a replica that is done finds the next one there already. */
+  get #callsMax(): number {
+    return this.#o.pool.slots + (this.#gather.size >= gatewayLimits.jointRowsMax ? 1 : 0);
+  }
+
   #expectedMs(rows: number, now: number): number {
-    const { pool, pace } = this.#o;
-    const { slots } = pool;
+    const { pace } = this.#o;
+    const slots = this.#callsMax;
     let freeInMs = 0;
     if (this.#ends.size >= slots) {
       let next = Number.POSITIVE_INFINITY;

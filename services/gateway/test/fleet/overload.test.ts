@@ -72,7 +72,7 @@ test('what cannot be answered within its deadline is refused as it comes, not wh
   );
   // 400 of 32 rows are 50 messages of 50 ms: more than twice what a second allows.
   await waitFor('those who are refused', () => settled.some(({ code }) => code === 'QUEUE_EXHAUSTED'));
-  expect(replica.heard.length - before).toBeLessThanOrEqual(1);
+  expect(replica.heard.length - before).toBeLessThanOrEqual(2);
   expect(settled.every(({ code }) => code === 'QUEUE_EXHAUSTED')).toBe(true);
   await Promise.all(all);
   const found = counts(settled.map(({ code }) => code));

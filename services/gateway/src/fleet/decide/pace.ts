@@ -1,17 +1,18 @@
 import { CostModel } from '@perennial/runtime';
 
-/** How fast it is seen that answers take longer than expected (as TCP's round trips; Jacobson 1988). */
+/** How fast it is seen that answers come later than expected (as TCP's round trips; Jacobson 1988). */
 const gain = 0.125;
 /** Deviations that an answer may be late by and still count as in time. */
 const deviations = 2;
-/** Beyond this the machine stood still, which says nothing of what comes next. */
-const lateMax = 4;
+/** What lateness may take of the time that is left: between its pauses a machine answers in time. */
+const shareMax = 0.5;
 
 /** What a message to a pool takes from here, there and back, by its rows; and how far what is expected of it holds. */
 export class Pace {
   readonly #cost = new CostModel();
-  #late = 1;
-  #deviation = 0;
+  /** Milliseconds. A pause takes as long whatever was expected; a slower model is learned as its cost. */
+  #lateMs = 0;
+  #deviationMs = 0;
 
   /** Milliseconds of a message of so many rows; 0 where nothing is known yet. */
   messageMs(rows: number): number {
@@ -43,14 +44,14 @@ export class Pace {
   /** What a request was expected to take when it came, and took. */
   held(expectedMs: number, tookMs: number): void {
     if (expectedMs <= 0) return;
-    const late = Math.min(lateMax, tookMs / expectedMs);
-    this.#deviation += gain * (Math.abs(late - this.#late) - this.#deviation);
-    this.#late += gain * (late - this.#late);
+    const lateMs = tookMs - expectedMs;
+    this.#deviationMs += gain * (Math.abs(lateMs - this.#lateMs) - this.#deviationMs);
+    this.#lateMs += gain * (lateMs - this.#lateMs);
   }
 
   /** Whether what is expected to take so long will be there in time. */
   isInTime(expectedMs: number, leftMs: number): boolean {
-    const factor = Math.min(lateMax, Math.max(1, this.#late + deviations * this.#deviation));
-    return factor * expectedMs <= leftMs;
+    const lateMs = Math.max(0, this.#lateMs + deviations * this.#deviationMs);
+    return expectedMs + Math.min(lateMs, shareMax * leftMs) <= leftMs;
   }
 }

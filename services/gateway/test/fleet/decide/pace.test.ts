@@ -21,9 +21,12 @@ test('where nothing is known yet everything is in time', () => {
 test('answers that come later than expected leave room for as much, and the room goes when they are on time again', () => {
   const pace = new Pace();
   expect(pace.isInTime(100, 100)).toBe(true);
-  for (let at = 0; at < 50; at++) pace.held(100, 200);
-  expect(pace.isInTime(100, 150)).toBe(false);
-  expect(pace.isInTime(100, 210)).toBe(true);
+  for (let at = 0; at < 100; at++) pace.held(10, 60);
+  expect(pace.isInTime(100, 140)).toBe(false);
+  expect(pace.isInTime(100, 155)).toBe(true);
+  // Never more than half of what is left.
+  expect(pace.isInTime(30, 60)).toBe(true);
+  expect(pace.isInTime(31, 60)).toBe(false);
   for (let at = 0; at < 100; at++) pace.held(100, 100);
   expect(pace.isInTime(100, 101)).toBe(true);
 });
