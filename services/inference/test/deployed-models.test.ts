@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { DeploymentUpdatedSchema } from '@perennial/contracts';
+import { type DeploymentUpdated, DeploymentUpdatedSchema } from '@perennial/contracts';
 import { digestOf } from '@perennial/kernel';
 import { waitFor } from '@perennial/testkit';
 import { afterAll, expect, test } from 'vitest';
@@ -24,7 +24,7 @@ const models = new Models({
 });
 afterAll(() => models.runtime.close());
 
-type Deployment = MessageInitShape<typeof DeploymentUpdatedSchema>;
+type Deployment = Exclude<MessageInitShape<typeof DeploymentUpdatedSchema>, DeploymentUpdated>;
 const deployment = (epoch: bigint, digest: string, over: Deployment = {}) =>
   create(DeploymentUpdatedSchema, {
     system: 'heat',

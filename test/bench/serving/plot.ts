@@ -26,6 +26,7 @@ export function plotOf(rows: readonly Row[]): string {
     ].join('\n');
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="#333">
+<title>CPU of the server processes per request, 1 row, ${connections} connections</title>
 <rect width="${width}" height="${height}" fill="#fff"/>
 <text x="16" y="24" font-size="15">CPU of the server processes per request, 1 row, ${connections} connections</text>
 <text x="16" y="42">median over rounds; bare: node:http or grpc-js that parses and answers the same, without a model</text>
