@@ -20,6 +20,12 @@ function step(name: string, use: { model?: string; transform?: string }, of: Par
   return { name, ...use, inputs: [], outputs: [], parameters: [], ...of };
 }
 
+const classes = step(
+  'classes',
+  { model: 'classes' },
+  { inputs: [{ name: 'x', tensor: 'x' }], outputs: [{ name: 'logits', tensor: 'logits' }] },
+);
+
 const ensemble: Step[] = [
   step(
     'blend',
@@ -143,14 +149,7 @@ it.each<[string, Step[], string[], RegExp]>([
   [
     'mixed datatypes',
     [
-      step(
-        'classes',
-        { model: 'classes' },
-        {
-          inputs: [{ name: 'x', tensor: 'x' }],
-          outputs: [{ name: 'logits', tensor: 'logits' }],
-        },
-      ),
+      classes,
       step(
         'line',
         { model: 'line' },
@@ -181,14 +180,7 @@ it.each<[string, Step[], string[], RegExp]>([
 
 it('turns logits into shares that sum to 1, whatever their size, and into the class with the most', async () => {
   const steps = [
-    step(
-      'classes',
-      { model: 'classes' },
-      {
-        inputs: [{ name: 'x', tensor: 'x' }],
-        outputs: [{ name: 'logits', tensor: 'logits' }],
-      },
-    ),
+    classes,
     step(
       'shares',
       { transform: 'softmax' },
