@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { auditCommands } from './commands/audit.js';
-import { dataCommands } from './commands/data.js';
 import { keyCommands } from './commands/keys.js';
 import { modelCommands } from './commands/models.js';
 import { operationsCommands } from './commands/operations.js';
 import { predictCommand } from './commands/predict.js';
+import { producersCommands } from './commands/producers.js';
+import { quarantineCommands } from './commands/quarantine.js';
+import { rowsCommands } from './commands/rows.js';
 import { routeCommands } from './commands/served-models.js';
 import { systemCommands } from './commands/systems.js';
 
@@ -18,7 +20,9 @@ export function program(): Command {
     .showHelpAfterError('(perennial --help lists the commands)')
     .showSuggestionAfterError();
   systemCommands(root);
-  dataCommands(root);
+  rowsCommands(root);
+  quarantineCommands(root);
+  producersCommands(root);
   predictCommand(root);
   modelCommands(root);
   routeCommands(root);

@@ -3,15 +3,17 @@ import { unavailable } from '@perennial/kernel';
 import { type GrpcServer, serveGrpc } from '@perennial/service';
 import { Denials } from './access/denials.js';
 import { openTls } from './access/open-tls.js';
-import { dataRoutes } from './control/data.js';
 import { evidenceRoutes } from './control/evidence.js';
 import { ModelImport } from './control/import-model.js';
 import { type KeyNeeds, keyRoutes } from './control/keys.js';
 import { type LabelNeeds, labelRoutes } from './control/labels.js';
 import { modelRoutes, modelStreams } from './control/models.js';
 import { operationsRoutes, type ServiceStatus } from './control/operations.js';
+import { producerRoutes } from './control/producers.js';
+import { quarantineRoutes } from './control/quarantine.js';
 import type { ControlRoute } from './control/route.js';
 import { controlHandler, streamRoutes } from './control/server.js';
+import { sourceRoutes } from './control/sources.js';
 import { systemRoutes } from './control/systems.js';
 import { watermarkRoutes } from './control/watermark.js';
 import { lazyArtifacts } from './effects/lazy-artifacts.js';
@@ -140,7 +142,9 @@ export function controlRoutes(
     ...systemRoutes(gateway),
     ...modelRoutes(gateway),
     ...keyRoutes(gateway),
-    ...dataRoutes(gateway.peers),
+    ...sourceRoutes(gateway.peers),
+    ...producerRoutes(gateway.peers),
+    ...quarantineRoutes(gateway.peers),
     ...gateway.requests.routes,
     ...labelRoutes({ peers: gateway.peers, publish: gateway.publishLabel }),
     ...evidenceRoutes(gateway.peers),

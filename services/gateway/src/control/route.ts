@@ -141,6 +141,11 @@ export function checkName(field: string, text: string): string {
   );
 }
 
+/** The name of a filter, where one is given; '' where none is. @throws PlatformError NAME_INVALID */
+export function optionalName(field: string, text: string | undefined): string {
+  return text === undefined || text === '' ? '' : checkName(field, text);
+}
+
 /**
  * A whole number out of the query.
  *

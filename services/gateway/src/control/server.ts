@@ -8,12 +8,12 @@ import type { Peers } from '../effects/peers.js';
 import { headersOf, problemDocument, sendProblem } from '../http/answer.js';
 import { readBody } from '../http/read-body.js';
 import { gatewayLimits } from '../limits.js';
-import { publishArrivals } from './arrivals.js';
 import { checkQuery } from './check-query.js';
 import { streamEvents } from './event-stream.js';
 import { Followers } from './followers.js';
 import { type Knowing, OpenStreams } from './open-streams.js';
 import { Answered, type ControlRequest, type ControlRoute, checkName, type StreamRoute } from './route.js';
+import { publishArrivals } from './rows.js';
 
 export interface ControlOptions {
   readonly routes: readonly ControlRoute[];
