@@ -7,12 +7,14 @@ import type { Trust } from './https-fetch.js';
 export interface ClientConfig {
   url: string;
   token: string;
+  /** host:port of the gateway's gRPC door, where it is known. */
+  grpcUrl?: string | undefined;
   /** For a gateway that speaks TLS with certificates of an authority of one's own. */
   trust?: Trust | undefined;
 }
 
 /**
- * `PERENNIAL_URL` and `PERENNIAL_TOKEN`, else `.perennial/client.json` of this folder or the nearest one above it
+ * `PERENNIAL_URL`, `PERENNIAL_TOKEN` and, for gRPC, `PERENNIAL_GRPC_URL` (host:port), else `.perennial/client.json` of this folder or the nearest one above it
  * (written by `npm start` and `npm run demo`). `PERENNIAL_CA_FILE` names a PEM file with the authority that signed the
  * gateway's certificate, `PERENNIAL_CLIENT_CERT_FILE` and `PERENNIAL_CLIENT_KEY_FILE` what to show where it asks for one.
  *
@@ -21,11 +23,15 @@ export interface ClientConfig {
 export function loadClientConfig(env: NodeJS.ProcessEnv = process.env, folder = process.cwd()): ClientConfig {
   const url = env['PERENNIAL_URL'];
   const token = env['PERENNIAL_TOKEN'];
+  const grpcUrl = env['PERENNIAL_GRPC_URL'];
   const trust = trustOf(env);
-  if (url && token) return { url, token, ...trust };
+  if (url && token) return { url, token, ...(grpcUrl && { grpcUrl }), ...trust };
   for (let at = folder; ; at = dirname(at)) {
     const found = readClientFile(join(at, '.perennial', 'client.json'));
-    if (found) return { url: url ?? found.url, token: token ?? found.token, ...trust };
+    // The file's gRPC door belongs to the file's platform.
+    const door = grpcUrl ?? (url ? undefined : found?.grpcUrl);
+    if (found)
+      return { url: url ?? found.url, token: token ?? found.token, ...(door && { grpcUrl: door }), ...trust };
     if (dirname(at) === at) break;
   }
   throw invalid(
@@ -60,6 +66,6 @@ function readClientFile(path: string): ClientConfig | undefined {
   } catch {
     return undefined;
   }
-  const { url, token } = JSON.parse(text) as Partial<ClientConfig>;
-  return url && token ? { url, token } : undefined;
+  const { url, token, grpcUrl } = JSON.parse(text) as Partial<ClientConfig>;
+  return url && token ? { url, token, ...(grpcUrl && { grpcUrl }) } : undefined;
 }

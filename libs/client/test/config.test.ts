@@ -11,13 +11,14 @@ test('the nearest client.json at or above a folder names the platform, the envir
   mkdirSync(join(root, '.perennial'));
   writeFileSync(
     join(root, '.perennial', 'client.json'),
-    JSON.stringify({ url: 'http://here', token: 'mine' }),
+    JSON.stringify({ url: 'http://here', token: 'mine', grpcUrl: 'here:1' }),
   );
-  expect(loadClientConfig({}, folder)).toEqual({ url: 'http://here', token: 'mine' });
+  expect(loadClientConfig({}, folder)).toEqual({ url: 'http://here', token: 'mine', grpcUrl: 'here:1' });
   expect(loadClientConfig({ PERENNIAL_URL: 'http://there' }, folder)).toEqual({
     url: 'http://there',
     token: 'mine',
   });
+  expect(loadClientConfig({ PERENNIAL_GRPC_URL: 'there:2' }, folder)).toMatchObject({ grpcUrl: 'there:2' });
 });
 
 test('where no platform is known, the way to one is said', () => {

@@ -57,6 +57,7 @@ export class ServedModels {
     return {
       name,
       champion: row.champion ?? undefined,
+      history: row.history,
       versions: versions.map(versionFrom),
       shadows: row.shadows,
       declared: declaredFrom(row.declared),
@@ -72,6 +73,7 @@ export class ServedModels {
   async save(before: ServedModel | undefined, after: ServedModel): Promise<void> {
     const columns = {
       champion: after.champion ?? null,
+      history: [...after.history],
       shadows: [...after.shadows],
       declared: JSON.stringify(after.declared),
       pool: after.pool,

@@ -115,6 +115,7 @@ interface ServedModelTable {
   tenant: string;
   name: string;
   champion: number | null;
+  history: number[];
   shadows: number[];
   declared: Json;
   pool: string;

@@ -71,7 +71,9 @@ function withoutBulk(manifest: Record<string, unknown> | undefined): object | un
 function moveCommands(root: Command): void {
   root
     .command('rollback <system>')
-    .description('put the previous champion back; nothing is promoted by itself until a new review or resume')
+    .description(
+      'put the previous champion of a system or an imported model back; nothing is promoted by itself until a new review or resume',
+    )
     .option('--reason <text>', 'why, for the audit trail', 'asked for by an operator')
     .action(async (system: string, options: { reason: string }, command: Command) => {
       const answer = await platform().call<Move>('POST', `${path(system)}/rollback`, {

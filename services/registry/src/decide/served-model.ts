@@ -35,6 +35,8 @@ export interface ServedVersion {
 export interface ServedModel {
   readonly name: string;
   readonly champion: number | undefined;
+  /** Champions before this one, oldest first: what a rollback goes back to. */
+  readonly history: readonly number[];
   readonly versions: readonly ServedVersion[];
   readonly shadows: readonly number[];
   readonly declared: Declared;
@@ -46,10 +48,14 @@ export interface ServedModel {
   readonly epoch: number;
 }
 
+/** Steps that rollbacks can go back; who wants to go further promotes by number. */
+const historyMax = 100;
+
 export function newModel(name: string): ServedModel {
   return {
     name,
     champion: undefined,
+    history: [],
     versions: [],
     shadows: [],
     declared: nothingDeclared,
@@ -70,6 +76,8 @@ export type ServedFact =
       /** Undefined: where nothing serves yet. */
       readonly promote: boolean | undefined;
     }
+  | { readonly kind: 'promote'; readonly version: number; readonly reason: string; readonly by: string }
+  | { readonly kind: 'rollback'; readonly reason: string; readonly by: string }
   | { readonly kind: 'set-routes'; readonly asked: RoutesAsked; readonly by: string }
   | {
       readonly kind: 'set-serve';
@@ -106,6 +114,10 @@ function decided(state: ServedModel, fact: ServedFact, now: number): ServedDecis
   switch (fact.kind) {
     case 'import':
       return imported(state, fact, now);
+    case 'promote':
+      return promotedByHand(state, fact);
+    case 'rollback':
+      return rolledBack(state, fact);
     case 'set-routes':
       return routed(state, fact);
     case 'set-serve': {
@@ -145,6 +157,33 @@ function imported(
   return { state: moved.state, emits: [...emits, ...moved.emits] };
 }
 
+function promotedByHand(
+  state: ServedModel,
+  { version, reason, by }: Extract<ServedFact, { kind: 'promote' }>,
+): ServedDecision {
+  if (state.versions.some((known) => known.version === version))
+    return promoted(state, version, reason || 'promoted by hand', by);
+  return refusal(state, 'MODEL_NOT_FOUND', 'reference', `${state.name} has no version ${version}`);
+}
+
+/** The previous champion answers again; a second rollback goes further back. */
+function rolledBack(
+  state: ServedModel,
+  { reason, by }: Extract<ServedFact, { kind: 'rollback' }>,
+): ServedDecision {
+  const version = state.history.at(-1);
+  if (version === undefined) {
+    const message = `${state.name} has no earlier champion to go back to; promote a version by number instead`;
+    return refusal(state, 'ROLLBACK_CONFLICT', 'system', message);
+  }
+  const moved = promoted(state, version, reason || 'rolled back', by);
+  return { ...moved, state: { ...moved.state, history: state.history.slice(0, -1) } };
+}
+
+function refusal(state: ServedModel, code: string, field: string, message: string): ServedDecision {
+  return { state, emits: [], refusal: { code, field, message } };
+}
+
 function routed(
   state: ServedModel,
   { asked, by }: Extract<ServedFact, { kind: 'set-routes' }>,
@@ -152,8 +191,7 @@ function routed(
   const { name, champion, epoch, declared, versions } = state;
   const first = asked.variants[0]?.version ?? versions.at(-1)?.version;
   if (first === undefined) {
-    const message = `${name} has no version yet; import one first`;
-    return { state, emits: [], refusal: { code: 'MODEL_NOT_FOUND', field: 'name', message } };
+    return refusal(state, 'MODEL_NOT_FOUND', 'name', `${name} has no version yet; import one first`);
   }
   const answer = declare({ name, champion: champion ?? first, epoch, declared, versions }, asked, true);
   if ('code' in answer) return { state, emits: [], refusal: answer };
@@ -167,8 +205,9 @@ function promoted(state: ServedModel, version: number, reason: string, by: strin
   const next = { ...state, retired: false };
   if (state.champion === version) return { state: next, emits: [] };
   const shadows = state.shadows.filter((shadow) => shadow !== version);
+  const history = state.champion === undefined ? [] : [...state.history, state.champion].slice(-historyMax);
   return {
-    state: { ...next, champion: version, shadows, declared: withoutRoutes(state.declared) },
+    state: { ...next, champion: version, history, shadows, declared: withoutRoutes(state.declared) },
     emits: [
       {
         event: 'modelPromoted',

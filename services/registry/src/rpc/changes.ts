@@ -17,30 +17,30 @@ import {
 } from '@perennial/contracts';
 import { assert, uuidv7 } from '@perennial/kernel';
 import { applyTo, noSystem, storeOf } from '../apply-fact.js';
+import { applyServed } from '../apply-served.js';
 import type { PersonFact } from '../decide/facts.js';
+import type { ServedFact, ServedModel } from '../decide/served-model.js';
 import type { SystemState } from '../decide/state.js';
+import { ServedModels } from '../served-models.js';
 import type { RpcContext } from './context.js';
-import { resolve } from './references.js';
+import { resolve, resolveServed } from './references.js';
 
 /** What a person asks for: each call is one transaction, from the lock on the system to the events. */
 
 export async function rollback(context: RpcContext, { system, reason, requestedBy }: RollbackRequest) {
-  const { before, after } = await change(context, system, () => ({
-    kind: 'rollback',
-    reason,
-    by: requestedBy,
-  }));
-  return create(RollbackResponseSchema, moved(before, after));
+  const fact = { kind: 'rollback', reason, by: requestedBy } as const;
+  const moves = await move(context, system, { ofSystem: () => fact, ofModel: () => fact });
+  return create(RollbackResponseSchema, moves);
 }
 
 export async function promote(context: RpcContext, request: PromoteRequest) {
-  const { before, after } = await change(context, request.system, (state) => ({
-    kind: 'promote',
-    version: resolve(state, request.reference).version,
-    reason: request.reason,
-    by: request.requestedBy,
-  }));
-  return create(PromoteResponseSchema, moved(before, after));
+  const { system, reference, reason, requestedBy } = request;
+  const factOf = (version: number) => ({ kind: 'promote', version, reason, by: requestedBy }) as const;
+  const moves = await move(context, system, {
+    ofSystem: (state) => factOf(resolve(state, reference).version),
+    ofModel: (model) => factOf(resolveServed(model, reference)),
+  });
+  return create(PromoteResponseSchema, moves);
 }
 
 export async function resume(context: RpcContext, { system }: ResumeRequest) {
@@ -107,7 +107,38 @@ async function change(
   });
 }
 
-function moved(before: SystemState, after: SystemState) {
+interface Moves {
+  readonly ofSystem: (state: SystemState) => PersonFact;
+  readonly ofModel: (model: ServedModel) => ServedFact;
+}
+
+/** Moves the champion of whatever has this name: a system, or a model that was imported. */
+async function move(context: RpcContext, name: string, { ofSystem, ofModel }: Moves) {
+  const { decider, transact } = context;
+  const served = await transact(async (tx, emit) => {
+    const models = new ServedModels(tx, decider.tenant);
+    await models.lockName(name);
+    const before = await models.load(name);
+    if (!before) return undefined;
+    const after = await applyServed(decider, tx, {
+      known: before,
+      model: before,
+      fact: ofModel(before),
+      emit,
+    });
+    return moved(before, after);
+  });
+  if (served) return served;
+  const { before, after } = await change(context, name, ofSystem);
+  return moved(before, after);
+}
+
+interface Standing {
+  readonly champion: number | undefined;
+  readonly epoch: number;
+}
+
+function moved(before: Standing, after: Standing) {
   return {
     fromVersion: before.champion ?? 0,
     toVersion: after.champion ?? 0,

@@ -17,7 +17,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DeploymentRows } from '../../src/deployment-rows.js';
 import { settingsReader } from '../../src/plan-of.js';
 import { applySystem } from '../../src/rpc/apply-system.js';
-import { promote } from '../../src/rpc/changes.js';
+import { promote, retrain, rollback } from '../../src/rpc/changes.js';
 import type { RpcContext } from '../../src/rpc/context.js';
 import { getLive } from '../../src/rpc/live.js';
 import { setAvailability, setRoutes } from '../../src/rpc/routes.js';
@@ -106,6 +106,29 @@ test('two imports of the same bytes at once end in one version', async () => {
   expect(answers.filter(({ created }) => created)).toHaveLength(1);
 });
 
+test('a rollback puts the champion before this one back, a second goes further, a third has nowhere to go', async () => {
+  const context = contextOf('back');
+  for (const content of ['a', 'b', 'c']) await importModel(context, file(content, { promote: true }));
+  const back = () => rollback(context, { system: 'price', reason: 'worse', requestedBy: 'ann' } as never);
+  expect(await back()).toMatchObject({ fromVersion: 3, toVersion: 2 });
+  expect(await back()).toMatchObject({ fromVersion: 2, toVersion: 1 });
+  await expect(back()).rejects.toMatchObject({ code: 'ROLLBACK_CONFLICT', field: 'system' });
+  const asked = { system: 'price', reference: '3', reason: '', requestedBy: 'ann' } as never;
+  expect(await promote(context, asked)).toMatchObject({ fromVersion: 1, toVersion: 3 });
+  expect(await back()).toMatchObject({ fromVersion: 3, toVersion: 1 });
+});
+
+test('an imported model is promoted by number or alias, and an unknown reference names what there is', async () => {
+  const context = contextOf('promoted');
+  await importModel(context, file('a'));
+  await importModel(context, file('b'));
+  const asked = (reference: string) =>
+    promote(context, { system: 'price', reference, reason: '', requestedBy: 'ann' } as never);
+  expect(await asked('2')).toMatchObject({ fromVersion: 1, toVersion: 2 });
+  expect(await asked('previous')).toMatchObject({ fromVersion: 2, toVersion: 1 });
+  await expect(asked('7')).rejects.toThrow('it has version 1, 2, and the aliases champion and previous');
+});
+
 test('every version is signed over its name, number and digest, and its route carries the signature', async () => {
   const context = contextOf('signed');
   await importModel(context, file('a'));
@@ -152,7 +175,7 @@ test('a name is a system or an imported model, never both', async () => {
   await importModel(context, file('a', { name: 'taken' }));
   await expect(applySystem(context, system('taken'))).rejects.toMatchObject({ code: 'MODEL_NAME_CONFLICT' });
   await expect(
-    promote(context, { system: 'taken', reference: '1', reason: '', requestedBy: 'me' } as never),
+    retrain(context, { system: 'taken', reason: '', requestedBy: 'me' } as never),
   ).rejects.toMatchObject({ code: 'MODEL_IMPORTED_CONFLICT', field: 'system' });
   await applySystem(context, system('weather'));
   await expect(importModel(context, file('a', { name: 'weather' }))).rejects.toMatchObject({
