@@ -10,7 +10,6 @@ import {
   decodeEvent,
   publishRaw,
   type RawMessage,
-  unpublishedCount,
 } from '../src/mod.js';
 import { count, type House, openHouse, seen, tellAlert } from './house.js';
 
@@ -207,13 +206,11 @@ test('events of any type are read from a batch, and unknown types are told apart
     id: 'future',
     headers: { 'ce-type': 'io.perennial.alert.forgotten.v9' },
   });
-  await waitFor(
-    'the outbox to be empty',
-    async () => types.length > 0 && (await unpublishedCount(database.db)) === 0,
-  );
+  const ours = () => types.filter((type) => !type.startsWith('io.perennial.dead-letter.'));
+  // The outbox is also empty while the first batch is in its transaction: what was told in answer must have come round.
+  await waitFor('the event that was told in answer', () => ours().length >= 3);
   await settled(work);
-  const ours = types.filter((type) => !type.startsWith('io.perennial.dead-letter.'));
-  expect(ours.sort()).toEqual(
+  expect(ours().sort()).toEqual(
     ['io.perennial.alert.raised.v1', 'io.perennial.drift-report.recorded.v1', 'unknown'].sort(),
   );
 });
