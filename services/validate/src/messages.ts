@@ -1,8 +1,8 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { isName, SegmentKind } from '@perennial/contracts';
 import { invalid, uuidv5 } from '@perennial/kernel';
-import type { HeldReason } from './decide/findings.js';
-import type { Entry } from './quarantine-store.js';
+import type { HeldReason } from './causes/findings.js';
+import type { Entry } from './quarantine/store.js';
 import type { Kind } from './store.js';
 
 /** @throws PlatformError SEGMENT_KIND */

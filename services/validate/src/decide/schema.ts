@@ -1,6 +1,6 @@
+import { variesAboutLevel } from '../rules/tails.js';
 import type { ColumnProfile, Profile } from './profile.js';
 import { type Sketch, sketchQuantile } from './sketch.js';
-import { variesAboutLevel } from './tails.js';
 import type { ColumnType } from './value.js';
 
 /** Verified rows before ranges and presence are asked for: below it one odd row would make the rule. */

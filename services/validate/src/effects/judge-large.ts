@@ -1,15 +1,15 @@
 import { quoteIdentifier, quoteText, type Tables } from '@perennial/tables';
-import type { UnitSuspect } from '../decide/column-rules.js';
-import { explain, type HeldReason } from '../decide/findings.js';
-import type { Violation } from '../decide/judge-row.js';
-import { type Knowledge, levelsOf } from '../decide/judge-segment.js';
+import { explain, type HeldReason } from '../causes/findings.js';
+import { firstRows, shiftedSet } from '../causes/shifted-set.js';
+import { scaledUnits } from '../causes/units.js';
 import type { ColumnSummary } from '../decide/profile.js';
 import type { Schema } from '../decide/schema.js';
-import { firstRows, shiftedSet } from '../decide/shifted-set.js';
-import { scaledUnits } from '../decide/units.js';
 import type { Value } from '../decide/value.js';
+import type { UnitSuspect } from '../rules/column-rules.js';
+import type { Violation } from '../rules/judge-row.js';
+import { type Knowledge, levelsOf } from '../rules/judge-segment.js';
+import { type SetRule, setRules } from '../rules/set-rules.js';
 import { readRows, segmentColumns } from './read-segment.js';
-import { type SetRule, setRules } from './set-rules.js';
 
 export interface LargeVerdict {
   readonly held: number;

@@ -7,7 +7,7 @@ import { readRows } from '../effects/read-segment.js';
 import type { SegmentFiles } from '../effects/segment-files.js';
 import { learn } from '../learn.js';
 import { findingOf, kindOf } from '../messages.js';
-import { type Entry, saveEntry, saveJudged, wasJudged } from '../quarantine-store.js';
+import { type Entry, saveEntry, saveJudged, wasJudged } from '../quarantine/store.js';
 import { knowledgeFor, lockKnowledge, type Origin, type Store, saveRecent, saveStanding } from '../store.js';
 import { type SegmentToVerify, smallRowsMax, type Verified, verifySegment } from '../verify.js';
 

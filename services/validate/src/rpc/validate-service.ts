@@ -1,8 +1,9 @@
 import { ValidateService } from '@perennial/contracts';
 import { rpc } from '@perennial/service';
+import { getQuarantine, listQuarantine } from '../quarantine/look.js';
+import { repairQuarantine } from '../quarantine/repair-rpc.js';
 import type { RpcContext } from './context.js';
-import { getQuarantine, getSchema, listQuarantine } from './quarantine.js';
-import { repairQuarantine } from './repair-quarantine.js';
+import { getSchema } from './schema.js';
 
 export function validateService(context: RpcContext) {
   return rpc(ValidateService, {

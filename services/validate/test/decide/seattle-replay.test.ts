@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { judgeSegment, type Knowledge, noKnowledge } from '../../src/decide/judge-segment.js';
-import { newcomer } from '../../src/decide/standing.js';
 import type { JudgedRow } from '../../src/decide/value.js';
+import { judgeSegment, type Knowledge, noKnowledge } from '../../src/rules/judge-segment.js';
+import { newcomer } from '../../src/rules/standing.js';
 import { inFahrenheit, labelColumns, rowColumns, seattle } from './seattle.js';
 
 const context = { timeColumn: 'date', now: Date.parse('2026-01-01') };

@@ -1,8 +1,8 @@
 import { quoteIdentifier, quoteText } from '@perennial/tables';
-import type { UnitSuspect } from '../decide/column-rules.js';
-import { futureMsMax, type RuleName } from '../decide/judge-row.js';
 import type { ColumnExpectation, Schema } from '../decide/schema.js';
 import type { ColumnType } from '../decide/value.js';
+import type { UnitSuspect } from './column-rules.js';
+import { futureMsMax, type RuleName } from './judge-row.js';
 
 /** One reason to hold a row, as a condition over a segment's table. */
 export interface SetRule {

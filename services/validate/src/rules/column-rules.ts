@@ -1,9 +1,9 @@
-import type { Profile } from './profile.js';
+import { shiftedUnits, type UnitRelation, unitRelation } from '../causes/units.js';
+import type { Profile } from '../decide/profile.js';
+import { type ColumnExpectation, learningRows, type Schema } from '../decide/schema.js';
 import type { RecentLevel } from './recent.js';
-import { type ColumnExpectation, learningRows, type Schema } from './schema.js';
 import type { Standing } from './standing.js';
 import { variesAboutLevel } from './tails.js';
-import { shiftedUnits, type UnitRelation, unitRelation } from './units.js';
 
 /**
  * When a number is held although it has its type: data, so that one row in memory and a hundred thousand in SQL are

@@ -6,14 +6,14 @@ import {
 } from '@perennial/contracts';
 import { invalid, type PlatformError, uuidv7 } from '@perennial/kernel';
 import { type Expression, parseExpression } from '@perennial/spec';
-import type { HeldReason } from '../decide/findings.js';
+import type { HeldReason } from '../causes/findings.js';
 import { findingOf } from '../messages.js';
-import { type Entry, findEntry, heldEntries, saveRepair, sourceHasEntries } from '../quarantine-store.js';
-import { applyRepair, prepareRepair, type RepairedEntry, type RepairOutcome } from '../repair.js';
+import type { RpcContext } from '../rpc/context.js';
 import { findSchema } from '../store.js';
 import type { Means } from '../verify.js';
-import type { RpcContext } from './context.js';
-import { entryUnknown } from './quarantine.js';
+import { entryUnknown } from './look.js';
+import { applyRepair, prepareRepair, type RepairedEntry, type RepairOutcome } from './repair.js';
+import { type Entry, findEntry, heldEntries, saveRepair, sourceHasEntries } from './store.js';
 
 /** Entries in one transaction, so that none holds what is known of a source for long. */
 const entriesAtOnce = 50;

@@ -1,10 +1,10 @@
-import type { UnitSuspect } from './column-rules.js';
-import type { Profile } from './profile.js';
-import { type RecentLevel, recentLevel } from './recent.js';
-import type { Schema } from './schema.js';
-import { sketchQuantiles } from './sketch.js';
-import type { Standing } from './standing.js';
-import { variesAboutLevel } from './tails.js';
+import type { Profile } from '../decide/profile.js';
+import type { Schema } from '../decide/schema.js';
+import { sketchQuantiles } from '../decide/sketch.js';
+import type { UnitSuspect } from '../rules/column-rules.js';
+import { type RecentLevel, recentLevel } from '../rules/recent.js';
+import type { Standing } from '../rules/standing.js';
+import { variesAboutLevel } from '../rules/tails.js';
 import { shiftedUnits, type UnitRelation, unitRelation } from './units.js';
 
 /** Quantiles that two sets are compared at; the tails say little about a set's unit. */

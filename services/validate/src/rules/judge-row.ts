@@ -1,6 +1,6 @@
+import { scaledUnits } from '../causes/units.js';
+import { isEventTime, type JudgedRow, typeOfValue, type Value } from '../decide/value.js';
 import { type ColumnRule, explainedBy, type UnitSuspect } from './column-rules.js';
-import { scaledUnits } from './units.js';
-import { isEventTime, type JudgedRow, typeOfValue, type Value } from './value.js';
 
 export type RuleName = 'type' | 'presence' | 'domain' | 'range' | 'unit-change' | 'event-time';
 

@@ -3,16 +3,16 @@ import type { Emitter } from '@perennial/bus';
 import { events } from '@perennial/contracts';
 import { uuidv5 } from '@perennial/kernel';
 import { quoteText } from '@perennial/tables';
-import type { HeldReason } from './decide/findings.js';
-import { learningRows } from './decide/schema.js';
-import { readRows } from './effects/read-segment.js';
-import { type RepairOrder, repairFile } from './effects/repair-file.js';
-import { copyWhere } from './effects/split-segment.js';
-import { learn } from './learn.js';
-import { segmentKind } from './messages.js';
-import { type Entry, keepRest, lockEntry, markRepaired } from './quarantine-store.js';
-import { findStanding, knowledgeFor, lockKnowledge, type Origin, type Store, saveRecent } from './store.js';
-import { type Means, type Part, type SegmentToVerify, smallRowsMax, verifySegment } from './verify.js';
+import type { HeldReason } from '../causes/findings.js';
+import { learningRows } from '../decide/schema.js';
+import { readRows } from '../effects/read-segment.js';
+import { copyWhere } from '../effects/split-segment.js';
+import { learn } from '../learn.js';
+import { segmentKind } from '../messages.js';
+import { findStanding, knowledgeFor, lockKnowledge, type Origin, type Store, saveRecent } from '../store.js';
+import { type Means, type Part, type SegmentToVerify, smallRowsMax, verifySegment } from '../verify.js';
+import { type RepairOrder, repairFile } from './repair-file.js';
+import { type Entry, keepRest, lockEntry, markRepaired } from './store.js';
 
 /** A held entry whose repaired rows lie ready to be verified. */
 export interface RepairedEntry {

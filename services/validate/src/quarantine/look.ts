@@ -2,18 +2,15 @@ import { create, type JsonObject } from '@bufbuild/protobuf';
 import {
   type GetQuarantineRequest,
   GetQuarantineResponseSchema,
-  type GetSchemaRequest,
-  GetSchemaResponseSchema,
   type ListQuarantineRequest,
   ListQuarantineResponseSchema,
 } from '@perennial/contracts';
-import { canonicalJson, formatEventTime, notFound, type PlatformError } from '@perennial/kernel';
+import { formatEventTime, notFound, type PlatformError } from '@perennial/kernel';
 import type { Value } from '../decide/value.js';
 import { readRows } from '../effects/read-segment.js';
-import { entryMessage, kindOf } from '../messages.js';
-import { findEntry, listEntries, reasonsByRow } from '../quarantine-store.js';
-import { findSchema } from '../store.js';
-import type { RpcContext } from './context.js';
+import { entryMessage } from '../messages.js';
+import type { RpcContext } from '../rpc/context.js';
+import { findEntry, listEntries, reasonsByRow } from './store.js';
 
 /** Rows of an entry that an answer shows; all of them lie in its file. */
 const rowsShown = 100;
@@ -55,17 +52,6 @@ export async function getQuarantine(context: RpcContext, { quarantineId }: GetQu
 function shown(value: Value): string | number | boolean | null {
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
   return value ?? null;
-}
-
-export async function getSchema({ db, tenant }: RpcContext, { source, kind }: GetSchemaRequest) {
-  const origin = { tenant, source, kind: kindOf(kind) };
-  const found = await findSchema(db, origin);
-  if (!found || found.version === 0) {
-    throw notFound('SCHEMA_NOT_FOUND', `source: no ${origin.kind} of "${source}" were verified yet`, {
-      field: 'source',
-    });
-  }
-  return create(GetSchemaResponseSchema, { version: found.version, schemaJson: canonicalJson(found.schema) });
 }
 
 export function entryUnknown(what: string, field: string): PlatformError {

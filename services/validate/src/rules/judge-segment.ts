@@ -1,10 +1,10 @@
+import { emptyProfile, type Profile, profileAdd } from '../decide/profile.js';
+import { inferSchema, type Schema } from '../decide/schema.js';
+import type { JudgedRow } from '../decide/value.js';
 import { columnRules } from './column-rules.js';
 import { judgeRow, type Violation } from './judge-row.js';
-import { emptyProfile, type Profile, profileAdd } from './profile.js';
 import { recentLevel, recentRows } from './recent.js';
-import { inferSchema, type Schema } from './schema.js';
 import { newcomer, passed, type Standing, suspected } from './standing.js';
-import type { JudgedRow } from './value.js';
 
 /** What is known when a segment comes. */
 export interface Knowledge {
