@@ -2,6 +2,21 @@ export { columnsOfExpression, type Expression } from './expression/ast.js';
 export { evaluateExpression } from './expression/evaluate.js';
 export { parseExpression } from './expression/parse.js';
 export { expressionToSql } from './expression/sql.js';
+export { canonicalSchema, schemaDigest, schemaFromJson } from './schema/canonical-schema.js';
+export { parseSchema } from './schema/parse-schema.js';
+export {
+  type ColumnRuleName,
+  type ColumnSchema,
+  type DatasetRuleName,
+  type DatasetSchema,
+  datasetSeverityOf,
+  type RowRule,
+  type SchemaDocument,
+  type Severity,
+  severityOf,
+  type ValueFormat,
+} from './schema/schema.js';
+export { schemaYaml } from './schema/write-schema.js';
 export { canonicalSystem, systemDigest, systemFromJson } from './system/canonical.js';
 export { type Change, diffSystems } from './system/diff.js';
 export { parseSystem } from './system/parse-system.js';
