@@ -1,10 +1,10 @@
 import type { Emitter } from '@perennial/bus';
 import { events } from '@perennial/contracts';
 import { canonicalJson, digestOf } from '@perennial/kernel';
-import type { Profile } from './decide/profile.js';
-import { inferSchema } from './decide/schema.js';
 import type { SegmentFiles } from './effects/segment-files.js';
 import { schemaAggregate, segmentKind } from './messages.js';
+import type { Profile } from './profile/profile.js';
+import { inferSchema } from './schema/learned.js';
 import { type Origin, type SourceKnowledge, type Store, saveKnowledge, saveSchemaVersion } from './store.js';
 
 /**

@@ -1,11 +1,11 @@
 import { type ColumnType, type Kysely, sql, type Transaction } from 'kysely';
 import type { HeldReason } from './causes/findings.js';
-import type { Profile } from './decide/profile.js';
-import type { Schema } from './decide/schema.js';
-import type { JudgedRow, Value } from './decide/value.js';
+import type { Profile } from './profile/profile.js';
 import type { Knowledge } from './rules/judge-segment.js';
 import { recentRows } from './rules/recent.js';
 import { newcomer, type Standing, type Suspicion } from './rules/standing.js';
+import type { Schema } from './schema/learned.js';
+import type { JudgedRow, Value } from './schema/value.js';
 
 export type Kind = 'rows' | 'labels';
 

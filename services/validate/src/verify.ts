@@ -1,14 +1,14 @@
 import type { Tables } from '@perennial/tables';
 import { type HeldReason, reasonsOf } from './causes/findings.js';
-import { type Profile, profileMerge } from './decide/profile.js';
-import type { JudgedRow } from './decide/value.js';
 import { judgeLarge } from './effects/judge-large.js';
 import { eventTimeSpan, readRows, summarizeFile } from './effects/read-segment.js';
 import type { SegmentFiles } from './effects/segment-files.js';
 import { copyWhere, rowsById } from './effects/split-segment.js';
+import { type Profile, profileMerge } from './profile/profile.js';
 import { judgeSegment, type Knowledge, type RowVerdict } from './rules/judge-segment.js';
 import { recentRows } from './rules/recent.js';
 import { passed, type Standing, suspected } from './rules/standing.js';
+import type { JudgedRow } from './schema/value.js';
 
 /** Up to so many rows a segment is judged row by row, learning as it goes; beyond, by sets. Half a second of work. */
 export const smallRowsMax = 1_000;

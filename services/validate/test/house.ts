@@ -17,7 +17,7 @@ import { type Digest, uuidv5, uuidv7 } from '@perennial/kernel';
 import { type Client, createClient, startService } from '@perennial/service';
 import { openTables, quoteText, type Tables, writeRows } from '@perennial/tables';
 import { postgresForTests, startNats, tempDir, waitFor } from '@perennial/testkit';
-import type { JudgedRow } from '../src/decide/value.js';
+import type { JudgedRow } from '../src/schema/value.js';
 import { validate } from '../src/validate.js';
 
 export interface House {

@@ -1,6 +1,6 @@
-import type { Schema } from '../decide/schema.js';
 import type { RuleName, Violation } from '../rules/judge-row.js';
 import type { RowVerdict } from '../rules/judge-segment.js';
+import type { Schema } from '../schema/learned.js';
 import { unitRelation } from './units.js';
 
 /** Why rows of one producer were held: one rule, one column. Times are ms since the epoch. */

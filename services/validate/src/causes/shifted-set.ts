@@ -1,10 +1,10 @@
-import type { Profile } from '../decide/profile.js';
-import type { Schema } from '../decide/schema.js';
-import { sketchQuantiles } from '../decide/sketch.js';
+import type { Profile } from '../profile/profile.js';
+import { sketchQuantiles } from '../profile/sketch.js';
 import type { UnitSuspect } from '../rules/column-rules.js';
 import { type RecentLevel, recentLevel } from '../rules/recent.js';
 import type { Standing } from '../rules/standing.js';
 import { variesAboutLevel } from '../rules/tails.js';
+import type { Schema } from '../schema/learned.js';
 import { shiftedUnits, type UnitRelation, unitRelation } from './units.js';
 
 /** Quantiles that two sets are compared at; the tails say little about a set's unit. */

@@ -2,13 +2,13 @@ import { quoteIdentifier, quoteText, type Tables } from '@perennial/tables';
 import { explain, type HeldReason } from '../causes/findings.js';
 import { firstRows, shiftedSet } from '../causes/shifted-set.js';
 import { scaledUnits } from '../causes/units.js';
-import type { ColumnSummary } from '../decide/profile.js';
-import type { Schema } from '../decide/schema.js';
-import type { Value } from '../decide/value.js';
+import type { ColumnSummary } from '../profile/profile.js';
 import type { UnitSuspect } from '../rules/column-rules.js';
 import type { Violation } from '../rules/judge-row.js';
 import { type Knowledge, levelsOf } from '../rules/judge-segment.js';
 import { type SetRule, setRules } from '../rules/set-rules.js';
+import type { Schema } from '../schema/learned.js';
+import type { Value } from '../schema/value.js';
 import { readRows, segmentColumns } from './read-segment.js';
 
 export interface LargeVerdict {

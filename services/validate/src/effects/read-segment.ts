@@ -1,7 +1,7 @@
 import { quoteIdentifier, quoteText, type Tables } from '@perennial/tables';
-import type { ColumnSummary } from '../decide/profile.js';
-import { categoriesMax } from '../decide/profile.js';
-import type { ColumnType, JudgedRow, Value } from '../decide/value.js';
+import type { ColumnSummary } from '../profile/profile.js';
+import { categoriesMax } from '../profile/profile.js';
+import type { ColumnType, JudgedRow, Value } from '../schema/value.js';
 
 /** Ours, beside the sender's columns. */
 const ownPrefix = '_p_';

@@ -6,10 +6,10 @@ import {
   ListQuarantineResponseSchema,
 } from '@perennial/contracts';
 import { formatEventTime, notFound, type PlatformError } from '@perennial/kernel';
-import type { Value } from '../decide/value.js';
 import { readRows } from '../effects/read-segment.js';
 import { entryMessage } from '../messages.js';
 import type { RpcContext } from '../rpc/context.js';
+import type { Value } from '../schema/value.js';
 import { findEntry, listEntries, reasonsByRow } from './store.js';
 
 /** Rows of an entry that an answer shows; all of them lie in its file. */

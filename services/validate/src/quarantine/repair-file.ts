@@ -1,10 +1,10 @@
 import { invalid, PlatformError } from '@perennial/kernel';
 import { columnsOfExpression, type Expression, expressionToSql } from '@perennial/spec';
 import { quoteIdentifier, type Tables } from '@perennial/tables';
-import type { ColumnType } from '../decide/value.js';
 import { type SegmentColumns, segmentColumns } from '../effects/read-segment.js';
 import type { SegmentFiles } from '../effects/segment-files.js';
 import { copyWhere } from '../effects/split-segment.js';
+import type { ColumnType } from '../schema/value.js';
 
 const duckTypes: Readonly<Record<ColumnType, string>> = {
   number: 'double',

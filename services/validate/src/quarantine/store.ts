@@ -1,7 +1,7 @@
 import { type Selectable, sql } from 'kysely';
 import type { HeldReason } from '../causes/findings.js';
-import type { Value } from '../decide/value.js';
 import type { RowVerdict } from '../rules/judge-segment.js';
+import type { Value } from '../schema/value.js';
 import type { Kind, Origin, Store, Tables } from '../store.js';
 
 /** Rows of one segment that are held. Times are ms since the epoch. */

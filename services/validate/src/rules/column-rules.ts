@@ -1,6 +1,6 @@
 import { shiftedUnits, type UnitRelation, unitRelation } from '../causes/units.js';
-import type { Profile } from '../decide/profile.js';
-import { type ColumnExpectation, learningRows, type Schema } from '../decide/schema.js';
+import type { Profile } from '../profile/profile.js';
+import { type ColumnExpectation, learningRows, type Schema } from '../schema/learned.js';
 import type { RecentLevel } from './recent.js';
 import type { Standing } from './standing.js';
 import { variesAboutLevel } from './tails.js';

@@ -1,5 +1,5 @@
 import { scaledUnits } from '../causes/units.js';
-import { isEventTime, type JudgedRow, typeOfValue, type Value } from '../decide/value.js';
+import { isEventTime, type JudgedRow, typeOfValue, type Value } from '../schema/value.js';
 import { type ColumnRule, explainedBy, type UnitSuspect } from './column-rules.js';
 
 export type RuleName = 'type' | 'presence' | 'domain' | 'range' | 'unit-change' | 'event-time';

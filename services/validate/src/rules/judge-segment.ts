@@ -1,6 +1,6 @@
-import { emptyProfile, type Profile, profileAdd } from '../decide/profile.js';
-import { inferSchema, type Schema } from '../decide/schema.js';
-import type { JudgedRow } from '../decide/value.js';
+import { emptyProfile, type Profile, profileAdd } from '../profile/profile.js';
+import { inferSchema, type Schema } from '../schema/learned.js';
+import type { JudgedRow } from '../schema/value.js';
 import { columnRules } from './column-rules.js';
 import { judgeRow, type Violation } from './judge-row.js';
 import { recentLevel, recentRows } from './recent.js';

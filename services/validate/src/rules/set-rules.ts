@@ -1,6 +1,6 @@
 import { quoteIdentifier, quoteText } from '@perennial/tables';
-import type { ColumnExpectation, Schema } from '../decide/schema.js';
-import type { ColumnType } from '../decide/value.js';
+import type { ColumnExpectation, Schema } from '../schema/learned.js';
+import type { ColumnType } from '../schema/value.js';
 import type { UnitSuspect } from './column-rules.js';
 import { futureMsMax, type RuleName } from './judge-row.js';
 

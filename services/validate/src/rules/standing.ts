@@ -1,4 +1,4 @@
-import { learningRows } from '../decide/schema.js';
+import { learningRows } from '../schema/learned.js';
 
 /** A unit change that is suspected of one producer's column, until the producer's raw rows fit again. */
 export interface Suspicion {

@@ -1,4 +1,4 @@
-import { type Sketch, sketchQuantiles } from '../decide/sketch.js';
+import { type Sketch, sketchQuantiles } from '../profile/sketch.js';
 
 /** Tails more unequal than this belong to bursts (rain, delays), which have no level to compare with. */
 const tailRatioMax = 3;

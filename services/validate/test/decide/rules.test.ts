@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { reasonsOf } from '../../src/causes/findings.js';
 import { shiftedSet } from '../../src/causes/shifted-set.js';
-import type { JudgedRow, Value } from '../../src/decide/value.js';
 import { judgeSegment, noKnowledge } from '../../src/rules/judge-segment.js';
 import { newcomer } from '../../src/rules/standing.js';
+import type { JudgedRow, Value } from '../../src/schema/value.js';
 
 const now = Date.parse('2026-01-01');
 const context = { timeColumn: '_p_event_time', now };

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { JudgedRow } from '../../src/decide/value.js';
 import { judgeSegment, type Knowledge, noKnowledge } from '../../src/rules/judge-segment.js';
 import { newcomer } from '../../src/rules/standing.js';
+import type { JudgedRow } from '../../src/schema/value.js';
 import { inFahrenheit, labelColumns, rowColumns, seattle } from './seattle.js';
 
 const context = { timeColumn: 'date', now: Date.parse('2026-01-01') };

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { JudgedRow } from '../../src/decide/value.js';
+import type { JudgedRow } from '../../src/schema/value.js';
 
 /** The 1,461 real days of the seasons story; vega-datasets is a dependency of the example, not of this service. */
 export function seattle(columns: readonly string[]): JudgedRow[] {

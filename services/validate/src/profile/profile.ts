@@ -1,5 +1,5 @@
+import { type ColumnType, isEventTime, type JudgedRow, typeOfValue } from '../schema/value.js';
 import { emptySketch, type Sketch, sketchAdd, sketchMerge } from './sketch.js';
-import { type ColumnType, isEventTime, type JudgedRow, typeOfValue } from './value.js';
 
 /** Distinct texts counted per column; a column with more is no category. */
 export const categoriesMax = 100;

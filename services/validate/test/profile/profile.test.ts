@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { emptyProfile, profileAdd } from '../../src/decide/profile.js';
-import { inferSchema } from '../../src/decide/schema.js';
+import { emptyProfile, profileAdd } from '../../src/profile/profile.js';
+import { inferSchema } from '../../src/schema/learned.js';
 
 const words = ['constructor', '__proto__', 'toString', 'hasOwnProperty'];
 

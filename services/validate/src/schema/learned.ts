@@ -1,6 +1,6 @@
+import type { ColumnProfile, Profile } from '../profile/profile.js';
+import { type Sketch, sketchQuantile } from '../profile/sketch.js';
 import { variesAboutLevel } from '../rules/tails.js';
-import type { ColumnProfile, Profile } from './profile.js';
-import { type Sketch, sketchQuantile } from './sketch.js';
 import type { ColumnType } from './value.js';
 
 /** Verified rows before ranges and presence are asked for: below it one odd row would make the rule. */
