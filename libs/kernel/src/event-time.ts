@@ -1,4 +1,5 @@
 import { invalid } from './errors.js';
+import { dayInZone, fromZone } from './zone.js';
 
 /** Data time in milliseconds since the Unix epoch, UTC. */
 export type EventTime = number;
@@ -11,12 +12,19 @@ const isoPattern = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+
 
 /**
  * Reads an event time: `2012-04-01`, `2012-04-01 08:30[:00[.000]]`, with `T` or a space, with or without an offset
- * (none means UTC), or epoch milliseconds as a number.
+ * (none means the clocks of `zone`, and UTC without one), or epoch milliseconds as a number.
  *
  * @throws PlatformError EVENT_TIME_INVALID, naming `field`
  */
-export function parseEventTime(value: unknown, field: string): EventTime {
-  const time = millisecondsOf(value);
+export function parseEventTime(value: unknown, field: string, zone?: string): EventTime {
+  const time = millisecondsOf(value, zone);
+  if (time === undefined && zone !== undefined && millisecondsOf(value) !== undefined) {
+    throw invalid(
+      'EVENT_TIME_INVALID',
+      `${field}: ${JSON.stringify(value)} never was in ${zone}: clocks were put forward over it; send it with its offset`,
+      { field },
+    );
+  }
   if (time === undefined) {
     throw invalid(
       'EVENT_TIME_INVALID',
@@ -33,14 +41,16 @@ export function parseEventTime(value: unknown, field: string): EventTime {
 }
 
 /** Whole milliseconds: no message and no file of ours holds parts of them. */
-function millisecondsOf(value: unknown): number | undefined {
+function millisecondsOf(value: unknown, zone?: string): number | undefined {
   if (typeof value === 'number' && Number.isFinite(value)) return Math.floor(value);
   if (value instanceof Date && !Number.isNaN(value.getTime())) return value.getTime();
   if (typeof value !== 'string' || !isoPattern.test(value)) return undefined;
   const text = value.replace(' ', 'T');
   const hasZone = text.length > 10 && /(Z|[+-]\d{2}:?\d{2})$/.test(text.slice(10));
   const ms = Date.parse(text.length === 10 || hasZone ? text : `${text}Z`);
-  return Number.isNaN(ms) ? undefined : ms;
+  if (Number.isNaN(ms)) return undefined;
+  if (hasZone || zone === undefined) return ms;
+  return text.length === 10 ? dayInZone(ms, zone) : fromZone(ms, zone);
 }
 
 /** `2012-04-01` for midnight UTC, the full ISO 8601 text otherwise. */

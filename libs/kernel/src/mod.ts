@@ -24,3 +24,4 @@ export {
   verifyModelSignature,
 } from './model-signature.js';
 export { waitFor } from './wait-for.js';
+export { dayInZone, fromZone, isTimeZone } from './zone.js';

@@ -1,3 +1,4 @@
+export { type DocumentKind, documentKind } from './document-kind.js';
 export { columnsOfExpression, type Expression } from './expression/ast.js';
 export { evaluateExpression } from './expression/evaluate.js';
 export { parseExpression } from './expression/parse.js';
@@ -17,6 +18,10 @@ export {
   type ValueFormat,
 } from './schema/schema.js';
 export { schemaYaml } from './schema/write-schema.js';
+export { canonicalSource, diffSources, sourceFromJson } from './source/canonical.js';
+export { checkAgrees } from './source/contradictions.js';
+export { parseSource } from './source/read-source.js';
+export type { Late, Source } from './source/source.js';
 export { canonicalSystem, systemDigest, systemFromJson } from './system/canonical.js';
 export { type Change, diffSystems } from './system/diff.js';
 export { parseSystem } from './system/parse-system.js';

@@ -1,5 +1,6 @@
 import { parseEventTime } from '@perennial/kernel';
 import { parseExpression } from '../expression/parse.js';
+import { readLate, readZone } from '../source/read-source.js';
 import { SpecFile } from './problems.js';
 import { readFeatures } from './read-features.js';
 import { readServing, servingFields } from './read-serving.js';
@@ -71,13 +72,22 @@ export function parseSystem(yaml: string): System {
 }
 
 function readSource(at: Reader): System['source'] | undefined {
-  const fields = at.fields(['name', 'time', 'key', 'schema']);
+  const fields = at.fields(['name', 'time', 'key', 'schema', 'zone', 'late']);
   if (!fields) return undefined;
   const [name, time] = [fields.name.name(), fields.time.column('the column with the event time')];
   const key = fields.key.items().map((item) => item.column());
   fields.schema.choice(['inferred'], 'inferred');
+  const zone = readZone(fields.zone);
+  const late = fields.late.isAbsent ? undefined : readLate(fields.late);
   if (name === undefined || time === undefined) return undefined;
-  return { name, time, key: key.filter((column) => column !== undefined), schema: 'inferred' };
+  return {
+    name,
+    time,
+    key: key.filter((column) => column !== undefined),
+    schema: 'inferred',
+    ...(zone !== undefined && { zone }),
+    ...(late !== undefined && { late }),
+  };
 }
 
 function readLabel(at: Reader): Label | undefined {

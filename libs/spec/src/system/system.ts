@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { lateSchema } from '../source/source.js';
 import { servingShape } from './serving.js';
 
 /**
@@ -56,6 +57,9 @@ export const systemSchema = z.strictObject({
     time: z.string(),
     key: z.array(z.string()),
     schema: z.literal('inferred'),
+    /** IANA zone of times that come without an offset; without it they are UTC. */
+    zone: z.string().optional(),
+    late: lateSchema.optional(),
   }),
   label: z.strictObject({
     /** How the label's column is called in training sets and windows. */
