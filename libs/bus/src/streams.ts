@@ -43,7 +43,7 @@ export const streams: readonly StreamDefinition[] = [
   },
   {
     name: 'DATA',
-    subjects: aggregates('source', 'segment', 'dataset', 'schema', 'feature-view'),
+    subjects: aggregates('source', 'segment', 'segments', 'dataset', 'data', 'schema', 'feature-view'),
     maxAgeDays: 90,
     duplicateWindowMs: 10 * minutes,
   },

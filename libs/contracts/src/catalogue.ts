@@ -98,6 +98,27 @@ export const events = {
     data.DatasetRefusedSchema,
     'A training set could not be made.',
   ),
+  datasetVersioned: kind(
+    'DATA',
+    'ingest',
+    'dataset.versioned',
+    data.DatasetVersionedSchema,
+    'The verified rows of a source have a further version.',
+  ),
+  segmentsCompacted: kind(
+    'DATA',
+    'ingest',
+    'segments.compacted',
+    data.SegmentsCompactedSchema,
+    'Many small files became one with the same rows in the same order.',
+  ),
+  dataErased: kind(
+    'DATA',
+    'ingest',
+    'data.erased',
+    data.DataErasedSchema,
+    'What belonged to one key was taken out of everything that is kept.',
+  ),
   trainingRunStarted: kind(
     'TRAINING',
     'trainer',

@@ -3,6 +3,7 @@ export * from './gen/perennial/v1/access_events_pb.js';
 export * from './gen/perennial/v1/access_service_pb.js';
 export * from './gen/perennial/v1/audit_service_pb.js';
 export * from './gen/perennial/v1/data_events_pb.js';
+export * from './gen/perennial/v1/dataset_service_pb.js';
 export * from './gen/perennial/v1/feature_service_pb.js';
 export * from './gen/perennial/v1/inference_service_pb.js';
 export * from './gen/perennial/v1/ingest_service_pb.js';

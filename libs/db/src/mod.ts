@@ -1,4 +1,5 @@
 export { type AnyDb, type Database, type DatabaseOptions, openDatabase, type Tx } from './database.js';
+export { digestsInTables } from './digests.js';
 export { listen } from './listen.js';
 export { migrate } from './migrate.js';
 export { transact } from './transact.js';

@@ -51,6 +51,23 @@ export interface Progress {
   readonly watermarks?: readonly { source: string; eventTime: Date; rows: number }[] | undefined;
 }
 
+/** Whose rows are to go; see `OperationsService.EraseFromTables`. */
+export interface ErasureRequest {
+  readonly source: string;
+  readonly column: string;
+  readonly value: string;
+  readonly rowIds: readonly string[];
+  readonly isDryRun: boolean;
+}
+
+/** Where rows of a key were, and what became of them. */
+export interface ErasedRows {
+  readonly what: string;
+  readonly name: string;
+  readonly rows: number;
+  readonly action: string;
+}
+
 /** What a service is made of. */
 export interface Parts {
   readonly handlers?: readonly Handler[];
@@ -66,6 +83,13 @@ export interface Parts {
   /** Blobs for events whose body is too large; see libs/bus. */
   readonly putArtifact?: (bytes: Uint8Array) => Promise<{ digest: string }>;
   readonly getArtifact?: (digest: string) => Promise<Uint8Array>;
+  /**
+   * Every digest anywhere in the service's tables is taken as needed. Here is what is not: columns, as `table.column`,
+   * that only mention artifacts, and those that need the artifact alone and not what it names in its turn.
+   */
+  readonly artifactColumns?: { readonly mentioned?: readonly string[]; readonly alone?: readonly string[] };
+  /** Takes rows of a key out of the service's own tables. */
+  readonly erase?: (request: ErasureRequest) => Promise<readonly ErasedRows[]>;
 }
 
 export interface ServiceOptions<S extends Record<string, z.ZodType>> {

@@ -1,7 +1,7 @@
 export type { Meter } from '@opentelemetry/api';
 export { z } from 'zod';
 export { readConfig, type Settings, variableOf } from './config.js';
-export type { Frame, Parts, Progress, ServiceOptions } from './frame.js';
+export type { ErasedRows, ErasureRequest, Frame, Parts, Progress, ServiceOptions } from './frame.js';
 export { type ClientOptions, createClient } from './grpc/client.js';
 export { type GrpcServer, type ServeOptions, serveGrpc } from './grpc/server.js';
 export {

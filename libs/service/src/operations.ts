@@ -9,8 +9,9 @@ import {
 import { OperationsService } from '@perennial/contracts';
 import type { Database } from '@perennial/db';
 import { type Clock, notFound } from '@perennial/kernel';
-import type { Progress } from './frame.js';
+import type { Parts, Progress } from './frame.js';
 import { type RpcService, rpc } from './grpc/types.js';
+import { neededArtifacts } from './needed-artifacts.js';
 
 export interface Standing {
   readonly name: string;
@@ -19,6 +20,7 @@ export interface Standing {
   readonly database: Database | undefined;
   readonly busWork: () => BusWork | undefined;
   readonly progress: () => Promise<Progress> | Progress;
+  readonly parts: () => Parts;
 }
 
 /** Where the service stands and what it could not handle: the same for every service. */
@@ -54,6 +56,20 @@ export function operationsService(standing: Standing): RpcService {
       });
       standing.busWork()?.wakeRelay();
       return { deadLetter: shown(decided) };
+    },
+    listNeededArtifacts: async function* () {
+      if (database) yield* neededArtifacts(database, standing.parts().artifactColumns);
+    },
+    eraseFromTables: async ({ source, column, value, rowIds, dryRun }) => {
+      const request = { source, column, value, rowIds, isDryRun: dryRun };
+      const places = (await standing.parts().erase?.(request)) ?? [];
+      return {
+        places: places.map(({ rows, ...place }) => ({
+          ...place,
+          service: standing.name,
+          rows: BigInt(rows),
+        })),
+      };
     },
   });
 }

@@ -231,6 +231,7 @@ export class Service<S extends Record<string, z.ZodType>> {
       database: this.#database,
       busWork: () => this.#busWork,
       progress: () => this.#parts.progress?.() ?? {},
+      parts: () => this.#parts,
     };
     standingGauges(standing);
     return serveGrpc({

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file perennial/v1/data_events.proto.
  */
 export const file_perennial_v1_data_events: GenFile = /*@__PURE__*/
-  fileDesc("Ch5wZXJlbm5pYWwvdjEvZGF0YV9ldmVudHMucHJvdG8SDHBlcmVubmlhbC52MSJLChNTb3VyY2VQcm9kdWNlckFkZGVkEg4KBnNvdXJjZRgBIAEoCRIQCghwcm9kdWNlchgCIAEoCRISCgpwdWJsaWNfa2V5GAMgASgJIsICCg9TZWdtZW50UmVjb3JkZWQSEgoKc2VnbWVudF9pZBgBIAEoCRIOCgZzb3VyY2UYAiABKAkSJwoEa2luZBgDIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIQCghwcm9kdWNlchgEIAEoCRIOCgZkaWdlc3QYBSABKAkSDAoEcm93cxgGIAEoDRINCgVieXRlcxgHIAEoBBIyCg5ldmVudF90aW1lX21pbhgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoOZXZlbnRfdGltZV9tYXgYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh0KFXN0cmVhbV9zZXF1ZW5jZV9maXJzdBgKIAEoBBIcChRzdHJlYW1fc2VxdWVuY2VfbGFzdBgLIAEoBCK8AgoPU2VnbWVudFZlcmlmaWVkEhIKCnNlZ21lbnRfaWQYASABKAkSDgoGc291cmNlGAIgASgJEicKBGtpbmQYAyABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQSEAoIcHJvZHVjZXIYBCABKAkSDgoGZGlnZXN0GAUgASgJEgwKBHJvd3MYBiABKA0SMgoOZXZlbnRfdGltZV9taW4YByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmV2ZW50X3RpbWVfbWF4GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5zY2hlbWFfdmVyc2lvbhgJIAEoDRIRCglyZXBhaXJfaWQYCiABKAkSGQoRcmVjb3JkZWRfZXZlbnRfaWQYCyABKAkiuQIKElNlZ21lbnRRdWFyYW50aW5lZBIVCg1xdWFyYW50aW5lX2lkGAEgASgJEhIKCnNlZ21lbnRfaWQYAiABKAkSDgoGc291cmNlGAMgASgJEicKBGtpbmQYBCABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQSEAoIcHJvZHVjZXIYBSABKAkSDgoGZGlnZXN0GAYgASgJEgwKBHJvd3MYByABKA0SMgoOZXZlbnRfdGltZV9taW4YCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmV2ZW50X3RpbWVfbWF4GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCghmaW5kaW5ncxgKIAMoCzIVLnBlcmVubmlhbC52MS5GaW5kaW5nItwBCgdGaW5kaW5nEgwKBHJ1bGUYASABKAkSDgoGY29sdW1uGAIgASgJEhAKCHByb2R1Y2VyGAMgASgJEhcKD3N1c3BlY3RlZF9jYXVzZRgEIAEoCRIQCghldmlkZW5jZRgFIAEoCRIUCgxmaXJzdF9yb3dfaWQYBiABKAkSNAoQZmlyc3RfZXZlbnRfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEcm93cxgIIAEoDRIcChRzdWdnZXN0ZWRfZXhwcmVzc2lvbhgJIAEoCSKSAQoPU2VnbWVudFJlcGFpcmVkEhEKCXJlcGFpcl9pZBgBIAEoCRIVCg1xdWFyYW50aW5lX2lkGAIgASgJEg4KBnNvdXJjZRgDIAEoCRIOCgZjb2x1bW4YBCABKAkSEgoKZXhwcmVzc2lvbhgFIAEoCRIMCgRyb3dzGAYgASgNEhMKC3JlcGFpcmVkX2J5GAcgASgJImoKDlNjaGVtYUFjY2VwdGVkEg4KBnNvdXJjZRgBIAEoCRInCgRraW5kGAIgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEg8KB3ZlcnNpb24YAyABKA0SDgoGZGlnZXN0GAQgASgJIlcKEkZlYXR1cmVWaWV3RGVmaW5lZBIOCgZzeXN0ZW0YASABKAkSDwoHdmVyc2lvbhgCIAEoDRIOCgZkaWdlc3QYAyABKAkSEAoIZmVhdHVyZXMYBCADKAkivgIKE0RhdGFzZXRNYXRlcmlhbGl6ZWQSEgoKZGF0YXNldF9pZBgBIAEoCRIOCgZzeXN0ZW0YAiABKAkSEgoKcm9sbG91dF9pZBgDIAEoCRIWCg5zeXN0ZW1fdmVyc2lvbhgEIAEoDRIXCg90cmFpbmluZ19kaWdlc3QYBSABKAkSFQoNdHJhaW5pbmdfcm93cxgGIAEoDRIWCg5ob2xkb3V0X2RpZ2VzdBgHIAEoCRIUCgxob2xkb3V0X3Jvd3MYCCABKA0SFwoPbWFuaWZlc3RfZGlnZXN0GAkgASgJEi0KCXdhdGVybWFyaxgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoIY2hhbXBpb24YCyABKAsyHy5wZXJlbm5pYWwudjEuQ2hhbXBpb25SZWZlcmVuY2UiWAoORGF0YXNldFJlZnVzZWQSEgoKZGF0YXNldF9pZBgBIAEoCRIOCgZzeXN0ZW0YAiABKAkSEgoKcm9sbG91dF9pZBgDIAEoCRIOCgZyZWFzb24YBCABKAkiNAoRQ2hhbXBpb25SZWZlcmVuY2USDwoHdmVyc2lvbhgBIAEoDRIOCgZkaWdlc3QYAiABKAkqWwoLU2VnbWVudEtpbmQSHAoYU0VHTUVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRU0VHTUVOVF9LSU5EX1JPV1MQARIXChNTRUdNRU5UX0tJTkRfTEFCRUxTEAJiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch5wZXJlbm5pYWwvdjEvZGF0YV9ldmVudHMucHJvdG8SDHBlcmVubmlhbC52MSJLChNTb3VyY2VQcm9kdWNlckFkZGVkEg4KBnNvdXJjZRgBIAEoCRIQCghwcm9kdWNlchgCIAEoCRISCgpwdWJsaWNfa2V5GAMgASgJIsICCg9TZWdtZW50UmVjb3JkZWQSEgoKc2VnbWVudF9pZBgBIAEoCRIOCgZzb3VyY2UYAiABKAkSJwoEa2luZBgDIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIQCghwcm9kdWNlchgEIAEoCRIOCgZkaWdlc3QYBSABKAkSDAoEcm93cxgGIAEoDRINCgVieXRlcxgHIAEoBBIyCg5ldmVudF90aW1lX21pbhgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoOZXZlbnRfdGltZV9tYXgYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh0KFXN0cmVhbV9zZXF1ZW5jZV9maXJzdBgKIAEoBBIcChRzdHJlYW1fc2VxdWVuY2VfbGFzdBgLIAEoBCK8AgoPU2VnbWVudFZlcmlmaWVkEhIKCnNlZ21lbnRfaWQYASABKAkSDgoGc291cmNlGAIgASgJEicKBGtpbmQYAyABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQSEAoIcHJvZHVjZXIYBCABKAkSDgoGZGlnZXN0GAUgASgJEgwKBHJvd3MYBiABKA0SMgoOZXZlbnRfdGltZV9taW4YByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmV2ZW50X3RpbWVfbWF4GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5zY2hlbWFfdmVyc2lvbhgJIAEoDRIRCglyZXBhaXJfaWQYCiABKAkSGQoRcmVjb3JkZWRfZXZlbnRfaWQYCyABKAkiuQIKElNlZ21lbnRRdWFyYW50aW5lZBIVCg1xdWFyYW50aW5lX2lkGAEgASgJEhIKCnNlZ21lbnRfaWQYAiABKAkSDgoGc291cmNlGAMgASgJEicKBGtpbmQYBCABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQSEAoIcHJvZHVjZXIYBSABKAkSDgoGZGlnZXN0GAYgASgJEgwKBHJvd3MYByABKA0SMgoOZXZlbnRfdGltZV9taW4YCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmV2ZW50X3RpbWVfbWF4GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCghmaW5kaW5ncxgKIAMoCzIVLnBlcmVubmlhbC52MS5GaW5kaW5nItwBCgdGaW5kaW5nEgwKBHJ1bGUYASABKAkSDgoGY29sdW1uGAIgASgJEhAKCHByb2R1Y2VyGAMgASgJEhcKD3N1c3BlY3RlZF9jYXVzZRgEIAEoCRIQCghldmlkZW5jZRgFIAEoCRIUCgxmaXJzdF9yb3dfaWQYBiABKAkSNAoQZmlyc3RfZXZlbnRfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEcm93cxgIIAEoDRIcChRzdWdnZXN0ZWRfZXhwcmVzc2lvbhgJIAEoCSKSAQoPU2VnbWVudFJlcGFpcmVkEhEKCXJlcGFpcl9pZBgBIAEoCRIVCg1xdWFyYW50aW5lX2lkGAIgASgJEg4KBnNvdXJjZRgDIAEoCRIOCgZjb2x1bW4YBCABKAkSEgoKZXhwcmVzc2lvbhgFIAEoCRIMCgRyb3dzGAYgASgNEhMKC3JlcGFpcmVkX2J5GAcgASgJImoKDlNjaGVtYUFjY2VwdGVkEg4KBnNvdXJjZRgBIAEoCRInCgRraW5kGAIgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEg8KB3ZlcnNpb24YAyABKA0SDgoGZGlnZXN0GAQgASgJIlcKEkZlYXR1cmVWaWV3RGVmaW5lZBIOCgZzeXN0ZW0YASABKAkSDwoHdmVyc2lvbhgCIAEoDRIOCgZkaWdlc3QYAyABKAkSEAoIZmVhdHVyZXMYBCADKAkivgIKE0RhdGFzZXRNYXRlcmlhbGl6ZWQSEgoKZGF0YXNldF9pZBgBIAEoCRIOCgZzeXN0ZW0YAiABKAkSEgoKcm9sbG91dF9pZBgDIAEoCRIWCg5zeXN0ZW1fdmVyc2lvbhgEIAEoDRIXCg90cmFpbmluZ19kaWdlc3QYBSABKAkSFQoNdHJhaW5pbmdfcm93cxgGIAEoDRIWCg5ob2xkb3V0X2RpZ2VzdBgHIAEoCRIUCgxob2xkb3V0X3Jvd3MYCCABKA0SFwoPbWFuaWZlc3RfZGlnZXN0GAkgASgJEi0KCXdhdGVybWFyaxgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoIY2hhbXBpb24YCyABKAsyHy5wZXJlbm5pYWwudjEuQ2hhbXBpb25SZWZlcmVuY2UiWAoORGF0YXNldFJlZnVzZWQSEgoKZGF0YXNldF9pZBgBIAEoCRIOCgZzeXN0ZW0YAiABKAkSEgoKcm9sbG91dF9pZBgDIAEoCRIOCgZyZWFzb24YBCABKAkiNAoRQ2hhbXBpb25SZWZlcmVuY2USDwoHdmVyc2lvbhgBIAEoDRIOCgZkaWdlc3QYAiABKAkiwwEKEERhdGFzZXRWZXJzaW9uZWQSDgoGc291cmNlGAEgASgJEicKBGtpbmQYAiABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQSDwoHdmVyc2lvbhgDIAEoDRIXCg9tYW5pZmVzdF9kaWdlc3QYBCABKAkSEAoIc2VnbWVudHMYBSABKA0SDQoFZmlsZXMYBiABKA0SDAoEcm93cxgHIAEoBBINCgVieXRlcxgIIAEoBBIOCgZyZWFzb24YCSABKAki8wEKEVNlZ21lbnRzQ29tcGFjdGVkEg4KBnNvdXJjZRgBIAEoCRInCgRraW5kGAIgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEg4KBmRpZ2VzdBgDIAEoCRIMCgRyb3dzGAQgASgEEg0KBWJ5dGVzGAUgASgEEhAKCHJlcGxhY2VkGAYgAygJEjIKDmV2ZW50X3RpbWVfbWluGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiqgEKCkRhdGFFcmFzZWQSEgoKZXJhc3VyZV9pZBgBIAEoCRIOCgZzb3VyY2UYAiABKAkSDgoGY29sdW1uGAMgASgJEhIKCmtleV9kaWdlc3QYBCABKAkSDAoEcm93cxgFIAEoBBIUCgxyZXF1ZXN0ZWRfYnkYBiABKAkSMAoIcmVwbGFjZWQYByADKAsyHi5wZXJlbm5pYWwudjEuUmVwbGFjZWRBcnRpZmFjdCIuChBSZXBsYWNlZEFydGlmYWN0Eg4KBmRpZ2VzdBgBIAEoCRIKCgJieRgCIAEoCSpbCgtTZWdtZW50S2luZBIcChhTRUdNRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIVChFTRUdNRU5UX0tJTkRfUk9XUxABEhcKE1NFR01FTlRfS0lORF9MQUJFTFMQAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * A producer got a credential for a source.
@@ -580,6 +580,206 @@ export type ChampionReference = Message<"perennial.v1.ChampionReference"> & {
  */
 export const ChampionReferenceSchema: GenMessage<ChampionReference> = /*@__PURE__*/
   messageDesc(file_perennial_v1_data_events, 10);
+
+/**
+ * A dataset, the verified rows of one source, has a further version.
+ *
+ * @generated from message perennial.v1.DatasetVersioned
+ */
+export type DatasetVersioned = Message<"perennial.v1.DatasetVersioned"> & {
+  /**
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * @generated from field: perennial.v1.SegmentKind kind = 2;
+   */
+  kind: SegmentKind;
+
+  /**
+   * @generated from field: uint32 version = 3;
+   */
+  version: number;
+
+  /**
+   * Digest of the manifest: the segments in recorded order, and the files that hold them.
+   *
+   * @generated from field: string manifest_digest = 4;
+   */
+  manifestDigest: string;
+
+  /**
+   * @generated from field: uint32 segments = 5;
+   */
+  segments: number;
+
+  /**
+   * @generated from field: uint32 files = 6;
+   */
+  files: number;
+
+  /**
+   * @generated from field: uint64 rows = 7;
+   */
+  rows: bigint;
+
+  /**
+   * @generated from field: uint64 bytes = 8;
+   */
+  bytes: bigint;
+
+  /**
+   * Why: rows came, files were compacted, rows were erased.
+   *
+   * @generated from field: string reason = 9;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message perennial.v1.DatasetVersioned.
+ * Use `create(DatasetVersionedSchema)` to create a new message.
+ */
+export const DatasetVersionedSchema: GenMessage<DatasetVersioned> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_data_events, 11);
+
+/**
+ * Many small files of one dataset became one: the same rows in the same order.
+ *
+ * @generated from message perennial.v1.SegmentsCompacted
+ */
+export type SegmentsCompacted = Message<"perennial.v1.SegmentsCompacted"> & {
+  /**
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * @generated from field: perennial.v1.SegmentKind kind = 2;
+   */
+  kind: SegmentKind;
+
+  /**
+   * Digest of the one file.
+   *
+   * @generated from field: string digest = 3;
+   */
+  digest: string;
+
+  /**
+   * @generated from field: uint64 rows = 4;
+   */
+  rows: bigint;
+
+  /**
+   * @generated from field: uint64 bytes = 5;
+   */
+  bytes: bigint;
+
+  /**
+   * Digests of the files that it replaces, in the order of their rows.
+   *
+   * @generated from field: repeated string replaced = 6;
+   */
+  replaced: string[];
+
+  /**
+   * @generated from field: google.protobuf.Timestamp event_time_min = 7;
+   */
+  eventTimeMin?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp event_time_max = 8;
+   */
+  eventTimeMax?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message perennial.v1.SegmentsCompacted.
+ * Use `create(SegmentsCompactedSchema)` to create a new message.
+ */
+export const SegmentsCompactedSchema: GenMessage<SegmentsCompacted> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_data_events, 12);
+
+/**
+ * What belonged to one key was taken out of everything that is kept.
+ *
+ * @generated from message perennial.v1.DataErased
+ */
+export type DataErased = Message<"perennial.v1.DataErased"> & {
+  /**
+   * @generated from field: string erasure_id = 1;
+   */
+  erasureId: string;
+
+  /**
+   * Empty: every source that has the column.
+   *
+   * @generated from field: string source = 2;
+   */
+  source: string;
+
+  /**
+   * @generated from field: string column = 3;
+   */
+  column: string;
+
+  /**
+   * SHA-256 of the erasure's id and the key's value, which itself is kept nowhere.
+   *
+   * @generated from field: string key_digest = 4;
+   */
+  keyDigest: string;
+
+  /**
+   * @generated from field: uint64 rows = 5;
+   */
+  rows: bigint;
+
+  /**
+   * @generated from field: string requested_by = 6;
+   */
+  requestedBy: string;
+
+  /**
+   * Files that held the key, with the file that took each one's place; empty where no row was left.
+   *
+   * @generated from field: repeated perennial.v1.ReplacedArtifact replaced = 7;
+   */
+  replaced: ReplacedArtifact[];
+};
+
+/**
+ * Describes the message perennial.v1.DataErased.
+ * Use `create(DataErasedSchema)` to create a new message.
+ */
+export const DataErasedSchema: GenMessage<DataErased> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_data_events, 13);
+
+/**
+ * An artifact that was rewritten without some rows.
+ *
+ * @generated from message perennial.v1.ReplacedArtifact
+ */
+export type ReplacedArtifact = Message<"perennial.v1.ReplacedArtifact"> & {
+  /**
+   * @generated from field: string digest = 1;
+   */
+  digest: string;
+
+  /**
+   * @generated from field: string by = 2;
+   */
+  by: string;
+};
+
+/**
+ * Describes the message perennial.v1.ReplacedArtifact.
+ * Use `create(ReplacedArtifactSchema)` to create a new message.
+ */
+export const ReplacedArtifactSchema: GenMessage<ReplacedArtifact> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_data_events, 14);
 
 /**
  * What the messages of a segment are.

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file perennial/v1/operations.proto.
  */
 export const file_perennial_v1_operations: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wZXJlbm5pYWwvdjEvb3BlcmF0aW9ucy5wcm90bxIMcGVyZW5uaWFsLnYxIhQKEkdldFByb2dyZXNzUmVxdWVzdCK5AQoTR2V0UHJvZ3Jlc3NSZXNwb25zZRIxCgljb25zdW1lcnMYASADKAsyHi5wZXJlbm5pYWwudjEuQ29uc3VtZXJQcm9ncmVzcxIaChJvdXRib3hfdW5wdWJsaXNoZWQYAiABKA0SJgoEd29yaxgDIAMoCzIYLnBlcmVubmlhbC52MS5Xb3JrSW5IYW5kEisKCndhdGVybWFya3MYBCADKAsyFy5wZXJlbm5pYWwudjEuV2F0ZXJtYXJrIl0KEENvbnN1bWVyUHJvZ3Jlc3MSDgoGc3RyZWFtGAEgASgJEhAKCGNvbnN1bWVyGAIgASgJEg8KB3BlbmRpbmcYAyABKAQSFgoOdW5hY2tub3dsZWRnZWQYBCABKA0iKQoKV29ya0luSGFuZBIMCgRraW5kGAEgASgJEg0KBWNvdW50GAIgASgNIlkKCVdhdGVybWFyaxIOCgZzb3VyY2UYASABKAkSLgoKZXZlbnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEcm93cxgDIAEoBCIxChZMaXN0RGVhZExldHRlcnNSZXF1ZXN0EhcKD2luY2x1ZGVfZGVjaWRlZBgBIAEoCCJJChdMaXN0RGVhZExldHRlcnNSZXNwb25zZRIuCgxkZWFkX2xldHRlcnMYASADKAsyGC5wZXJlbm5pYWwudjEuRGVhZExldHRlciLgAQoKRGVhZExldHRlchIWCg5kZWFkX2xldHRlcl9pZBgBIAEoCRIQCghjb25zdW1lchgCIAEoCRIQCghldmVudF9pZBgDIAEoCRISCgpldmVudF90eXBlGAQgASgJEgwKBGNvZGUYBSABKAkSDgoGcmVhc29uGAYgASgJEhAKCGF0dGVtcHRzGAcgASgNEg4KBnN0YXR1cxgIIAEoCRIRCglib2R5X2pzb24YCSABKAkSLwoLcmVjb3JkZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImcKF0RlY2lkZURlYWRMZXR0ZXJSZXF1ZXN0EhYKDmRlYWRfbGV0dGVyX2lkGAEgASgJEhAKCGRlY2lzaW9uGAIgASgJEg4KBnJlYXNvbhgDIAEoCRISCgpkZWNpZGVkX2J5GAQgASgJIkkKGERlY2lkZURlYWRMZXR0ZXJSZXNwb25zZRItCgtkZWFkX2xldHRlchgBIAEoCzIYLnBlcmVubmlhbC52MS5EZWFkTGV0dGVyMqoCChFPcGVyYXRpb25zU2VydmljZRJSCgtHZXRQcm9ncmVzcxIgLnBlcmVubmlhbC52MS5HZXRQcm9ncmVzc1JlcXVlc3QaIS5wZXJlbm5pYWwudjEuR2V0UHJvZ3Jlc3NSZXNwb25zZRJeCg9MaXN0RGVhZExldHRlcnMSJC5wZXJlbm5pYWwudjEuTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBolLnBlcmVubmlhbC52MS5MaXN0RGVhZExldHRlcnNSZXNwb25zZRJhChBEZWNpZGVEZWFkTGV0dGVyEiUucGVyZW5uaWFsLnYxLkRlY2lkZURlYWRMZXR0ZXJSZXF1ZXN0GiYucGVyZW5uaWFsLnYxLkRlY2lkZURlYWRMZXR0ZXJSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch1wZXJlbm5pYWwvdjEvb3BlcmF0aW9ucy5wcm90bxIMcGVyZW5uaWFsLnYxIhQKEkdldFByb2dyZXNzUmVxdWVzdCK5AQoTR2V0UHJvZ3Jlc3NSZXNwb25zZRIxCgljb25zdW1lcnMYASADKAsyHi5wZXJlbm5pYWwudjEuQ29uc3VtZXJQcm9ncmVzcxIaChJvdXRib3hfdW5wdWJsaXNoZWQYAiABKA0SJgoEd29yaxgDIAMoCzIYLnBlcmVubmlhbC52MS5Xb3JrSW5IYW5kEisKCndhdGVybWFya3MYBCADKAsyFy5wZXJlbm5pYWwudjEuV2F0ZXJtYXJrIl0KEENvbnN1bWVyUHJvZ3Jlc3MSDgoGc3RyZWFtGAEgASgJEhAKCGNvbnN1bWVyGAIgASgJEg8KB3BlbmRpbmcYAyABKAQSFgoOdW5hY2tub3dsZWRnZWQYBCABKA0iKQoKV29ya0luSGFuZBIMCgRraW5kGAEgASgJEg0KBWNvdW50GAIgASgNIlkKCVdhdGVybWFyaxIOCgZzb3VyY2UYASABKAkSLgoKZXZlbnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEcm93cxgDIAEoBCIxChZMaXN0RGVhZExldHRlcnNSZXF1ZXN0EhcKD2luY2x1ZGVfZGVjaWRlZBgBIAEoCCJJChdMaXN0RGVhZExldHRlcnNSZXNwb25zZRIuCgxkZWFkX2xldHRlcnMYASADKAsyGC5wZXJlbm5pYWwudjEuRGVhZExldHRlciLgAQoKRGVhZExldHRlchIWCg5kZWFkX2xldHRlcl9pZBgBIAEoCRIQCghjb25zdW1lchgCIAEoCRIQCghldmVudF9pZBgDIAEoCRISCgpldmVudF90eXBlGAQgASgJEgwKBGNvZGUYBSABKAkSDgoGcmVhc29uGAYgASgJEhAKCGF0dGVtcHRzGAcgASgNEg4KBnN0YXR1cxgIIAEoCRIRCglib2R5X2pzb24YCSABKAkSLwoLcmVjb3JkZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImcKF0RlY2lkZURlYWRMZXR0ZXJSZXF1ZXN0EhYKDmRlYWRfbGV0dGVyX2lkGAEgASgJEhAKCGRlY2lzaW9uGAIgASgJEg4KBnJlYXNvbhgDIAEoCRISCgpkZWNpZGVkX2J5GAQgASgJIkkKGERlY2lkZURlYWRMZXR0ZXJSZXNwb25zZRItCgtkZWFkX2xldHRlchgBIAEoCzIYLnBlcmVubmlhbC52MS5EZWFkTGV0dGVyIhwKGkxpc3ROZWVkZWRBcnRpZmFjdHNSZXF1ZXN0IkUKG0xpc3ROZWVkZWRBcnRpZmFjdHNSZXNwb25zZRIPCgdkaWdlc3RzGAEgAygJEhUKDWRpZ2VzdHNfYWxvbmUYAiADKAkiaQoWRXJhc2VGcm9tVGFibGVzUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSDgoGY29sdW1uGAIgASgJEg0KBXZhbHVlGAMgASgJEg8KB3Jvd19pZHMYBCADKAkSDwoHZHJ5X3J1bhgFIAEoCCJEChdFcmFzZUZyb21UYWJsZXNSZXNwb25zZRIpCgZwbGFjZXMYASADKAsyGS5wZXJlbm5pYWwudjEuRXJhc2VkUGxhY2UiWAoLRXJhc2VkUGxhY2USDwoHc2VydmljZRgBIAEoCRIMCgR3aGF0GAIgASgJEgwKBG5hbWUYAyABKAkSDAoEcm93cxgEIAEoBBIOCgZhY3Rpb24YBSABKAky+AMKEU9wZXJhdGlvbnNTZXJ2aWNlElIKC0dldFByb2dyZXNzEiAucGVyZW5uaWFsLnYxLkdldFByb2dyZXNzUmVxdWVzdBohLnBlcmVubmlhbC52MS5HZXRQcm9ncmVzc1Jlc3BvbnNlEl4KD0xpc3REZWFkTGV0dGVycxIkLnBlcmVubmlhbC52MS5MaXN0RGVhZExldHRlcnNSZXF1ZXN0GiUucGVyZW5uaWFsLnYxLkxpc3REZWFkTGV0dGVyc1Jlc3BvbnNlEmEKEERlY2lkZURlYWRMZXR0ZXISJS5wZXJlbm5pYWwudjEuRGVjaWRlRGVhZExldHRlclJlcXVlc3QaJi5wZXJlbm5pYWwudjEuRGVjaWRlRGVhZExldHRlclJlc3BvbnNlEmwKE0xpc3ROZWVkZWRBcnRpZmFjdHMSKC5wZXJlbm5pYWwudjEuTGlzdE5lZWRlZEFydGlmYWN0c1JlcXVlc3QaKS5wZXJlbm5pYWwudjEuTGlzdE5lZWRlZEFydGlmYWN0c1Jlc3BvbnNlMAESXgoPRXJhc2VGcm9tVGFibGVzEiQucGVyZW5uaWFsLnYxLkVyYXNlRnJvbVRhYmxlc1JlcXVlc3QaJS5wZXJlbm5pYWwudjEuRXJhc2VGcm9tVGFibGVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Asks for the counts.
@@ -312,6 +312,152 @@ export const DecideDeadLetterResponseSchema: GenMessage<DecideDeadLetterResponse
   messageDesc(file_perennial_v1_operations, 9);
 
 /**
+ * Asks for the digests.
+ *
+ * @generated from message perennial.v1.ListNeededArtifactsRequest
+ */
+export type ListNeededArtifactsRequest = Message<"perennial.v1.ListNeededArtifactsRequest"> & {
+};
+
+/**
+ * Describes the message perennial.v1.ListNeededArtifactsRequest.
+ * Use `create(ListNeededArtifactsRequestSchema)` to create a new message.
+ */
+export const ListNeededArtifactsRequestSchema: GenMessage<ListNeededArtifactsRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_operations, 10);
+
+/**
+ * A part of the answer.
+ *
+ * @generated from message perennial.v1.ListNeededArtifactsResponse
+ */
+export type ListNeededArtifactsResponse = Message<"perennial.v1.ListNeededArtifactsResponse"> & {
+  /**
+   * What these name in their turn is needed as well.
+   *
+   * @generated from field: repeated string digests = 1;
+   */
+  digests: string[];
+
+  /**
+   * Needed, but not what they name: a list of how things were.
+   *
+   * @generated from field: repeated string digests_alone = 2;
+   */
+  digestsAlone: string[];
+};
+
+/**
+ * Describes the message perennial.v1.ListNeededArtifactsResponse.
+ * Use `create(ListNeededArtifactsResponseSchema)` to create a new message.
+ */
+export const ListNeededArtifactsResponseSchema: GenMessage<ListNeededArtifactsResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_operations, 11);
+
+/**
+ * Whose rows: those with this value in this column of this source, and those with these ids.
+ *
+ * @generated from message perennial.v1.EraseFromTablesRequest
+ */
+export type EraseFromTablesRequest = Message<"perennial.v1.EraseFromTablesRequest"> & {
+  /**
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * @generated from field: string column = 2;
+   */
+  column: string;
+
+  /**
+   * @generated from field: string value = 3;
+   */
+  value: string;
+
+  /**
+   * @generated from field: repeated string row_ids = 4;
+   */
+  rowIds: string[];
+
+  /**
+   * @generated from field: bool dry_run = 5;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message perennial.v1.EraseFromTablesRequest.
+ * Use `create(EraseFromTablesRequestSchema)` to create a new message.
+ */
+export const EraseFromTablesRequestSchema: GenMessage<EraseFromTablesRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_operations, 12);
+
+/**
+ * What held the key.
+ *
+ * @generated from message perennial.v1.EraseFromTablesResponse
+ */
+export type EraseFromTablesResponse = Message<"perennial.v1.EraseFromTablesResponse"> & {
+  /**
+   * @generated from field: repeated perennial.v1.ErasedPlace places = 1;
+   */
+  places: ErasedPlace[];
+};
+
+/**
+ * Describes the message perennial.v1.EraseFromTablesResponse.
+ * Use `create(EraseFromTablesResponseSchema)` to create a new message.
+ */
+export const EraseFromTablesResponseSchema: GenMessage<EraseFromTablesResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_operations, 13);
+
+/**
+ * One place that held the key, and what became of it.
+ *
+ * @generated from message perennial.v1.ErasedPlace
+ */
+export type ErasedPlace = Message<"perennial.v1.ErasedPlace"> & {
+  /**
+   * @generated from field: string service = 1;
+   */
+  service: string;
+
+  /**
+   * Segment, quarantine, training set, online values and so on.
+   *
+   * @generated from field: string what = 2;
+   */
+  what: string;
+
+  /**
+   * A digest, or the name of a table.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * @generated from field: uint64 rows = 4;
+   */
+  rows: bigint;
+
+  /**
+   * rewritten, deleted, or kept with the reason
+   *
+   * @generated from field: string action = 5;
+   */
+  action: string;
+};
+
+/**
+ * Describes the message perennial.v1.ErasedPlace.
+ * Use `create(ErasedPlaceSchema)` to create a new message.
+ */
+export const ErasedPlaceSchema: GenMessage<ErasedPlace> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_operations, 14);
+
+/**
  * Where a service stands.
  *
  * @generated from service perennial.v1.OperationsService
@@ -346,6 +492,26 @@ export const OperationsService: GenService<{
     methodKind: "unary";
     input: typeof DecideDeadLetterRequestSchema;
     output: typeof DecideDeadLetterResponseSchema;
+  },
+  /**
+   * Every artifact that the service needs. Whatever nobody names may be deleted.
+   *
+   * @generated from rpc perennial.v1.OperationsService.ListNeededArtifacts
+   */
+  listNeededArtifacts: {
+    methodKind: "server_streaming";
+    input: typeof ListNeededArtifactsRequestSchema;
+    output: typeof ListNeededArtifactsResponseSchema;
+  },
+  /**
+   * Takes what belongs to one key out of the service's own tables; asked again it finds nothing.
+   *
+   * @generated from rpc perennial.v1.OperationsService.EraseFromTables
+   */
+  eraseFromTables: {
+    methodKind: "unary";
+    input: typeof EraseFromTablesRequestSchema;
+    output: typeof EraseFromTablesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_perennial_v1_operations, 0);
