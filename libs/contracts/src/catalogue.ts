@@ -42,6 +42,13 @@ export const events = {
     data.SourceProducerAddedSchema,
     'A producer got a credential for a source.',
   ),
+  sourceDeclared: kind(
+    'DATA',
+    'ingest',
+    'source.declared',
+    data.SourceDeclaredSchema,
+    'How the rows of a source are read was declared, or changed.',
+  ),
   segmentRecorded: kind(
     'DATA',
     'ingest',

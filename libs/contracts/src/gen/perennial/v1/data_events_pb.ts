@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file perennial/v1/data_events.proto.
  */
 export const file_perennial_v1_data_events: GenFile = /*@__PURE__*/
-  fileDesc("Ch5wZXJlbm5pYWwvdjEvZGF0YV9ldmVudHMucHJvdG8SDHBlcmVubmlhbC52MSJLChNTb3VyY2VQcm9kdWNlckFkZGVkEg4KBnNvdXJjZRgBIAEoCRIQCghwcm9kdWNlchgCIAEoCRISCgpwdWJsaWNfa2V5GAMgASgJIsICCg9TZWdtZW50UmVjb3JkZWQSEgoKc2VnbWVudF9pZBgBIAEoCRIOCgZzb3VyY2UYAiABKAkSJwoEa2luZBgDIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIQCghwcm9kdWNlchgEIAEoCRIOCgZkaWdlc3QYBSABKAkSDAoEcm93cxgGIAEoDRINCgVieXRlcxgHIAEoBBIyCg5ldmVudF90aW1lX21pbhgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoOZXZlbnRfdGltZV9tYXgYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh0KFXN0cmVhbV9zZXF1ZW5jZV9maXJzdBgKIAEoBBIcChRzdHJlYW1fc2VxdWVuY2VfbGFzdBgLIAEoBCK8AgoPU2VnbWVudFZlcmlmaWVkEhIKCnNlZ21lbnRfaWQYASABKAkSDgoGc291cmNlGAIgASgJEicKBGtpbmQYAyABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQSEAoIcHJvZHVjZXIYBCABKAkSDgoGZGlnZXN0GAUgASgJEgwKBHJvd3MYBiABKA0SMgoOZXZlbnRfdGltZV9taW4YByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmV2ZW50X3RpbWVfbWF4GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5zY2hlbWFfdmVyc2lvbhgJIAEoDRIRCglyZXBhaXJfaWQYCiABKAkSGQoRcmVjb3JkZWRfZXZlbnRfaWQYCyABKAkiuQIKElNlZ21lbnRRdWFyYW50aW5lZBIVCg1xdWFyYW50aW5lX2lkGAEgASgJEhIKCnNlZ21lbnRfaWQYAiABKAkSDgoGc291cmNlGAMgASgJEicKBGtpbmQYBCABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQSEAoIcHJvZHVjZXIYBSABKAkSDgoGZGlnZXN0GAYgASgJEgwKBHJvd3MYByABKA0SMgoOZXZlbnRfdGltZV9taW4YCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmV2ZW50X3RpbWVfbWF4GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCghmaW5kaW5ncxgKIAMoCzIVLnBlcmVubmlhbC52MS5GaW5kaW5nItwBCgdGaW5kaW5nEgwKBHJ1bGUYASABKAkSDgoGY29sdW1uGAIgASgJEhAKCHByb2R1Y2VyGAMgASgJEhcKD3N1c3BlY3RlZF9jYXVzZRgEIAEoCRIQCghldmlkZW5jZRgFIAEoCRIUCgxmaXJzdF9yb3dfaWQYBiABKAkSNAoQZmlyc3RfZXZlbnRfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEcm93cxgIIAEoDRIcChRzdWdnZXN0ZWRfZXhwcmVzc2lvbhgJIAEoCSKSAQoPU2VnbWVudFJlcGFpcmVkEhEKCXJlcGFpcl9pZBgBIAEoCRIVCg1xdWFyYW50aW5lX2lkGAIgASgJEg4KBnNvdXJjZRgDIAEoCRIOCgZjb2x1bW4YBCABKAkSEgoKZXhwcmVzc2lvbhgFIAEoCRIMCgRyb3dzGAYgASgNEhMKC3JlcGFpcmVkX2J5GAcgASgJImoKDlNjaGVtYUFjY2VwdGVkEg4KBnNvdXJjZRgBIAEoCRInCgRraW5kGAIgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEg8KB3ZlcnNpb24YAyABKA0SDgoGZGlnZXN0GAQgASgJIlcKEkZlYXR1cmVWaWV3RGVmaW5lZBIOCgZzeXN0ZW0YASABKAkSDwoHdmVyc2lvbhgCIAEoDRIOCgZkaWdlc3QYAyABKAkSEAoIZmVhdHVyZXMYBCADKAkivgIKE0RhdGFzZXRNYXRlcmlhbGl6ZWQSEgoKZGF0YXNldF9pZBgBIAEoCRIOCgZzeXN0ZW0YAiABKAkSEgoKcm9sbG91dF9pZBgDIAEoCRIWCg5zeXN0ZW1fdmVyc2lvbhgEIAEoDRIXCg90cmFpbmluZ19kaWdlc3QYBSABKAkSFQoNdHJhaW5pbmdfcm93cxgGIAEoDRIWCg5ob2xkb3V0X2RpZ2VzdBgHIAEoCRIUCgxob2xkb3V0X3Jvd3MYCCABKA0SFwoPbWFuaWZlc3RfZGlnZXN0GAkgASgJEi0KCXdhdGVybWFyaxgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoIY2hhbXBpb24YCyABKAsyHy5wZXJlbm5pYWwudjEuQ2hhbXBpb25SZWZlcmVuY2UiWAoORGF0YXNldFJlZnVzZWQSEgoKZGF0YXNldF9pZBgBIAEoCRIOCgZzeXN0ZW0YAiABKAkSEgoKcm9sbG91dF9pZBgDIAEoCRIOCgZyZWFzb24YBCABKAkiNAoRQ2hhbXBpb25SZWZlcmVuY2USDwoHdmVyc2lvbhgBIAEoDRIOCgZkaWdlc3QYAiABKAkiwwEKEERhdGFzZXRWZXJzaW9uZWQSDgoGc291cmNlGAEgASgJEicKBGtpbmQYAiABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQSDwoHdmVyc2lvbhgDIAEoDRIXCg9tYW5pZmVzdF9kaWdlc3QYBCABKAkSEAoIc2VnbWVudHMYBSABKA0SDQoFZmlsZXMYBiABKA0SDAoEcm93cxgHIAEoBBINCgVieXRlcxgIIAEoBBIOCgZyZWFzb24YCSABKAki8wEKEVNlZ21lbnRzQ29tcGFjdGVkEg4KBnNvdXJjZRgBIAEoCRInCgRraW5kGAIgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEg4KBmRpZ2VzdBgDIAEoCRIMCgRyb3dzGAQgASgEEg0KBWJ5dGVzGAUgASgEEhAKCHJlcGxhY2VkGAYgAygJEjIKDmV2ZW50X3RpbWVfbWluGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiqgEKCkRhdGFFcmFzZWQSEgoKZXJhc3VyZV9pZBgBIAEoCRIOCgZzb3VyY2UYAiABKAkSDgoGY29sdW1uGAMgASgJEhIKCmtleV9kaWdlc3QYBCABKAkSDAoEcm93cxgFIAEoBBIUCgxyZXF1ZXN0ZWRfYnkYBiABKAkSMAoIcmVwbGFjZWQYByADKAsyHi5wZXJlbm5pYWwudjEuUmVwbGFjZWRBcnRpZmFjdCIuChBSZXBsYWNlZEFydGlmYWN0Eg4KBmRpZ2VzdBgBIAEoCRIKCgJieRgCIAEoCSpbCgtTZWdtZW50S2luZBIcChhTRUdNRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIVChFTRUdNRU5UX0tJTkRfUk9XUxABEhcKE1NFR01FTlRfS0lORF9MQUJFTFMQAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch5wZXJlbm5pYWwvdjEvZGF0YV9ldmVudHMucHJvdG8SDHBlcmVubmlhbC52MSJLChNTb3VyY2VQcm9kdWNlckFkZGVkEg4KBnNvdXJjZRgBIAEoCRIQCghwcm9kdWNlchgCIAEoCRISCgpwdWJsaWNfa2V5GAMgASgJIl0KDlNvdXJjZURlY2xhcmVkEg4KBnNvdXJjZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEhUKDWRvY3VtZW50X2pzb24YAyABKAkSEwoLZGVjbGFyZWRfYnkYBCABKAki0AIKD1NlZ21lbnRSZWNvcmRlZBISCgpzZWdtZW50X2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRInCgRraW5kGAMgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEhAKCHByb2R1Y2VyGAQgASgJEg4KBmRpZ2VzdBgFIAEoCRIMCgRyb3dzGAYgASgNEg0KBWJ5dGVzGAcgASgEEjIKDmV2ZW50X3RpbWVfbWluGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoVc3RyZWFtX3NlcXVlbmNlX2ZpcnN0GAogASgEEhwKFHN0cmVhbV9zZXF1ZW5jZV9sYXN0GAsgASgEEgwKBGhvbGQYDCABKAkivAIKD1NlZ21lbnRWZXJpZmllZBISCgpzZWdtZW50X2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRInCgRraW5kGAMgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEhAKCHByb2R1Y2VyGAQgASgJEg4KBmRpZ2VzdBgFIAEoCRIMCgRyb3dzGAYgASgNEjIKDmV2ZW50X3RpbWVfbWluGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOc2NoZW1hX3ZlcnNpb24YCSABKA0SEQoJcmVwYWlyX2lkGAogASgJEhkKEXJlY29yZGVkX2V2ZW50X2lkGAsgASgJIrkCChJTZWdtZW50UXVhcmFudGluZWQSFQoNcXVhcmFudGluZV9pZBgBIAEoCRISCgpzZWdtZW50X2lkGAIgASgJEg4KBnNvdXJjZRgDIAEoCRInCgRraW5kGAQgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEhAKCHByb2R1Y2VyGAUgASgJEg4KBmRpZ2VzdBgGIAEoCRIMCgRyb3dzGAcgASgNEjIKDmV2ZW50X3RpbWVfbWluGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoIZmluZGluZ3MYCiADKAsyFS5wZXJlbm5pYWwudjEuRmluZGluZyLcAQoHRmluZGluZxIMCgRydWxlGAEgASgJEg4KBmNvbHVtbhgCIAEoCRIQCghwcm9kdWNlchgDIAEoCRIXCg9zdXNwZWN0ZWRfY2F1c2UYBCABKAkSEAoIZXZpZGVuY2UYBSABKAkSFAoMZmlyc3Rfcm93X2lkGAYgASgJEjQKEGZpcnN0X2V2ZW50X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHJvd3MYCCABKA0SHAoUc3VnZ2VzdGVkX2V4cHJlc3Npb24YCSABKAkikgEKD1NlZ21lbnRSZXBhaXJlZBIRCglyZXBhaXJfaWQYASABKAkSFQoNcXVhcmFudGluZV9pZBgCIAEoCRIOCgZzb3VyY2UYAyABKAkSDgoGY29sdW1uGAQgASgJEhIKCmV4cHJlc3Npb24YBSABKAkSDAoEcm93cxgGIAEoDRITCgtyZXBhaXJlZF9ieRgHIAEoCSJqCg5TY2hlbWFBY2NlcHRlZBIOCgZzb3VyY2UYASABKAkSJwoEa2luZBgCIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIPCgd2ZXJzaW9uGAMgASgNEg4KBmRpZ2VzdBgEIAEoCSJXChJGZWF0dXJlVmlld0RlZmluZWQSDgoGc3lzdGVtGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SDgoGZGlnZXN0GAMgASgJEhAKCGZlYXR1cmVzGAQgAygJIr4CChNEYXRhc2V0TWF0ZXJpYWxpemVkEhIKCmRhdGFzZXRfaWQYASABKAkSDgoGc3lzdGVtGAIgASgJEhIKCnJvbGxvdXRfaWQYAyABKAkSFgoOc3lzdGVtX3ZlcnNpb24YBCABKA0SFwoPdHJhaW5pbmdfZGlnZXN0GAUgASgJEhUKDXRyYWluaW5nX3Jvd3MYBiABKA0SFgoOaG9sZG91dF9kaWdlc3QYByABKAkSFAoMaG9sZG91dF9yb3dzGAggASgNEhcKD21hbmlmZXN0X2RpZ2VzdBgJIAEoCRItCgl3YXRlcm1hcmsYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKCGNoYW1waW9uGAsgASgLMh8ucGVyZW5uaWFsLnYxLkNoYW1waW9uUmVmZXJlbmNlIlgKDkRhdGFzZXRSZWZ1c2VkEhIKCmRhdGFzZXRfaWQYASABKAkSDgoGc3lzdGVtGAIgASgJEhIKCnJvbGxvdXRfaWQYAyABKAkSDgoGcmVhc29uGAQgASgJIjQKEUNoYW1waW9uUmVmZXJlbmNlEg8KB3ZlcnNpb24YASABKA0SDgoGZGlnZXN0GAIgASgJIsMBChBEYXRhc2V0VmVyc2lvbmVkEg4KBnNvdXJjZRgBIAEoCRInCgRraW5kGAIgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEg8KB3ZlcnNpb24YAyABKA0SFwoPbWFuaWZlc3RfZGlnZXN0GAQgASgJEhAKCHNlZ21lbnRzGAUgASgNEg0KBWZpbGVzGAYgASgNEgwKBHJvd3MYByABKAQSDQoFYnl0ZXMYCCABKAQSDgoGcmVhc29uGAkgASgJIvMBChFTZWdtZW50c0NvbXBhY3RlZBIOCgZzb3VyY2UYASABKAkSJwoEa2luZBgCIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIOCgZkaWdlc3QYAyABKAkSDAoEcm93cxgEIAEoBBINCgVieXRlcxgFIAEoBBIQCghyZXBsYWNlZBgGIAMoCRIyCg5ldmVudF90aW1lX21pbhgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoOZXZlbnRfdGltZV9tYXgYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqoBCgpEYXRhRXJhc2VkEhIKCmVyYXN1cmVfaWQYASABKAkSDgoGc291cmNlGAIgASgJEg4KBmNvbHVtbhgDIAEoCRISCgprZXlfZGlnZXN0GAQgASgJEgwKBHJvd3MYBSABKAQSFAoMcmVxdWVzdGVkX2J5GAYgASgJEjAKCHJlcGxhY2VkGAcgAygLMh4ucGVyZW5uaWFsLnYxLlJlcGxhY2VkQXJ0aWZhY3QiLgoQUmVwbGFjZWRBcnRpZmFjdBIOCgZkaWdlc3QYASABKAkSCgoCYnkYAiABKAkqWwoLU2VnbWVudEtpbmQSHAoYU0VHTUVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRU0VHTUVOVF9LSU5EX1JPV1MQARIXChNTRUdNRU5UX0tJTkRfTEFCRUxTEAJiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * A producer got a credential for a source.
@@ -46,6 +46,42 @@ export type SourceProducerAdded = Message<"perennial.v1.SourceProducerAdded"> & 
  */
 export const SourceProducerAddedSchema: GenMessage<SourceProducerAdded> = /*@__PURE__*/
   messageDesc(file_perennial_v1_data_events, 0);
+
+/**
+ * How the rows of a source are read was declared by a document, or changed.
+ *
+ * @generated from message perennial.v1.SourceDeclared
+ */
+export type SourceDeclared = Message<"perennial.v1.SourceDeclared"> & {
+  /**
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * @generated from field: uint32 version = 2;
+   */
+  version: number;
+
+  /**
+   * Canonical JSON of the document.
+   *
+   * @generated from field: string document_json = 3;
+   */
+  documentJson: string;
+
+  /**
+   * @generated from field: string declared_by = 4;
+   */
+  declaredBy: string;
+};
+
+/**
+ * Describes the message perennial.v1.SourceDeclared.
+ * Use `create(SourceDeclaredSchema)` to create a new message.
+ */
+export const SourceDeclaredSchema: GenMessage<SourceDeclared> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_data_events, 1);
 
 /**
  * ingest cut a segment: rows of one producer, durable, content-addressed, not yet verified.
@@ -111,6 +147,14 @@ export type SegmentRecorded = Message<"perennial.v1.SegmentRecorded"> & {
    * @generated from field: uint64 stream_sequence_last = 11;
    */
   streamSequenceLast: bigint;
+
+  /**
+   * Why all of these rows are to be held back, whatever they hold: "late" of a source whose policy is quarantine; empty:
+   * they are judged by what they hold.
+   *
+   * @generated from field: string hold = 12;
+   */
+  hold: string;
 };
 
 /**
@@ -118,7 +162,7 @@ export type SegmentRecorded = Message<"perennial.v1.SegmentRecorded"> & {
  * Use `create(SegmentRecordedSchema)` to create a new message.
  */
 export const SegmentRecordedSchema: GenMessage<SegmentRecorded> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 1);
+  messageDesc(file_perennial_v1_data_events, 2);
 
 /**
  * validate let rows through; they may be trained on and served from.
@@ -194,7 +238,7 @@ export type SegmentVerified = Message<"perennial.v1.SegmentVerified"> & {
  * Use `create(SegmentVerifiedSchema)` to create a new message.
  */
 export const SegmentVerifiedSchema: GenMessage<SegmentVerified> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 2);
+  messageDesc(file_perennial_v1_data_events, 3);
 
 /**
  * validate held rows back.
@@ -260,7 +304,7 @@ export type SegmentQuarantined = Message<"perennial.v1.SegmentQuarantined"> & {
  * Use `create(SegmentQuarantinedSchema)` to create a new message.
  */
 export const SegmentQuarantinedSchema: GenMessage<SegmentQuarantined> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 3);
+  messageDesc(file_perennial_v1_data_events, 4);
 
 /**
  * Why rows were held: one rule, one column, one producer.
@@ -327,7 +371,7 @@ export type Finding = Message<"perennial.v1.Finding"> & {
  * Use `create(FindingSchema)` to create a new message.
  */
 export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 4);
+  messageDesc(file_perennial_v1_data_events, 5);
 
 /**
  * Held rows were repaired by a declared expression, verified again and let through.
@@ -376,7 +420,7 @@ export type SegmentRepaired = Message<"perennial.v1.SegmentRepaired"> & {
  * Use `create(SegmentRepairedSchema)` to create a new message.
  */
 export const SegmentRepairedSchema: GenMessage<SegmentRepaired> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 5);
+  messageDesc(file_perennial_v1_data_events, 6);
 
 /**
  * The expectations of a source changed.
@@ -412,7 +456,7 @@ export type SchemaAccepted = Message<"perennial.v1.SchemaAccepted"> & {
  * Use `create(SchemaAcceptedSchema)` to create a new message.
  */
 export const SchemaAcceptedSchema: GenMessage<SchemaAccepted> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 6);
+  messageDesc(file_perennial_v1_data_events, 7);
 
 /**
  * The features of a system, as applied.
@@ -446,7 +490,7 @@ export type FeatureViewDefined = Message<"perennial.v1.FeatureViewDefined"> & {
  * Use `create(FeatureViewDefinedSchema)` to create a new message.
  */
 export const FeatureViewDefinedSchema: GenMessage<FeatureViewDefined> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 7);
+  messageDesc(file_perennial_v1_data_events, 8);
 
 /**
  * A training set and its hold-out lie ready, for one rollout.
@@ -521,7 +565,7 @@ export type DatasetMaterialized = Message<"perennial.v1.DatasetMaterialized"> & 
  * Use `create(DatasetMaterializedSchema)` to create a new message.
  */
 export const DatasetMaterializedSchema: GenMessage<DatasetMaterialized> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 8);
+  messageDesc(file_perennial_v1_data_events, 9);
 
 /**
  * A training set could not be made.
@@ -555,7 +599,7 @@ export type DatasetRefused = Message<"perennial.v1.DatasetRefused"> & {
  * Use `create(DatasetRefusedSchema)` to create a new message.
  */
 export const DatasetRefusedSchema: GenMessage<DatasetRefused> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 9);
+  messageDesc(file_perennial_v1_data_events, 10);
 
 /**
  * The model version that serves while a candidate is judged; empty digest where there is none.
@@ -579,7 +623,7 @@ export type ChampionReference = Message<"perennial.v1.ChampionReference"> & {
  * Use `create(ChampionReferenceSchema)` to create a new message.
  */
 export const ChampionReferenceSchema: GenMessage<ChampionReference> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 10);
+  messageDesc(file_perennial_v1_data_events, 11);
 
 /**
  * A dataset, the verified rows of one source, has a further version.
@@ -642,7 +686,7 @@ export type DatasetVersioned = Message<"perennial.v1.DatasetVersioned"> & {
  * Use `create(DatasetVersionedSchema)` to create a new message.
  */
 export const DatasetVersionedSchema: GenMessage<DatasetVersioned> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 11);
+  messageDesc(file_perennial_v1_data_events, 12);
 
 /**
  * Many small files of one dataset became one: the same rows in the same order.
@@ -700,7 +744,7 @@ export type SegmentsCompacted = Message<"perennial.v1.SegmentsCompacted"> & {
  * Use `create(SegmentsCompactedSchema)` to create a new message.
  */
 export const SegmentsCompactedSchema: GenMessage<SegmentsCompacted> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 12);
+  messageDesc(file_perennial_v1_data_events, 13);
 
 /**
  * What belonged to one key was taken out of everything that is kept.
@@ -755,7 +799,7 @@ export type DataErased = Message<"perennial.v1.DataErased"> & {
  * Use `create(DataErasedSchema)` to create a new message.
  */
 export const DataErasedSchema: GenMessage<DataErased> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 13);
+  messageDesc(file_perennial_v1_data_events, 14);
 
 /**
  * An artifact that was rewritten without some rows.
@@ -779,7 +823,7 @@ export type ReplacedArtifact = Message<"perennial.v1.ReplacedArtifact"> & {
  * Use `create(ReplacedArtifactSchema)` to create a new message.
  */
 export const ReplacedArtifactSchema: GenMessage<ReplacedArtifact> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 14);
+  messageDesc(file_perennial_v1_data_events, 15);
 
 /**
  * What the messages of a segment are.

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file perennial/v1/ingest_service.proto.
  */
 export const file_perennial_v1_ingest_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFwZXJlbm5pYWwvdjEvaW5nZXN0X3NlcnZpY2UucHJvdG8SDHBlcmVubmlhbC52MSJgChJQdWJsaXNoUm93c1JlcXVlc3QSMQoGaGVhZGVyGAEgASgLMh8ucGVyZW5uaWFsLnYxLlB1Ymxpc2hSb3dzSGVhZGVySAASDwoFY2h1bmsYAiABKAxIAEIGCgRwYXJ0IoQBChFQdWJsaXNoUm93c0hlYWRlchIOCgZzb3VyY2UYASABKAkSJwoEa2luZBgCIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIQCghwcm9kdWNlchgDIAEoCRIOCgZmb3JtYXQYBCABKAkSFAoMcm93X2lkX2ZpZWxkGAUgASgJInAKE1B1Ymxpc2hSb3dzUmVzcG9uc2USDQoFdGFrZW4YASABKA0SEgoKZHVwbGljYXRlcxgCIAEoDRIPCgdyZWZ1c2VkGAMgASgNEhUKDWZpcnN0X3JlZnVzYWwYBCABKAkSDgoGZGlnZXN0GAUgASgJIjYKEkFkZFByb2R1Y2VyUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSEAoIcHJvZHVjZXIYAiABKAkiUwoTQWRkUHJvZHVjZXJSZXNwb25zZRIYChBuYXRzX2NyZWRlbnRpYWxzGAEgASgJEhAKCG5hdHNfdXJsGAIgASgJEhAKCHN1YmplY3RzGAMgAygJIiYKFExpc3RQcm9kdWNlcnNSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCSJCChVMaXN0UHJvZHVjZXJzUmVzcG9uc2USKQoJcHJvZHVjZXJzGAEgAygLMhYucGVyZW5uaWFsLnYxLlByb2R1Y2VyIqUBCghQcm9kdWNlchIOCgZzb3VyY2UYASABKAkSEAoIcHJvZHVjZXIYAiABKAkSDAoEcm93cxgDIAEoBBIzCg9sYXN0X2V2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGxhc3RfcmVjZWl2ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhQKEkxpc3RTb3VyY2VzUmVxdWVzdCJDChNMaXN0U291cmNlc1Jlc3BvbnNlEiwKB3NvdXJjZXMYASADKAsyGy5wZXJlbm5pYWwudjEuU291cmNlU3VtbWFyeSKdAQoNU291cmNlU3VtbWFyeRIOCgZzb3VyY2UYASABKAkSJwoEa2luZBgCIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIMCgRyb3dzGAMgASgEEhAKCHNlZ21lbnRzGAQgASgNEjMKD2xhc3RfZXZlbnRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAy5wIKDUluZ2VzdFNlcnZpY2USVAoLUHVibGlzaFJvd3MSIC5wZXJlbm5pYWwudjEuUHVibGlzaFJvd3NSZXF1ZXN0GiEucGVyZW5uaWFsLnYxLlB1Ymxpc2hSb3dzUmVzcG9uc2UoARJSCgtBZGRQcm9kdWNlchIgLnBlcmVubmlhbC52MS5BZGRQcm9kdWNlclJlcXVlc3QaIS5wZXJlbm5pYWwudjEuQWRkUHJvZHVjZXJSZXNwb25zZRJYCg1MaXN0UHJvZHVjZXJzEiIucGVyZW5uaWFsLnYxLkxpc3RQcm9kdWNlcnNSZXF1ZXN0GiMucGVyZW5uaWFsLnYxLkxpc3RQcm9kdWNlcnNSZXNwb25zZRJSCgtMaXN0U291cmNlcxIgLnBlcmVubmlhbC52MS5MaXN0U291cmNlc1JlcXVlc3QaIS5wZXJlbm5pYWwudjEuTGlzdFNvdXJjZXNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_perennial_v1_data_events]);
+  fileDesc("CiFwZXJlbm5pYWwvdjEvaW5nZXN0X3NlcnZpY2UucHJvdG8SDHBlcmVubmlhbC52MSJgChJQdWJsaXNoUm93c1JlcXVlc3QSMQoGaGVhZGVyGAEgASgLMh8ucGVyZW5uaWFsLnYxLlB1Ymxpc2hSb3dzSGVhZGVySAASDwoFY2h1bmsYAiABKAxIAEIGCgRwYXJ0It8BChFQdWJsaXNoUm93c0hlYWRlchIOCgZzb3VyY2UYASABKAkSJwoEa2luZBgCIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIQCghwcm9kdWNlchgDIAEoCRIOCgZmb3JtYXQYBCABKAkSFAoMcm93X2lkX2ZpZWxkGAUgASgJEhAKCGVuY29kaW5nGAYgASgJEhQKDGV2ZW50X3NvdXJjZRgHIAEoCRIQCghldmVudF9pZBgIIAEoCRISCgpldmVudF90aW1lGAkgASgJEgsKA3dheRgKIAEoCSJdCg9TZW5kUm93c1JlcXVlc3QSMQoGaGVhZGVyGAEgASgLMh8ucGVyZW5uaWFsLnYxLlB1Ymxpc2hSb3dzSGVhZGVySAASDwoFY2h1bmsYAiABKAxIAEIGCgRwYXJ0IkQKEFNlbmRSb3dzUmVzcG9uc2USMAoFdGFrZW4YASABKAsyIS5wZXJlbm5pYWwudjEuUHVibGlzaFJvd3NSZXNwb25zZSJTChJTZW5kQmF0Y2hlc1JlcXVlc3QSLwoGaGVhZGVyGAEgASgLMh8ucGVyZW5uaWFsLnYxLlB1Ymxpc2hSb3dzSGVhZGVyEgwKBGJvZHkYAiABKAwiigEKE1NlbmRCYXRjaGVzUmVzcG9uc2USMAoFdGFrZW4YASABKAsyIS5wZXJlbm5pYWwudjEuUHVibGlzaFJvd3NSZXNwb25zZRISCgplcnJvcl9jb2RlGAIgASgJEhUKDWVycm9yX21lc3NhZ2UYAyABKAkSFgoOcmV0cnlfYWZ0ZXJfbXMYBCABKA0ifgoTUHVibGlzaFJvd3NSZXNwb25zZRINCgV0YWtlbhgBIAEoDRISCgpkdXBsaWNhdGVzGAIgASgNEg8KB3JlZnVzZWQYAyABKA0SFQoNZmlyc3RfcmVmdXNhbBgEIAEoCRIOCgZkaWdlc3QYBSABKAkSDAoEbGF0ZRgGIAEoDSI2ChJBZGRQcm9kdWNlclJlcXVlc3QSDgoGc291cmNlGAEgASgJEhAKCHByb2R1Y2VyGAIgASgJIlMKE0FkZFByb2R1Y2VyUmVzcG9uc2USGAoQbmF0c19jcmVkZW50aWFscxgBIAEoCRIQCghuYXRzX3VybBgCIAEoCRIQCghzdWJqZWN0cxgDIAMoCSImChRMaXN0UHJvZHVjZXJzUmVxdWVzdBIOCgZzb3VyY2UYASABKAkiQgoVTGlzdFByb2R1Y2Vyc1Jlc3BvbnNlEikKCXByb2R1Y2VycxgBIAMoCzIWLnBlcmVubmlhbC52MS5Qcm9kdWNlciLIAgoIUHJvZHVjZXISDgoGc291cmNlGAEgASgJEhAKCHByb2R1Y2VyGAIgASgJEgwKBHJvd3MYAyABKAQSMwoPbGFzdF9ldmVudF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0ChBsYXN0X3JlY2VpdmVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1ChFmaXJzdF9yZWNlaXZlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYnl0ZXMYByABKAQSEgoKZHVwbGljYXRlcxgIIAEoBBIPCgdyZWZ1c2VkGAkgASgEEgwKBGxhdGUYCiABKAQSDAoEd2F5cxgLIAMoCRIaChJoYXNfYnVzX2NyZWRlbnRpYWwYDCABKAgiFAoSTGlzdFNvdXJjZXNSZXF1ZXN0IkMKE0xpc3RTb3VyY2VzUmVzcG9uc2USLAoHc291cmNlcxgBIAMoCzIbLnBlcmVubmlhbC52MS5Tb3VyY2VTdW1tYXJ5IpoCCg1Tb3VyY2VTdW1tYXJ5Eg4KBnNvdXJjZRgBIAEoCRInCgRraW5kGAIgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEgwKBHJvd3MYAyABKAQSEAoIc2VnbWVudHMYBCABKA0SMwoPbGFzdF9ldmVudF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgt0aW1lX2NvbHVtbhgGIAEoCRILCgNrZXkYByADKAkSDAoEem9uZRgIIAEoCRIUCgx3YXRlcm1hcmtfbXMYCSABKAQSEwoLbGF0ZV9wb2xpY3kYCiABKAkSDwoHdmVyc2lvbhgLIAEoDRIPCgdzeXN0ZW1zGAwgAygJIlAKEkFwcGx5U291cmNlUmVxdWVzdBIVCg1kb2N1bWVudF95YW1sGAEgASgJEg8KB2RyeV9ydW4YAiABKAgSEgoKYXBwbGllZF9ieRgDIAEoCSJ0ChNBcHBseVNvdXJjZVJlc3BvbnNlEg4KBnNvdXJjZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg8KB2NyZWF0ZWQYAyABKAgSKwoHY2hhbmdlcxgEIAMoCzIaLnBlcmVubmlhbC52MS5Tb3VyY2VDaGFuZ2UiQAoMU291cmNlQ2hhbmdlEgwKBHBhdGgYASABKAkSEQoJZnJvbV9qc29uGAIgASgJEg8KB3RvX2pzb24YAyABKAkiIgoQR2V0U291cmNlUmVxdWVzdBIOCgZzb3VyY2UYASABKAkingEKEUdldFNvdXJjZVJlc3BvbnNlEiwKB3N1bW1hcnkYASABKAsyGy5wZXJlbm5pYWwudjEuU291cmNlU3VtbWFyeRIVCg1kb2N1bWVudF9qc29uGAIgASgJEhMKC2RlY2xhcmVkX2J5GAMgASgJEi8KC2RlY2xhcmVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCInChJDaGVja1N5c3RlbVJlcXVlc3QSEQoJc3BlY195YW1sGAEgASgJIhUKE0NoZWNrU3lzdGVtUmVzcG9uc2UicwoVTGlzdERlbGl2ZXJpZXNSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRIQCghwcm9kdWNlchgCIAEoCRIpCgVzaW5jZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFbGltaXQYBCABKA0iRAoWTGlzdERlbGl2ZXJpZXNSZXNwb25zZRIqCgpkZWxpdmVyaWVzGAEgAygLMhYucGVyZW5uaWFsLnYxLkRlbGl2ZXJ5Iu4BCghEZWxpdmVyeRIOCgZzb3VyY2UYASABKAkSJwoEa2luZBgCIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIQCghwcm9kdWNlchgDIAEoCRILCgN3YXkYBCABKAkSKAoEaG91chgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIbWVzc2FnZXMYBiABKAQSDAoEcm93cxgHIAEoBBISCgpkdXBsaWNhdGVzGAggASgEEg8KB3JlZnVzZWQYCSABKAQSDAoEbGF0ZRgKIAEoBBINCgVieXRlcxgLIAEoBDK6BQoNSW5nZXN0U2VydmljZRJUCgtQdWJsaXNoUm93cxIgLnBlcmVubmlhbC52MS5QdWJsaXNoUm93c1JlcXVlc3QaIS5wZXJlbm5pYWwudjEuUHVibGlzaFJvd3NSZXNwb25zZSgBElIKC0FkZFByb2R1Y2VyEiAucGVyZW5uaWFsLnYxLkFkZFByb2R1Y2VyUmVxdWVzdBohLnBlcmVubmlhbC52MS5BZGRQcm9kdWNlclJlc3BvbnNlElgKDUxpc3RQcm9kdWNlcnMSIi5wZXJlbm5pYWwudjEuTGlzdFByb2R1Y2Vyc1JlcXVlc3QaIy5wZXJlbm5pYWwudjEuTGlzdFByb2R1Y2Vyc1Jlc3BvbnNlElIKC0xpc3RTb3VyY2VzEiAucGVyZW5uaWFsLnYxLkxpc3RTb3VyY2VzUmVxdWVzdBohLnBlcmVubmlhbC52MS5MaXN0U291cmNlc1Jlc3BvbnNlElIKC0FwcGx5U291cmNlEiAucGVyZW5uaWFsLnYxLkFwcGx5U291cmNlUmVxdWVzdBohLnBlcmVubmlhbC52MS5BcHBseVNvdXJjZVJlc3BvbnNlEkwKCUdldFNvdXJjZRIeLnBlcmVubmlhbC52MS5HZXRTb3VyY2VSZXF1ZXN0Gh8ucGVyZW5uaWFsLnYxLkdldFNvdXJjZVJlc3BvbnNlElIKC0NoZWNrU3lzdGVtEiAucGVyZW5uaWFsLnYxLkNoZWNrU3lzdGVtUmVxdWVzdBohLnBlcmVubmlhbC52MS5DaGVja1N5c3RlbVJlc3BvbnNlElsKDkxpc3REZWxpdmVyaWVzEiMucGVyZW5uaWFsLnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBokLnBlcmVubmlhbC52MS5MaXN0RGVsaXZlcmllc1Jlc3BvbnNlMrIBCgtSb3dzU2VydmljZRJLCghTZW5kUm93cxIdLnBlcmVubmlhbC52MS5TZW5kUm93c1JlcXVlc3QaHi5wZXJlbm5pYWwudjEuU2VuZFJvd3NSZXNwb25zZSgBElYKC1NlbmRCYXRjaGVzEiAucGVyZW5uaWFsLnYxLlNlbmRCYXRjaGVzUmVxdWVzdBohLnBlcmVubmlhbC52MS5TZW5kQmF0Y2hlc1Jlc3BvbnNlKAEwAWIGcHJvdG8z", [file_google_protobuf_timestamp, file_perennial_v1_data_events]);
 
 /**
  * First message: what comes. Then: chunks.
@@ -73,18 +73,51 @@ export type PublishRowsHeader = Message<"perennial.v1.PublishRowsHeader"> & {
   producer: string;
 
   /**
-   * json, jsonl, csv or parquet
+   * json, jsonl, csv, parquet, arrow (IPC stream), cloudevent or cloudevents (a batch)
    *
    * @generated from field: string format = 4;
    */
   format: string;
 
   /**
-   * json and jsonl: the member or header that holds each row's id; empty: digest of the content and ordinal.
+   * json, jsonl: the member that holds each row's id; empty: digest of the content and ordinal.
    *
    * @generated from field: string row_id_field = 5;
    */
   rowIdField: string;
+
+  /**
+   * How the chunks are compressed: gzip or zstd; empty: they are not.
+   *
+   * @generated from field: string encoding = 6;
+   */
+  encoding: string;
+
+  /**
+   * The rows are the data of one CloudEvent: its source and id, which name its rows.
+   *
+   * @generated from field: string event_source = 7;
+   */
+  eventSource: string;
+
+  /**
+   * @generated from field: string event_id = 8;
+   */
+  eventId: string;
+
+  /**
+   * Its time, for rows that have none.
+   *
+   * @generated from field: string event_time = 9;
+   */
+  eventTime: string;
+
+  /**
+   * The way that the rows came: http, grpc or files.
+   *
+   * @generated from field: string way = 10;
+   */
+  way: string;
 };
 
 /**
@@ -93,6 +126,122 @@ export type PublishRowsHeader = Message<"perennial.v1.PublishRowsHeader"> & {
  */
 export const PublishRowsHeaderSchema: GenMessage<PublishRowsHeader> = /*@__PURE__*/
   messageDesc(file_perennial_v1_ingest_service, 1);
+
+/**
+ * First message: what comes. Then: chunks.
+ *
+ * @generated from message perennial.v1.SendRowsRequest
+ */
+export type SendRowsRequest = Message<"perennial.v1.SendRowsRequest"> & {
+  /**
+   * The header once, then chunks.
+   *
+   * @generated from oneof perennial.v1.SendRowsRequest.part
+   */
+  part: {
+    /**
+     * @generated from field: perennial.v1.PublishRowsHeader header = 1;
+     */
+    value: PublishRowsHeader;
+    case: "header";
+  } | {
+    /**
+     * @generated from field: bytes chunk = 2;
+     */
+    value: Uint8Array;
+    case: "chunk";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message perennial.v1.SendRowsRequest.
+ * Use `create(SendRowsRequestSchema)` to create a new message.
+ */
+export const SendRowsRequestSchema: GenMessage<SendRowsRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_ingest_service, 2);
+
+/**
+ * What came of it.
+ *
+ * @generated from message perennial.v1.SendRowsResponse
+ */
+export type SendRowsResponse = Message<"perennial.v1.SendRowsResponse"> & {
+  /**
+   * @generated from field: perennial.v1.PublishRowsResponse taken = 1;
+   */
+  taken?: PublishRowsResponse | undefined;
+};
+
+/**
+ * Describes the message perennial.v1.SendRowsResponse.
+ * Use `create(SendRowsResponseSchema)` to create a new message.
+ */
+export const SendRowsResponseSchema: GenMessage<SendRowsResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_ingest_service, 3);
+
+/**
+ * One batch of a stream.
+ *
+ * @generated from message perennial.v1.SendBatchesRequest
+ */
+export type SendBatchesRequest = Message<"perennial.v1.SendBatchesRequest"> & {
+  /**
+   * @generated from field: perennial.v1.PublishRowsHeader header = 1;
+   */
+  header?: PublishRowsHeader | undefined;
+
+  /**
+   * The whole body, 16 MiB at most.
+   *
+   * @generated from field: bytes body = 2;
+   */
+  body: Uint8Array;
+};
+
+/**
+ * Describes the message perennial.v1.SendBatchesRequest.
+ * Use `create(SendBatchesRequestSchema)` to create a new message.
+ */
+export const SendBatchesRequestSchema: GenMessage<SendBatchesRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_ingest_service, 4);
+
+/**
+ * What came of it.
+ *
+ * @generated from message perennial.v1.SendBatchesResponse
+ */
+export type SendBatchesResponse = Message<"perennial.v1.SendBatchesResponse"> & {
+  /**
+   * @generated from field: perennial.v1.PublishRowsResponse taken = 1;
+   */
+  taken?: PublishRowsResponse | undefined;
+
+  /**
+   * Where nothing of it was taken: why, with a code of docs/ERRORS.md.
+   *
+   * @generated from field: string error_code = 2;
+   */
+  errorCode: string;
+
+  /**
+   * @generated from field: string error_message = 3;
+   */
+  errorMessage: string;
+
+  /**
+   * It may be sent again after this; 0: as it is, it never will be taken.
+   *
+   * @generated from field: uint32 retry_after_ms = 4;
+   */
+  retryAfterMs: number;
+};
+
+/**
+ * Describes the message perennial.v1.SendBatchesResponse.
+ * Use `create(SendBatchesResponseSchema)` to create a new message.
+ */
+export const SendBatchesResponseSchema: GenMessage<SendBatchesResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_ingest_service, 5);
 
 /**
  * How many, and why not.
@@ -126,6 +275,13 @@ export type PublishRowsResponse = Message<"perennial.v1.PublishRowsResponse"> & 
    * @generated from field: string digest = 5;
    */
   digest: string;
+
+  /**
+   * Rows behind the source's watermark: among those taken or refused, as the source's policy says.
+   *
+   * @generated from field: uint32 late = 6;
+   */
+  late: number;
 };
 
 /**
@@ -133,7 +289,7 @@ export type PublishRowsResponse = Message<"perennial.v1.PublishRowsResponse"> & 
  * Use `create(PublishRowsResponseSchema)` to create a new message.
  */
 export const PublishRowsResponseSchema: GenMessage<PublishRowsResponse> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_ingest_service, 2);
+  messageDesc(file_perennial_v1_ingest_service, 6);
 
 /**
  * Who shall send what.
@@ -157,7 +313,7 @@ export type AddProducerRequest = Message<"perennial.v1.AddProducerRequest"> & {
  * Use `create(AddProducerRequestSchema)` to create a new message.
  */
 export const AddProducerRequestSchema: GenMessage<AddProducerRequest> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_ingest_service, 3);
+  messageDesc(file_perennial_v1_ingest_service, 7);
 
 /**
  * The credential.
@@ -188,7 +344,7 @@ export type AddProducerResponse = Message<"perennial.v1.AddProducerResponse"> & 
  * Use `create(AddProducerResponseSchema)` to create a new message.
  */
 export const AddProducerResponseSchema: GenMessage<AddProducerResponse> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_ingest_service, 4);
+  messageDesc(file_perennial_v1_ingest_service, 8);
 
 /**
  * Of which source; empty: all.
@@ -207,7 +363,7 @@ export type ListProducersRequest = Message<"perennial.v1.ListProducersRequest"> 
  * Use `create(ListProducersRequestSchema)` to create a new message.
  */
 export const ListProducersRequestSchema: GenMessage<ListProducersRequest> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_ingest_service, 5);
+  messageDesc(file_perennial_v1_ingest_service, 9);
 
 /**
  * Producers.
@@ -226,7 +382,7 @@ export type ListProducersResponse = Message<"perennial.v1.ListProducersResponse"
  * Use `create(ListProducersResponseSchema)` to create a new message.
  */
 export const ListProducersResponseSchema: GenMessage<ListProducersResponse> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_ingest_service, 6);
+  messageDesc(file_perennial_v1_ingest_service, 10);
 
 /**
  * A producer and what it sent.
@@ -258,6 +414,45 @@ export type Producer = Message<"perennial.v1.Producer"> & {
    * @generated from field: google.protobuf.Timestamp last_received_at = 5;
    */
   lastReceivedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp first_received_at = 6;
+   */
+  firstReceivedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: uint64 bytes = 7;
+   */
+  bytes: bigint;
+
+  /**
+   * @generated from field: uint64 duplicates = 8;
+   */
+  duplicates: bigint;
+
+  /**
+   * @generated from field: uint64 refused = 9;
+   */
+  refused: bigint;
+
+  /**
+   * @generated from field: uint64 late = 10;
+   */
+  late: bigint;
+
+  /**
+   * http, grpc, files, bus
+   *
+   * @generated from field: repeated string ways = 11;
+   */
+  ways: string[];
+
+  /**
+   * Whether it was given a credential for the bus.
+   *
+   * @generated from field: bool has_bus_credential = 12;
+   */
+  hasBusCredential: boolean;
 };
 
 /**
@@ -265,7 +460,7 @@ export type Producer = Message<"perennial.v1.Producer"> & {
  * Use `create(ProducerSchema)` to create a new message.
  */
 export const ProducerSchema: GenMessage<Producer> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_ingest_service, 7);
+  messageDesc(file_perennial_v1_ingest_service, 11);
 
 /**
  * Asks for the sources.
@@ -280,7 +475,7 @@ export type ListSourcesRequest = Message<"perennial.v1.ListSourcesRequest"> & {
  * Use `create(ListSourcesRequestSchema)` to create a new message.
  */
 export const ListSourcesRequestSchema: GenMessage<ListSourcesRequest> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_ingest_service, 8);
+  messageDesc(file_perennial_v1_ingest_service, 12);
 
 /**
  * Sources.
@@ -299,7 +494,7 @@ export type ListSourcesResponse = Message<"perennial.v1.ListSourcesResponse"> & 
  * Use `create(ListSourcesResponseSchema)` to create a new message.
  */
 export const ListSourcesResponseSchema: GenMessage<ListSourcesResponse> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_ingest_service, 9);
+  messageDesc(file_perennial_v1_ingest_service, 13);
 
 /**
  * A source in numbers.
@@ -331,6 +526,49 @@ export type SourceSummary = Message<"perennial.v1.SourceSummary"> & {
    * @generated from field: google.protobuf.Timestamp last_event_time = 5;
    */
   lastEventTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string time_column = 6;
+   */
+  timeColumn: string;
+
+  /**
+   * @generated from field: repeated string key = 7;
+   */
+  key: string[];
+
+  /**
+   * IANA zone of times without an offset; empty: UTC.
+   *
+   * @generated from field: string zone = 8;
+   */
+  zone: string;
+
+  /**
+   * How far behind the newest row one may lie; 0: no row is late.
+   *
+   * @generated from field: uint64 watermark_ms = 9;
+   */
+  watermarkMs: bigint;
+
+  /**
+   * take, quarantine or refuse
+   *
+   * @generated from field: string late_policy = 10;
+   */
+  latePolicy: string;
+
+  /**
+   * Of its document; 0: systems alone describe it.
+   *
+   * @generated from field: uint32 version = 11;
+   */
+  version: number;
+
+  /**
+   * @generated from field: repeated string systems = 12;
+   */
+  systems: string[];
 };
 
 /**
@@ -338,7 +576,318 @@ export type SourceSummary = Message<"perennial.v1.SourceSummary"> & {
  * Use `create(SourceSummarySchema)` to create a new message.
  */
 export const SourceSummarySchema: GenMessage<SourceSummary> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_ingest_service, 10);
+  messageDesc(file_perennial_v1_ingest_service, 14);
+
+/**
+ * A document of kind Source.
+ *
+ * @generated from message perennial.v1.ApplySourceRequest
+ */
+export type ApplySourceRequest = Message<"perennial.v1.ApplySourceRequest"> & {
+  /**
+   * @generated from field: string document_yaml = 1;
+   */
+  documentYaml: string;
+
+  /**
+   * @generated from field: bool dry_run = 2;
+   */
+  dryRun: boolean;
+
+  /**
+   * @generated from field: string applied_by = 3;
+   */
+  appliedBy: string;
+};
+
+/**
+ * Describes the message perennial.v1.ApplySourceRequest.
+ * Use `create(ApplySourceRequestSchema)` to create a new message.
+ */
+export const ApplySourceRequestSchema: GenMessage<ApplySourceRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_ingest_service, 15);
+
+/**
+ * What it changed, or would.
+ *
+ * @generated from message perennial.v1.ApplySourceResponse
+ */
+export type ApplySourceResponse = Message<"perennial.v1.ApplySourceResponse"> & {
+  /**
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * @generated from field: uint32 version = 2;
+   */
+  version: number;
+
+  /**
+   * @generated from field: bool created = 3;
+   */
+  created: boolean;
+
+  /**
+   * @generated from field: repeated perennial.v1.SourceChange changes = 4;
+   */
+  changes: SourceChange[];
+};
+
+/**
+ * Describes the message perennial.v1.ApplySourceResponse.
+ * Use `create(ApplySourceResponseSchema)` to create a new message.
+ */
+export const ApplySourceResponseSchema: GenMessage<ApplySourceResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_ingest_service, 16);
+
+/**
+ * One member of the document.
+ *
+ * @generated from message perennial.v1.SourceChange
+ */
+export type SourceChange = Message<"perennial.v1.SourceChange"> & {
+  /**
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Empty where there was nothing.
+   *
+   * @generated from field: string from_json = 2;
+   */
+  fromJson: string;
+
+  /**
+   * @generated from field: string to_json = 3;
+   */
+  toJson: string;
+};
+
+/**
+ * Describes the message perennial.v1.SourceChange.
+ * Use `create(SourceChangeSchema)` to create a new message.
+ */
+export const SourceChangeSchema: GenMessage<SourceChange> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_ingest_service, 17);
+
+/**
+ * Which.
+ *
+ * @generated from message perennial.v1.GetSourceRequest
+ */
+export type GetSourceRequest = Message<"perennial.v1.GetSourceRequest"> & {
+  /**
+   * @generated from field: string source = 1;
+   */
+  source: string;
+};
+
+/**
+ * Describes the message perennial.v1.GetSourceRequest.
+ * Use `create(GetSourceRequestSchema)` to create a new message.
+ */
+export const GetSourceRequestSchema: GenMessage<GetSourceRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_ingest_service, 18);
+
+/**
+ * A source; without a document where systems alone describe it.
+ *
+ * @generated from message perennial.v1.GetSourceResponse
+ */
+export type GetSourceResponse = Message<"perennial.v1.GetSourceResponse"> & {
+  /**
+   * @generated from field: perennial.v1.SourceSummary summary = 1;
+   */
+  summary?: SourceSummary | undefined;
+
+  /**
+   * @generated from field: string document_json = 2;
+   */
+  documentJson: string;
+
+  /**
+   * @generated from field: string declared_by = 3;
+   */
+  declaredBy: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp declared_at = 4;
+   */
+  declaredAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message perennial.v1.GetSourceResponse.
+ * Use `create(GetSourceResponseSchema)` to create a new message.
+ */
+export const GetSourceResponseSchema: GenMessage<GetSourceResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_ingest_service, 19);
+
+/**
+ * A system that is about to be applied.
+ *
+ * @generated from message perennial.v1.CheckSystemRequest
+ */
+export type CheckSystemRequest = Message<"perennial.v1.CheckSystemRequest"> & {
+  /**
+   * @generated from field: string spec_yaml = 1;
+   */
+  specYaml: string;
+};
+
+/**
+ * Describes the message perennial.v1.CheckSystemRequest.
+ * Use `create(CheckSystemRequestSchema)` to create a new message.
+ */
+export const CheckSystemRequestSchema: GenMessage<CheckSystemRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_ingest_service, 20);
+
+/**
+ * It contradicts nothing.
+ *
+ * @generated from message perennial.v1.CheckSystemResponse
+ */
+export type CheckSystemResponse = Message<"perennial.v1.CheckSystemResponse"> & {
+};
+
+/**
+ * Describes the message perennial.v1.CheckSystemResponse.
+ * Use `create(CheckSystemResponseSchema)` to create a new message.
+ */
+export const CheckSystemResponseSchema: GenMessage<CheckSystemResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_ingest_service, 21);
+
+/**
+ * Of whom, since when.
+ *
+ * @generated from message perennial.v1.ListDeliveriesRequest
+ */
+export type ListDeliveriesRequest = Message<"perennial.v1.ListDeliveriesRequest"> & {
+  /**
+   * Empty: all.
+   *
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * @generated from field: string producer = 2;
+   */
+  producer: string;
+
+  /**
+   * Arrived at this time or later; left out: a week ago.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 3;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * @generated from field: uint32 limit = 4;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message perennial.v1.ListDeliveriesRequest.
+ * Use `create(ListDeliveriesRequestSchema)` to create a new message.
+ */
+export const ListDeliveriesRequestSchema: GenMessage<ListDeliveriesRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_ingest_service, 22);
+
+/**
+ * Deliveries.
+ *
+ * @generated from message perennial.v1.ListDeliveriesResponse
+ */
+export type ListDeliveriesResponse = Message<"perennial.v1.ListDeliveriesResponse"> & {
+  /**
+   * @generated from field: repeated perennial.v1.Delivery deliveries = 1;
+   */
+  deliveries: Delivery[];
+};
+
+/**
+ * Describes the message perennial.v1.ListDeliveriesResponse.
+ * Use `create(ListDeliveriesResponseSchema)` to create a new message.
+ */
+export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_ingest_service, 23);
+
+/**
+ * What one producer sent on one way within one hour.
+ *
+ * @generated from message perennial.v1.Delivery
+ */
+export type Delivery = Message<"perennial.v1.Delivery"> & {
+  /**
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * @generated from field: perennial.v1.SegmentKind kind = 2;
+   */
+  kind: SegmentKind;
+
+  /**
+   * @generated from field: string producer = 3;
+   */
+  producer: string;
+
+  /**
+   * @generated from field: string way = 4;
+   */
+  way: string;
+
+  /**
+   * When the hour begins.
+   *
+   * @generated from field: google.protobuf.Timestamp hour = 5;
+   */
+  hour?: Timestamp | undefined;
+
+  /**
+   * Bodies, or messages of the bus.
+   *
+   * @generated from field: uint64 messages = 6;
+   */
+  messages: bigint;
+
+  /**
+   * @generated from field: uint64 rows = 7;
+   */
+  rows: bigint;
+
+  /**
+   * @generated from field: uint64 duplicates = 8;
+   */
+  duplicates: bigint;
+
+  /**
+   * @generated from field: uint64 refused = 9;
+   */
+  refused: bigint;
+
+  /**
+   * @generated from field: uint64 late = 10;
+   */
+  late: bigint;
+
+  /**
+   * @generated from field: uint64 bytes = 11;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message perennial.v1.Delivery.
+ * Use `create(DeliverySchema)` to create a new message.
+ */
+export const DeliverySchema: GenMessage<Delivery> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_ingest_service, 24);
 
 /**
  * Takes rows and labels durably.
@@ -386,6 +935,76 @@ export const IngestService: GenService<{
     input: typeof ListSourcesRequestSchema;
     output: typeof ListSourcesResponseSchema;
   },
+  /**
+   * Makes a document of kind Source so. Applying the same document again changes nothing.
+   *
+   * @generated from rpc perennial.v1.IngestService.ApplySource
+   */
+  applySource: {
+    methodKind: "unary";
+    input: typeof ApplySourceRequestSchema;
+    output: typeof ApplySourceResponseSchema;
+  },
+  /**
+   * One source with its document.
+   *
+   * @generated from rpc perennial.v1.IngestService.GetSource
+   */
+  getSource: {
+    methodKind: "unary";
+    input: typeof GetSourceRequestSchema;
+    output: typeof GetSourceResponseSchema;
+  },
+  /**
+   * Refuses a system.yaml that contradicts a declared source.
+   *
+   * @generated from rpc perennial.v1.IngestService.CheckSystem
+   */
+  checkSystem: {
+    methodKind: "unary";
+    input: typeof CheckSystemRequestSchema;
+    output: typeof CheckSystemResponseSchema;
+  },
+  /**
+   * What producers sent, by the hour of arrival, newest first.
+   *
+   * @generated from rpc perennial.v1.IngestService.ListDeliveries
+   */
+  listDeliveries: {
+    methodKind: "unary";
+    input: typeof ListDeliveriesRequestSchema;
+    output: typeof ListDeliveriesResponseSchema;
+  },
 }> = /*@__PURE__*/
   serviceDesc(file_perennial_v1_ingest_service, 0);
+
+/**
+ * The way in over gRPC for whoever has an API key; served by the gateway.
+ *
+ * @generated from service perennial.v1.RowsService
+ */
+export const RowsService: GenService<{
+  /**
+   * Streams a file or a batch in; the answer comes when every row is durable. Sending it again changes nothing.
+   *
+   * @generated from rpc perennial.v1.RowsService.SendRows
+   */
+  sendRows: {
+    methodKind: "client_streaming";
+    input: typeof SendRowsRequestSchema;
+    output: typeof SendRowsResponseSchema;
+  },
+  /**
+   * Batches as they come, each a body of its own. Answered in their order, each when its rows are durable; a batch that is
+   * refused whole has an error in its answer, and the stream goes on.
+   *
+   * @generated from rpc perennial.v1.RowsService.SendBatches
+   */
+  sendBatches: {
+    methodKind: "bidi_streaming";
+    input: typeof SendBatchesRequestSchema;
+    output: typeof SendBatchesResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_perennial_v1_ingest_service, 1);
 
