@@ -53,6 +53,11 @@ export class ArtifactCache {
     await this.grown(await this.files.write(digest, content));
   }
 
+  /** The copy, if any, is gone. Other machines' copies go when they are the least recently used. */
+  async forget(digest: Digest): Promise<void> {
+    await rm(this.files.fileOf(digest), { force: true });
+  }
+
   private async grown(stored: StoredArtifact): Promise<StoredArtifact> {
     this.bytes = (this.bytes ?? (await this.sweep())) + stored.bytes;
     if (this.bytes > this.bytesMax) this.bytes = await this.sweep();

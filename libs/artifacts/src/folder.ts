@@ -1,9 +1,19 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, opendir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { type Digest, digestOf, systemClock, unavailable } from '@perennial/kernel';
-import { type ArtifactStore, corrupt, keyOf, missing, type StoredArtifact } from './store.js';
+import {
+  type ArtifactStore,
+  corrupt,
+  digestOfKey,
+  erasedKeyOf,
+  keyOf,
+  type ListedArtifact,
+  missing,
+  type StoredArtifact,
+  successorIn,
+} from './store.js';
 
 /** A temporary file older than this was left by a process that was killed. */
 const abandonedAfterMs = 24 * 3_600_000;
@@ -32,10 +42,11 @@ export class FolderStore implements ArtifactStore {
 
   async put(content: Uint8Array): Promise<StoredArtifact> {
     const digest = digestOf(content);
-    if (!(await this.holds(digest))) {
+    const stored = { digest, bytes: content.byteLength };
+    if ((await this.erasedBy(digest)) !== undefined) return stored;
+    if (!((await this.holds(digest)) && (await this.touch(digest))))
       await this.write(digest, () => [content]);
-    }
-    return { digest, bytes: content.byteLength };
+    return stored;
   }
 
   putFile(file: string): Promise<StoredArtifact> {
@@ -45,20 +56,100 @@ export class FolderStore implements ArtifactStore {
   async get(digest: Digest): Promise<Uint8Array> {
     const file = this.fileOf(digest);
     const content = await readFile(file).catch((error: unknown) => {
-      throw isAbsent(error) ? missing(digest) : error;
+      if (isAbsent(error)) return undefined;
+      throw error;
     });
+    if (content === undefined) return this.get(await this.successorOf(digest));
     if (digestOf(content) !== digest) throw corrupt(digest, file);
     return content;
   }
 
   async has(digest: Digest): Promise<boolean> {
-    return (await stat(this.fileOf(digest)).catch(() => undefined)) !== undefined;
+    if ((await stat(this.fileOf(digest)).catch(() => undefined)) !== undefined) return true;
+    const by = await this.erasedBy(digest);
+    return by !== undefined && by !== '' && this.has(by);
+  }
+
+  async read(digest: Digest): Promise<AsyncIterable<Uint8Array>> {
+    const handle = await open(this.fileOf(digest)).catch((error: unknown) => {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    });
+    if (handle === undefined) return this.read(await this.successorOf(digest));
+    return handle.createReadStream({ highWaterMark: 1 << 16 });
+  }
+
+  async *list(): AsyncGenerator<ListedArtifact> {
+    const root = path.join(this.dir, 'sha256');
+    for (const prefix of await readdir(root).catch(() => [])) {
+      for await (const { name } of await opendir(path.join(root, prefix))) {
+        const digest = digestOfKey(`sha256/${prefix}/${name}`);
+        const state = digest && (await stat(path.join(root, prefix, name)).catch(() => undefined));
+        if (digest && state) yield { digest, bytes: state.size, modifiedAt: state.mtimeMs };
+      }
+    }
+  }
+
+  /** Out of the way first, then a last look: whoever put it meanwhile has touched it, or found it absent. */
+  async remove(digest: Digest, notSince: number): Promise<boolean> {
+    const file = this.fileOf(digest);
+    const state = await stat(file).catch(() => undefined);
+    if (state === undefined) return true;
+    if (state.mtimeMs >= notSince) return false;
+    const aside = path.join(this.tmpDir, randomUUID());
+    await rename(file, aside).catch((error: unknown) => {
+      if (!isAbsent(error)) throw error;
+    });
+    const after = await stat(aside).catch(() => undefined);
+    if (after && after.mtimeMs >= notSince) {
+      await rename(aside, file);
+      return false;
+    }
+    await rm(aside, { force: true });
+    return true;
+  }
+
+  async erase(digest: Digest, by: Digest | undefined): Promise<void> {
+    const note = path.join(this.dir, erasedKeyOf(digest));
+    await mkdir(path.dirname(note), { recursive: true });
+    const tmp = path.join(this.tmpDir, randomUUID());
+    await writeFlushed(tmp, () => [Buffer.from(by ?? '')]);
+    await rename(tmp, note);
+    await flushDir(path.dirname(note));
+    await rm(this.fileOf(digest), { force: true });
+  }
+
+  async erasedBy(digest: Digest): Promise<Digest | '' | undefined> {
+    try {
+      return successorIn(await readFile(path.join(this.dir, erasedKeyOf(digest)), 'utf8'));
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    }
+  }
+
+  private async successorOf(digest: Digest): Promise<Digest> {
+    const by = await this.erasedBy(digest);
+    if (by === undefined || by === '') throw missing(digest);
+    return by;
+  }
+
+  /** So that it is not taken for garbage that nobody wanted for long; false where it is gone. */
+  private async touch(digest: Digest): Promise<boolean> {
+    const now = new Date(systemClock.now());
+    return utimes(this.fileOf(digest), now, now).then(
+      () => true,
+      (error: unknown) => {
+        if (isAbsent(error)) return false;
+        throw error;
+      },
+    );
   }
 
   async localFile(digest: Digest): Promise<string> {
     const file = this.fileOf(digest);
     const found = await digestOfFile(file);
-    if (found === undefined) throw missing(digest);
+    if (found === undefined) return this.localFile(await this.successorOf(digest));
     if (found !== digest) throw corrupt(digest, file);
     return file;
   }
@@ -77,6 +168,10 @@ export class FolderStore implements ArtifactStore {
     try {
       const stored = await writeFlushed(tmp, content);
       if (expected !== undefined && stored.digest !== expected) throw corrupt(expected, this.dir);
+      if ((await this.erasedBy(stored.digest)) !== undefined) {
+        await rm(tmp, { force: true });
+        return stored;
+      }
       const target = this.fileOf(stored.digest);
       const made = await mkdir(path.dirname(target), { recursive: true });
       await rename(tmp, target);

@@ -3,7 +3,17 @@ import type { Readable } from 'node:stream';
 import { type Digest, digestOf, PlatformError, unavailable } from '@perennial/kernel';
 import type { Client } from 'minio';
 import type { ArtifactCache } from './cache.js';
-import { type ArtifactStore, corrupt, keyOf, missing, type StoredArtifact } from './store.js';
+import {
+  type ArtifactStore,
+  corrupt,
+  digestOfKey,
+  erasedKeyOf,
+  keyOf,
+  type ListedArtifact,
+  missing,
+  type StoredArtifact,
+  successorIn,
+} from './store.js';
 
 export interface S3Address {
   readonly endpoint: string;
@@ -49,9 +59,10 @@ export class S3Store implements ArtifactStore {
     const cached = await this.cache.get(digest);
     if (cached) return cached;
     const pieces: Buffer[] = [];
-    await this.ask(digest, async () => {
-      for await (const piece of await this.read(digest)) pieces.push(piece as Buffer);
+    const by = await this.orSuccessor(digest, async () => {
+      for await (const piece of await this.object(digest)) pieces.push(piece as Buffer);
     });
+    if (by !== undefined) return this.get(by);
     const content = Buffer.concat(pieces);
     if (digestOf(content) !== digest) throw corrupt(digest, `s3://${this.bucket}/${this.key(digest)}`);
     return content;
@@ -62,24 +73,100 @@ export class S3Store implements ArtifactStore {
       await this.ask(digest, () => this.client.statObject(this.bucket, this.key(digest)));
       return true;
     } catch (error) {
-      if (error instanceof PlatformError && error.code === 'ARTIFACT_NOT_FOUND') return false;
-      throw error;
+      if (!isMissing(error)) throw error;
+      const by = await this.erasedBy(digest);
+      return by !== undefined && by !== '' && this.has(by);
     }
   }
 
   async localFile(digest: Digest): Promise<string> {
     const cached = await this.cache.find(digest);
     if (cached !== undefined) return cached;
-    await this.ask(digest, () => this.cache.fill(digest, () => this.read(digest)));
-    return this.cache.localFile(digest);
+    const by = await this.orSuccessor(digest, () => this.cache.fill(digest, () => this.object(digest)));
+    return by === undefined ? this.cache.localFile(digest) : this.localFile(by);
+  }
+
+  async read(digest: Digest): Promise<AsyncIterable<Uint8Array>> {
+    let content: Readable | undefined;
+    const by = await this.orSuccessor(digest, async () => {
+      content = await this.object(digest);
+    });
+    return by === undefined ? (content as Readable) : this.read(by);
+  }
+
+  async *list(): AsyncGenerator<ListedArtifact> {
+    const under = this.prefix === '' ? 'sha256/' : `${this.prefix}/sha256/`;
+    try {
+      for await (const item of this.client.listObjectsV2(this.bucket, under, true)) {
+        const { name, size, lastModified } = item as { name: string; size: number; lastModified: Date };
+        const digest = digestOfKey(name);
+        if (digest) yield { digest, bytes: size, modifiedAt: lastModified.getTime() };
+      }
+    } catch (error) {
+      throw unreachableStore(this.bucket, error);
+    }
+  }
+
+  /** A put overwrites, so the time of change is that of the last put. */
+  async remove(digest: Digest, notSince: number): Promise<boolean> {
+    try {
+      const state = await this.ask(digest, () => this.client.statObject(this.bucket, this.key(digest)));
+      if (state.lastModified.getTime() >= notSince) return false;
+    } catch (error) {
+      if (isMissing(error)) return true;
+      throw error;
+    }
+    await this.ask(digest, () => this.client.removeObject(this.bucket, this.key(digest)));
+    await this.cache.forget(digest);
+    return true;
+  }
+
+  async erase(digest: Digest, by: Digest | undefined): Promise<void> {
+    const note = Buffer.from(by ?? '');
+    await this.ask(digest, () =>
+      this.client.putObject(this.bucket, this.erasedKey(digest), note, note.length),
+    );
+    await this.ask(digest, () => this.client.removeObject(this.bucket, this.key(digest)));
+    await this.cache.forget(digest);
+  }
+
+  async erasedBy(digest: Digest): Promise<Digest | '' | undefined> {
+    try {
+      const pieces: Buffer[] = [];
+      await this.ask(digest, async () => {
+        const note = await this.client.getObject(this.bucket, this.erasedKey(digest));
+        for await (const piece of note) pieces.push(piece as Buffer);
+      });
+      return successorIn(Buffer.concat(pieces).toString('utf8'));
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
   }
 
   private key(digest: Digest): string {
     return this.prefix === '' ? keyOf(digest) : `${this.prefix}/${keyOf(digest)}`;
   }
 
-  private read(digest: Digest): Promise<Readable> {
+  private erasedKey(digest: Digest): string {
+    return this.prefix === '' ? erasedKeyOf(digest) : `${this.prefix}/${erasedKeyOf(digest)}`;
+  }
+
+  private object(digest: Digest): Promise<Readable> {
     return this.client.getObject(this.bucket, this.key(digest));
+  }
+
+  /** Reads the object; where it was erased, the digest of what came in its place. */
+  private async orSuccessor(digest: Digest, read: () => Promise<void>): Promise<Digest | undefined> {
+    try {
+      await this.ask(digest, read);
+      return undefined;
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      const by = await this.erasedBy(digest);
+      if (by === undefined || by === '') throw error;
+      return by;
+    }
   }
 
   private async ask<T>(digest: Digest, question: () => Promise<T>): Promise<T> {
@@ -124,6 +211,10 @@ function unreachableStore(bucket: string, cause: unknown): PlatformError {
 
 function codeOf(error: unknown): string {
   return String((error as { code?: unknown } | undefined)?.code ?? '');
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof PlatformError && error.code === 'ARTIFACT_NOT_FOUND';
 }
 
 function isAbsent(error: unknown): boolean {

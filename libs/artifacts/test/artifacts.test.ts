@@ -75,6 +75,40 @@ describe.each(Object.entries(backends))('artifacts in %s', (_name, make) => {
     expect(await other.has(stored.digest)).toBe(true);
   });
 
+  promise('everything that was put is listed, with its size', async () => {
+    const { digest } = await store.put(text('listed'));
+    const listed = [];
+    for await (const one of store.list()) if (one.digest === digest) listed.push(one);
+    expect(listed).toMatchObject([{ digest, bytes: 6 }]);
+  });
+
+  promise('what was put after a moment is not removed as older than it', async () => {
+    const { digest } = await store.put(text('wanted again'));
+    const later = Date.now() + 60_000;
+    expect(await store.remove(digest, Date.now() - 60_000)).toBe(false);
+    expect(await store.has(digest)).toBe(true);
+    expect(await store.remove(digest, later)).toBe(true);
+    expect(await store.has(digest)).toBe(false);
+    await store.put(text('wanted again'));
+    expect(Buffer.from(await store.get(digest)).toString()).toBe('wanted again');
+  });
+
+  promise('what is read of an erased artifact is what was left of it', async () => {
+    const whole = await store.put(text('ann\nbob\n'));
+    const rest = await store.put(text('bob\n'));
+    await store.erase(whole.digest, rest.digest);
+    expect(Buffer.from(await store.get(whole.digest)).toString()).toBe('bob\n');
+    expect(await readFile(await store.localFile(whole.digest), 'utf8')).toBe('bob\n');
+    expect(await store.has(whole.digest)).toBe(true);
+    expect(await store.erasedBy(whole.digest)).toBe(rest.digest);
+    const pieces = [];
+    for await (const piece of await store.read(whole.digest)) pieces.push(piece);
+    expect(Buffer.concat(pieces).toString()).toBe('bob\n');
+    await store.erase(rest.digest, undefined);
+    await expect(store.get(whole.digest)).rejects.toMatchObject({ code: 'ARTIFACT_NOT_FOUND' });
+    expect(await store.has(whole.digest)).toBe(false);
+  });
+
   promise('an artifact may be empty', async () => {
     const { digest } = await store.put(new Uint8Array());
     expect(await store.get(digest)).toHaveLength(0);
