@@ -5,6 +5,7 @@ import { create, type MessageInitShape, toJsonString } from '@bufbuild/protobuf'
 import { type ArtifactStore, openArtifacts } from '@perennial/artifacts';
 import { type Bus, connectBus, eventHeaders, publishRaw } from '@perennial/bus';
 import {
+  DatasetService,
   type EventKind,
   eventSubject,
   events,
@@ -49,8 +50,10 @@ export interface RecordedRow {
 export interface House {
   readonly bus: Bus;
   readonly db: AnyDb;
+  readonly artifacts: ArtifactStore;
   readonly ingest: Client<typeof IngestService>;
   readonly operations: Client<typeof OperationsService>;
+  readonly datasets: Client<typeof DatasetService>;
   /** SIGKILL; returns when the process is gone. */
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -72,7 +75,7 @@ export interface House {
 }
 
 /** ingest as a process of its own, so that it can be killed, with a real bus and a real database. */
-export async function openHouse(): Promise<House> {
+export async function openHouse(settings: Record<string, string> = {}): Promise<House> {
   const [nats, database, port] = await Promise.all([
     startNats({ withAuth: true }),
     postgresForTests().then((postgres) => postgres.createDatabase()),
@@ -91,6 +94,7 @@ export async function openHouse(): Promise<House> {
     PERENNIAL_OPS_LISTEN: `127.0.0.1:${await freePort()}`,
     PERENNIAL_NATS_PUBLIC_URL: nats.url,
     PERENNIAL_PRODUCER_SIGNING_SEED_FILE: nats.auth?.signingSeedFile ?? '',
+    ...settings,
   };
   const bus = await connectBus({
     url: nats.url,
@@ -99,6 +103,7 @@ export async function openHouse(): Promise<House> {
   });
   const ingest = createClient(IngestService, address);
   const operations = createClient(OperationsService, address);
+  const datasets = createClient(DatasetService, address);
   let child: ChildProcess | undefined;
   const start = async () => {
     child = spawn(process.execPath, [entry], { env, stdio: ['ignore', 'ignore', 'inherit'] });
@@ -135,6 +140,8 @@ export async function openHouse(): Promise<House> {
   return {
     bus,
     db: data.db,
+    artifacts,
+    datasets,
     ingest,
     operations,
     kill,
@@ -173,6 +180,7 @@ export async function openHouse(): Promise<House> {
       await kill();
       ingest.close();
       operations.close();
+      datasets.close();
       await bus.close();
       await data.close();
       await Promise.all([nats.stop(), database.drop()]);
