@@ -24,6 +24,14 @@ export { parseSource } from './source/read-source.js';
 export type { Late, Source } from './source/source.js';
 export { canonicalSystem, systemDigest, systemFromJson } from './system/canonical.js';
 export { type Change, diffSystems } from './system/diff.js';
+export {
+  type Encode,
+  type Feature,
+  type LookupFeature,
+  modelInputs,
+  sizeOf,
+  type WindowFeature,
+} from './system/features.js';
 export { parseSystem } from './system/parse-system.js';
 export {
   canonicalServing,
@@ -32,4 +40,4 @@ export {
   servingFromJson,
 } from './system/read-serving.js';
 export type { Serving } from './system/serving.js';
-export type { Feature, System, WindowFeature } from './system/system.js';
+export type { System } from './system/system.js';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { lateSchema } from '../source/source.js';
+import { featureSchema } from './features.js';
 import { servingShape } from './serving.js';
 
 /**
@@ -7,12 +8,6 @@ import { servingShape } from './serving.js';
  * between 0 and 1. Its canonical JSON travels in events; a field that is added must have a default there.
  */
 
-const window = z.union([
-  z.strictObject({ durationMs: z.number().positive() }),
-  z.strictObject({ last: z.number().int().positive() }),
-]);
-
-export const aggregates = ['mean', 'sum', 'count', 'min', 'max', 'std', 'last', 'first'] as const;
 export const metrics = {
   regression: ['mae', 'rmse', 'r2'],
   classification: ['auc', 'accuracy', 'f1', 'logloss'],
@@ -31,23 +26,6 @@ export const tasks = ['regression', 'classification'] as const;
 const metric = z.enum([...metrics.regression, ...metrics.classification]);
 const pool = z.enum(pools);
 const count = z.number().int().nonnegative();
-
-const feature = z.discriminatedUnion('kind', [
-  z.strictObject({ name: z.string(), kind: z.literal('column'), column: z.string() }),
-  z.strictObject({ name: z.string(), kind: z.literal('expr'), expr: z.string() }),
-  z.strictObject({
-    name: z.string(),
-    kind: z.literal('window'),
-    /** A column of the rows, or the label's name. */
-    from: z.string(),
-    window,
-    /** The window ended so long before the row's event time. */
-    offsetMs: z.number().nonnegative(),
-    /** Columns whose values a row shares with those in its window. */
-    by: z.array(z.string()),
-    as: z.enum(aggregates),
-  }),
-]);
 
 export const systemSchema = z.strictObject({
   name: z.string(),
@@ -69,7 +47,7 @@ export const systemSchema = z.strictObject({
     task: z.enum(tasks),
     arrivesWithinMs: z.number().positive(),
   }),
-  features: z.array(feature),
+  features: z.array(featureSchema),
   train: z.strictObject({
     trainer: z.enum(trainers),
     /** Event times from (inclusive) to (exclusive), ISO 8601. */
@@ -109,5 +87,3 @@ export const systemSchema = z.strictObject({
 });
 
 export type System = z.infer<typeof systemSchema>;
-export type Feature = System['features'][number];
-export type WindowFeature = Extract<Feature, { kind: 'window' }>;

@@ -1,6 +1,9 @@
 import type { WindowFeature } from '@perennial/spec';
 import { exactSum, squareMagnitudeMax, squareUnit } from './exact-sum.js';
 
+/** What a window feature gives of its values. */
+export type Aggregate = Pick<WindowFeature, 'as' | 'quantile'>;
+
 /** A value in a window: its number where it has one, its text where the column is text. */
 export interface WindowValue {
   readonly number: number | null;
@@ -11,7 +14,10 @@ export interface WindowValue {
  * What a window gives for its values, oldest first, of which each is there. Null where there is nothing to take it
  * of; a count then is 0. `sql/window-sql.ts` says the same in SQL.
  */
-export function aggregate(as: WindowFeature['as'], values: readonly WindowValue[]): number | string | null {
+export function aggregate(
+  { as, quantile = 0.5 }: Aggregate,
+  values: readonly WindowValue[],
+): number | string | null {
   switch (as) {
     case 'count':
       return values.length;
@@ -28,8 +34,18 @@ export function aggregate(as: WindowFeature['as'], values: readonly WindowValue[
       if (count === 0) return null;
       return as === 'sum' ? sum : sum / count;
     }
-    case 'std':
-      return deviation(numbersOf(values));
+    case 'distinct':
+      return new Set(values.map(plain)).size;
+    case 'std': {
+      const variance = varianceOf(numbersOf(values), 1);
+      return variance === null ? null : Math.sqrt(variance);
+    }
+    case 'var':
+      return varianceOf(numbersOf(values), 1);
+    case 'var-pop':
+      return varianceOf(numbersOf(values), 0);
+    case 'quantile':
+      return quantileOf(numbersOf(values), quantile);
   }
 }
 
@@ -46,13 +62,25 @@ function extreme(as: 'min' | 'max', numbers: readonly number[]): number | null {
   return numbers.reduce((a, b) => (as === 'min' ? Math.min(a, b) : Math.max(a, b)));
 }
 
-/** Of a sample (n - 1); null of fewer than two. */
-function deviation(numbers: readonly number[]): number | null {
+/** Divided by n - `lost`; null where that is nothing. */
+function varianceOf(numbers: readonly number[], lost: 0 | 1): number | null {
   const { count, sum } = exactSum(numbers);
-  if (count < 2) return null;
+  if (count <= lost) return null;
   const squares = exactSum(
     numbers.map((number) => number * number),
     { of: squareUnit, max: squareMagnitudeMax },
   );
-  return Math.sqrt(Math.max((squares.sum - (sum * sum) / count) / (count - 1), 0));
+  return Math.max((squares.sum - (sum * sum) / count) / (count - lost), 0);
+}
+
+/** Between the two nearest by their distance (Hyndman and Fan's 7th), as DuckDB's `quantile_cont`. */
+function quantileOf(numbers: readonly number[], quantile: number): number | null {
+  if (numbers.length === 0) return null;
+  const sorted = Float64Array.from(numbers).sort();
+  const place = (sorted.length - 1) * quantile;
+  const [below, above] = [Math.floor(place), Math.ceil(place)];
+  const [low, high] = [sorted[below] as number, sorted[above] as number];
+  if (below === above) return low;
+  const share = place - below;
+  return low * (1 - share) + high * share;
 }

@@ -1,14 +1,14 @@
 import { limits, PlatformError, parseEventTime } from '@perennial/kernel';
-import { evaluateExpression, type Feature, parseExpression, type System } from '@perennial/spec';
+import { evaluateExpression, type Feature, parseExpression, type System, sizeOf } from '@perennial/spec';
 
-export type FeatureValue = number | string | null;
+export type FeatureValue = number | string | null | readonly number[];
 
 /** A row that somebody asks about, with everything that is known without looking anything up. */
 export interface AskedRow {
   readonly eventTimeMs: number;
   readonly row: Readonly<Record<string, unknown>>;
-  readonly key: Readonly<Record<string, FeatureValue | boolean>>;
-  /** Values by feature; windows that the client did not send are absent. */
+  readonly key: Readonly<Record<string, number | string | boolean | null>>;
+  /** Values by feature; windows and lookups that the client did not send are absent. */
   readonly features: Readonly<Record<string, FeatureValue>>;
   readonly provided: readonly string[];
 }
@@ -32,9 +32,12 @@ export function readAskedRow(
   const provided: string[] = [];
   for (const feature of features) {
     if (Object.hasOwn(row, feature.name)) {
-      values[feature.name] = checked(row[feature.name], `rows[${index}].${feature.name}`);
+      const field = `rows[${index}].${feature.name}`;
+      const size = sizeOf(feature);
+      const value = row[feature.name];
+      values[feature.name] = size === undefined ? checked(value, field) : checkedList(value, { field, size });
       provided.push(feature.name);
-    } else if (feature.kind !== 'window') {
+    } else if (feature.kind !== 'window' && feature.kind !== 'lookup') {
       values[feature.name] = computed(feature, timed, index);
     }
   }
@@ -63,7 +66,7 @@ function eventTimeOf(value: unknown, field: string): number {
 }
 
 function computed(
-  feature: Exclude<Feature, { kind: 'window' }>,
+  feature: Exclude<Feature, { kind: 'window' | 'lookup' }>,
   row: Readonly<Record<string, unknown>>,
   index: number,
 ): FeatureValue {
@@ -71,7 +74,24 @@ function computed(
     const value = Object.hasOwn(row, feature.column) ? row[feature.column] : null;
     return checked(value, `rows[${index}].${feature.column}`);
   }
+  if (feature.kind === 'embedding') {
+    const value = Object.hasOwn(row, feature.column) ? row[feature.column] : null;
+    return checkedList(value, { field: `rows[${index}].${feature.column}`, size: feature.size });
+  }
   return plain(evaluateExpression(expressionOf(feature.expr), row));
+}
+
+/** A list of exactly `size` finite numbers, or null. */
+function checkedList(value: unknown, { field, size }: { field: string; size: number }): FeatureValue {
+  if (value === undefined || value === null) return null;
+  if (Array.isArray(value) && value.length === size && value.every(Number.isFinite)) return value;
+  throw new PlatformError(
+    'FEATURE_VALUE_INVALID',
+    'caller',
+    'never',
+    `${field}: send a list of ${size} finite numbers, or null`,
+    { field },
+  );
 }
 
 /** Expressions are parsed once: reading one takes longer than computing it. */
@@ -101,12 +121,12 @@ function checked(value: unknown, field: string): FeatureValue {
 }
 
 /** Booleans are numbers to a model, and what is no number is missing. */
-function plain(value: number | string | boolean | null): FeatureValue {
+function plain(value: number | string | boolean | null): number | string | null {
   if (typeof value === 'boolean') return Number(value);
   return typeof value === 'number' && !Number.isFinite(value) ? null : value;
 }
 
-function keyValue(value: unknown): FeatureValue | boolean {
+function keyValue(value: unknown): number | string | boolean | null {
   if (typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean') return value;
   return null;
 }

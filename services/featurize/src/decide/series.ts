@@ -1,5 +1,6 @@
 import { canonicalJson, digestOf } from '@perennial/kernel';
 import type { System, WindowFeature } from '@perennial/spec';
+import { reachUs } from './window-bounds.js';
 
 /** What windows look at: a column or expression of rows, or the labels that arrived, grouped. */
 export interface Series {
@@ -22,7 +23,6 @@ export interface Need {
 
 export type NeededSeries = Series & Need;
 
-const msUs = 1_000;
 /** Hex digits of a series' id: 96 bits are enough to never meet. */
 const idDigits = 24;
 
@@ -34,10 +34,7 @@ export function windowFeatures({ features }: Pick<System, 'features'>): WindowFe
 export function seriesOf({ source, label }: System, feature: WindowFeature): Series {
   const isLabel = feature.from === label.name || feature.from === label.column;
   const kind = isLabel && label.column !== undefined ? ('labels' as const) : ('rows' as const);
-  const from =
-    isLabel && label.expr !== undefined
-      ? { expr: label.expr }
-      : { column: isLabel ? (label.column ?? feature.from) : feature.from };
+  const from = originOf(feature.from, isLabel ? label : undefined);
   const definition = {
     source: source.name,
     kind,
@@ -49,10 +46,9 @@ export function seriesOf({ source, label }: System, feature: WindowFeature): Ser
   return { seriesId: digestOf(canonicalJson(definition)).slice(7, 7 + idDigits), ...definition };
 }
 
-/** Where a window begins and ends before the row's event time: [begin, end), in microseconds. */
-export function spanOf({ window, offsetMs }: WindowFeature): { beginUs: number | undefined; endUs: number } {
-  const endUs = offsetMs * msUs;
-  return { beginUs: 'durationMs' in window ? endUs + window.durationMs * msUs : undefined, endUs };
+function originOf(from: WindowFeature['from'], label: System['label'] | undefined): Series['from'] {
+  if (typeof from === 'object') return { expr: from.expr };
+  return label?.expr === undefined ? { column: label?.column ?? from } : { expr: label.expr };
 }
 
 /** All series of a system, each once, with what its windows need of it together. */
@@ -60,9 +56,8 @@ export function seriesOfSystem(system: System): NeededSeries[] {
   const needed = new Map<string, NeededSeries>();
   for (const feature of windowFeatures(system)) {
     const series = seriesOf(system, feature);
-    const { beginUs, endUs } = spanOf(feature);
     const need = {
-      horizonUs: beginUs ?? endUs,
+      horizonUs: reachUs(feature),
       lastCount: 'last' in feature.window ? feature.window.last : 0,
     };
     needed.set(series.seriesId, { ...series, ...widest(needed.get(series.seriesId), need) });

@@ -1,6 +1,14 @@
-import { columnsOfExpression, type Feature, parseExpression, type System } from '@perennial/spec';
+import {
+  columnsOfExpression,
+  type Feature,
+  type LookupFeature,
+  parseExpression,
+  type System,
+} from '@perennial/spec';
 import { quoteIdentifier, type Tables } from '@perennial/tables';
-import { seriesOf, windowFeatures } from '../decide/series.js';
+import { seriesOf } from '../decide/series.js';
+import { featureSql } from '../sql/feature-sql.js';
+import { lookupSql, versionsSql } from '../sql/lookup-sql.js';
 import {
   cellsOf,
   columnSql,
@@ -10,7 +18,6 @@ import {
   type FileColumns,
   filesSql,
   groupSql,
-  isTextColumn,
   numberSql,
   placedSql,
   rowKeySql,
@@ -21,6 +28,8 @@ import { windowSql } from '../sql/window-sql.js';
 export interface SegmentPaths {
   readonly rows: readonly string[];
   readonly labels: readonly string[];
+  /** Rows of the sources that lookups name, by source; none where it has none. */
+  readonly lookups?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** What `buildFeatureTable` left in the temporary table `made`. */
@@ -47,20 +56,23 @@ export async function buildFeatureTable(
     await tables.run(`create temp table label_rows as from ${placedSql(paths.labels, labelColumns)}`);
   }
   await tables.run(`create temp table base as ${baseSql(paths.rows, columns, [...named.all])}`);
+  const files = { paths, columns, labelColumns };
   const joins: string[] = [];
-  for (const [index, feature] of windowFeatures(system).entries()) {
-    await tables.run(
-      `create temp table w${index} as ${windowTableSql(system, feature, { paths, columns, labelColumns })}`,
-    );
-    joins.push(`left join w${index} on w${index}.rn = base._p_rn`);
+  const features: string[] = [];
+  for (const [index, feature] of system.features.entries()) {
+    let sql: string;
+    if (feature.kind === 'window' || feature.kind === 'lookup') {
+      const made =
+        feature.kind === 'window'
+          ? windowTableSql(system, feature, files)
+          : await lookupTableSql(tables, feature, files);
+      await tables.run(`create temp table f${index} as ${made}`);
+      joins.push(`left join f${index} on f${index}.rn = base._p_rn`);
+      sql = `f${index}.v`;
+    } else sql = featureSql(feature, columns, system.source.time);
+    features.push(`${sql} as ${quoteIdentifier(feature.name)}`);
   }
-  let window = 0;
-  const features = system.features.map((feature) => {
-    const sql =
-      feature.kind === 'window' ? `w${window++}.v` : featureSql(feature, columns, system.source.time);
-    return `${sql} as ${quoteIdentifier(feature.name)}`;
-  });
-  const label = await labelSql(tables, system, { paths, columns, labelColumns });
+  const label = await labelSql(tables, system, files);
   await tables.run(
     `create temp table made as select _p_row_id, _p_event_time, ${features.join(', ')}, ` +
       `${label.sql} as ${quoteIdentifier(system.label.name)} from base ${[...joins, label.join].join(' ')}`,
@@ -90,22 +102,6 @@ function baseSql(files: readonly string[], columns: FileColumns, named: readonly
   );
 }
 
-/** A number as DOUBLE, a text as VARCHAR. */
-function featureSql(
-  feature: Exclude<Feature, { kind: 'window' }>,
-  columns: FileColumns,
-  time: string,
-): string {
-  if (feature.kind === 'column') {
-    const cell = columnSql(columns, feature.column);
-    return isTextColumn(columns, feature.column) ? cell : `(${cell})::double`;
-  }
-  const { type, root } = parseExpression(feature.expr, feature.name);
-  const sql = expressionSql(columns, feature.expr, time);
-  const isText = type === 'text' || (root.kind === 'column' && isTextColumn(columns, root.name));
-  return isText ? `(${sql})::varchar` : `try_cast(${sql} as double)`;
-}
-
 function windowTableSql(
   system: System,
   feature: Extract<Feature, { kind: 'window' }>,
@@ -120,7 +116,7 @@ function windowTableSql(
   }
   const b = feature.by.map((name, index) => `, ${groupSql(columnSql(columns, name))} as b${index}`).join('');
   if (paths.labels.length === 0) {
-    const nothing = feature.as === 'count' ? '0::double' : 'null::double';
+    const nothing = feature.as === 'count' || feature.as === 'distinct' ? '0::double' : 'null::double';
     return `select _p_rn as rn, ${nothing} as v from base`;
   }
   return windowSql(feature, {
@@ -128,6 +124,21 @@ function windowTableSql(
     probes: `(select _p_rn as rn, _p_us as us${b} from base)`,
     isSame: false,
   });
+}
+
+async function lookupTableSql(
+  tables: Tables,
+  feature: LookupFeature,
+  { paths, columns }: Files,
+): Promise<string> {
+  const files = paths.lookups?.[feature.source] ?? [];
+  if (files.length === 0) return 'select null::bigint as rn, null::double as v where false';
+  const theirs = await columnsOfFiles(tables, files);
+  const keys = feature.on
+    .map(({ equals }, index) => `, ${groupSql(columnSql(columns, equals))} as k${index}`)
+    .join('');
+  const probes = `(select _p_rn as rn, _p_us as us${keys} from base)`;
+  return lookupSql(feature, versionsSql(feature, placedSql(files, theirs), theirs), probes);
 }
 
 /** The label's value beside a row, and the join that brings it. */
@@ -157,14 +168,23 @@ async function labelSql(
 function columnsNamed({ features, label, source }: System): { all: Set<string>; ofFeatures: string[] } {
   const ofExpression = (text: string) =>
     columnsOfExpression(parseExpression(text, 'expr')).filter((name) => name !== source.time);
-  const plain = features.flatMap((feature) => {
-    if (feature.kind === 'column') return [feature.column];
-    return feature.kind === 'expr' ? ofExpression(feature.expr) : [];
-  });
-  const windowed = windowFeatures({ features }).flatMap(({ from, by }) =>
-    from === label.name || from === label.column ? by : [from, ...by],
-  );
+  const ofFeature = (feature: Feature): string[] => {
+    switch (feature.kind) {
+      case 'column':
+      case 'embedding':
+        return [feature.column];
+      case 'expr':
+        return ofExpression(feature.expr);
+      case 'lookup':
+        return feature.on.map(({ equals }) => equals);
+      case 'window': {
+        const { from, by } = feature;
+        if (typeof from === 'object') return [...ofExpression(from.expr), ...by];
+        return from === label.name || from === label.column ? by : [from, ...by];
+      }
+    }
+  };
   const ofLabel = label.expr === undefined ? [] : ofExpression(label.expr);
-  const ofFeatures = [...new Set([...plain, ...windowed])];
+  const ofFeatures = [...new Set(features.flatMap(ofFeature))];
   return { all: new Set([...ofFeatures, ...ofLabel, ...source.key]), ofFeatures };
 }

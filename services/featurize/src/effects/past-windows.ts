@@ -1,7 +1,8 @@
 import type { ArtifactStore } from '@perennial/artifacts';
 import type { System, WindowFeature } from '@perennial/spec';
 import { quoteText, type Tables } from '@perennial/tables';
-import { seriesOf, spanOf } from '../decide/series.js';
+import { seriesOf } from '../decide/series.js';
+import { windowBounds } from '../decide/window-bounds.js';
 import { columnsOfFiles, eventsSql, groupSql, placedSql } from '../sql/segment-sql.js';
 import { windowSql } from '../sql/window-sql.js';
 import type { Store } from '../store.js';
@@ -24,14 +25,14 @@ export async function pastWindows(
   probes: readonly PastProbe[],
 ): Promise<(number | string | null)[]> {
   const series = seriesOf(system, feature);
-  const { beginUs, endUs } = spanOf(feature);
-  const times = probes.map(({ timeUs }) => timeUs);
+  const bounds = probes.map(({ timeUs }) => windowBounds(feature, timeUs));
+  const lows = bounds.flatMap(({ loUs }) => (loUs === undefined ? [] : [loUs]));
   const segments = await store.segments(series.source, {
     kind: series.kind,
-    fromUs: beginUs === undefined ? undefined : Math.min(...times) - beginUs,
-    toUs: Math.max(...times) - endUs,
+    fromUs: lows.length === 0 ? undefined : Math.min(...lows),
+    toUs: Math.max(...bounds.map(({ hiUs }) => hiUs)),
   });
-  const nothing = feature.as === 'count' ? 0 : null;
+  const nothing = feature.as === 'count' || feature.as === 'distinct' ? 0 : null;
   if (segments.length === 0) return probes.map(() => nothing);
   const files = await localFiles(
     artifacts,

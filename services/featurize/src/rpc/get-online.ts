@@ -5,8 +5,10 @@ import type { GetOnlineRequest } from '@perennial/contracts';
 import type { System, WindowFeature } from '@perennial/spec';
 import type { Tables } from '@perennial/tables';
 import { aggregate } from '../decide/aggregate.js';
+import { modelValues } from '../decide/model-values.js';
 import { type AskedRow, checkRowCount, type FeatureValue, readAskedRow } from '../decide/online-row.js';
-import { byKeyOf, seriesOf, spanOf, windowFeatures } from '../decide/series.js';
+import { byKeyOf, seriesOf, windowFeatures } from '../decide/series.js';
+import { windowBounds } from '../decide/window-bounds.js';
 import { pastWindows } from '../effects/past-windows.js';
 import { newestUs, Store } from '../store.js';
 import type { Systems } from '../systems.js';
@@ -38,7 +40,7 @@ export async function getOnline(means: OnlineMeans, { system: name, rows }: GetO
     rows: asked.map((row, index) => ({
       eventTime: timestampFromMs(row.eventTimeMs),
       key: row.key as JsonObject,
-      features: inOrder(system, { ...windows[index], ...row.features }),
+      features: modelValues(system, { ...windows[index], ...row.features }),
       provided: [...row.provided],
     })),
   };
@@ -50,10 +52,6 @@ async function nextTimeMs(store: Store, { source }: System, rows: readonly JsonO
   const state = isNeeded ? await store.source(source.name) : undefined;
   const newest = state && newestUs(state);
   return newest === undefined ? 0 : Math.floor(newest / msUs) + 1;
-}
-
-function inOrder({ features }: System, values: Readonly<Record<string, FeatureValue>>): JsonObject {
-  return Object.fromEntries(features.map(({ name }) => [name, values[name] ?? null]));
 }
 
 /** For each row the windows that the client did not send: from what is kept, as far as it reaches; else from the segments. */
@@ -78,7 +76,7 @@ async function windowValues(
         if (!values) past.push(ask);
         else {
           // Of requests that come together many ask for the same window.
-          const value = known.get(place) ?? aggregate(feature.as, values);
+          const value = known.get(place) ?? aggregate(feature, values);
           known.set(place, value);
           (found[ask.index] as Record<string, FeatureValue>)[feature.name] = value;
         }
@@ -107,13 +105,11 @@ function wantedOf(
   rows: readonly AskedRow[],
 ): { feature: WindowFeature; asks: WindowAsk[] } {
   const { seriesId } = seriesOf(system, feature);
-  const { beginUs, endUs } = spanOf(feature);
   const last = 'last' in feature.window ? feature.window.last : undefined;
   const asks = rows.flatMap(({ eventTimeMs, row, features }, index) => {
     if (Object.hasOwn(features, feature.name)) return [];
     const timeUs = Math.round(eventTimeMs * msUs);
-    const loUs = beginUs === undefined ? undefined : timeUs - beginUs;
-    const probe = { seriesId, byKey: byKeyOf(feature.by, row), loUs, hiUs: timeUs - endUs, last };
+    const probe = { seriesId, byKey: byKeyOf(feature.by, row), ...windowBounds(feature, timeUs), last };
     return [{ index, timeUs, row, probe }];
   });
   return { feature, asks };

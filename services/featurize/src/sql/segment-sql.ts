@@ -42,14 +42,20 @@ export function expressionSql(columns: FileColumns, text: string, time: string):
   );
 }
 
+/** Whether an expression gives texts for rows with these columns. */
+export function givesText(columns: FileColumns, text: string): boolean {
+  const { type, root } = parseExpression(text, 'expr');
+  return type === 'text' || (root.kind === 'column' && isTextColumn(columns, root.name));
+}
+
 /** A group's column as text that tells null from nothing, so that equal means equal. */
 export function groupSql(cell: string): string {
   return `coalesce('v' || (${cell})::varchar, '')`;
 }
 
-/** A finite number, or null. */
+/** A finite number, or null; of the two zeros the positive one. */
 export function numberSql(cell: string): string {
-  return `case when isfinite(try_cast(${cell} as double)) then try_cast(${cell} as double) end`;
+  return `case when isfinite(try_cast(${cell} as double)) then try_cast(${cell} as double) + 0 end`;
 }
 
 /** Longer names of rows are kept as their digest; the twin of the bound in `decide/series.ts`. */
@@ -66,7 +72,7 @@ export function rowKeySql({ kind, key }: Pick<Series, 'kind' | 'key'>, columns: 
 /** A series' cells over a relation with a segment's columns: number, value, and the group's columns as they are. */
 export function cellsOf({ from, by, time }: Series, columns: FileColumns) {
   const cell = 'column' in from ? columnSql(columns, from.column) : expressionSql(columns, from.expr, time);
-  const isText = 'column' in from && isTextColumn(columns, from.column);
+  const isText = 'column' in from ? isTextColumn(columns, from.column) : givesText(columns, from.expr);
   const number = numberSql(cell);
   return { number, value: isText ? cell : number, groups: by.map((name) => columnSql(columns, name)) };
 }
