@@ -5,7 +5,7 @@ import type { Database, Tx } from '@perennial/db';
 import type { Clock } from '@perennial/kernel';
 import type { z } from 'zod';
 import type { Settings } from './config.js';
-import type { Client, RpcService } from './grpc/types.js';
+import type { Client, Codecs, RpcService } from './grpc/types.js';
 
 export interface Cause {
   readonly correlationId?: string | undefined;
@@ -41,7 +41,12 @@ export interface Frame<S extends Record<string, z.ZodType>> {
    * A service at an address that was learnt while running; whoever asks closes it. `peer` names it in errors. Connects
    * when it is first used.
    */
-  dial<D extends DescService>(service: D, address: string, peer: string): Client<D> & { close(): void };
+  dial<D extends DescService>(
+    service: D,
+    address: string,
+    peer: string,
+    codecs?: Codecs,
+  ): Client<D> & { close(): void };
   /** Where this service listens, as host:port; there from `start` on. */
   readonly grpcAddress: string;
 }

@@ -8,6 +8,8 @@ export {
   type Call,
   type CallOptions,
   type Client,
+  type Codec,
+  type Codecs,
   type Implementation,
   type RpcService,
   rpc,

@@ -173,7 +173,7 @@ export class Service<S extends Record<string, z.ZodType>> {
         return database();
       },
       client: (service, peer) => this.#peers.client(service, peer),
-      dial: (service, address, peer) => createClient(service, address, { peer }),
+      dial: (service, address, peer, codecs) => createClient(service, address, { peer, codecs }),
       get grpcAddress() {
         return grpcAddress();
       },

@@ -1,11 +1,11 @@
-import {
-  type Metadata,
+import type {
+  Metadata,
   ServerInterceptingCall,
-  type ServerInterceptingCallInterface,
-  type ServerInterceptor,
+  ServerInterceptingCallInterface,
+  ServerInterceptor,
 } from '@grpc/grpc-js';
 import { asPlatformError } from '@perennial/kernel';
-import { rpcServerDuration } from '../telemetry/instruments.js';
+import { recordCall } from '../telemetry/rpc-durations.js';
 import { statusOf } from './errors.js';
 import type { Authorize, WhoCalls } from './types.js';
 
@@ -29,8 +29,7 @@ export function authorizing({ authorize, onError }: AuthorizingOptions, callers:
       if (error.fault === 'us') onError?.(error, path);
       const status = statusOf(error);
       call.sendStatus(status);
-      const seconds = (performance.now() - startedAt) / 1000;
-      rpcServerDuration().record(seconds, { method: path.slice(1), code: status.code });
+      recordCall(path.slice(1), status.code, (performance.now() - startedAt) / 1_000);
     };
     const onReceiveMetadata = (metadata: Metadata, go: (metadata: Metadata) => void) => {
       const letIn = (caller: unknown) => {
@@ -46,10 +45,26 @@ export function authorizing({ authorize, onError }: AuthorizingOptions, callers:
       if (caller instanceof Promise) void caller.then(letIn, refuse);
       else letIn(caller);
     };
-    return new ServerInterceptingCall(call, { start: (next) => next({ onReceiveMetadata }) });
+    // A ServerInterceptingCall would wrap every message of every call for the sake of this one step.
+    const start = call.start.bind(call);
+    call.start = (listener) =>
+      start({
+        onReceiveMetadata: (metadata) =>
+          onReceiveMetadata(metadata, (known) => listener.onReceiveMetadata(known)),
+        onReceiveMessage: (message) => listener.onReceiveMessage(message),
+        onReceiveHalfClose: () => listener.onReceiveHalfClose(),
+        onCancel: () => listener.onCancel(),
+      });
+    return call as ServerInterceptingCall;
   };
 }
 
 function whoCalls(call: ServerInterceptingCallInterface): WhoCalls {
-  return { peer: call.getPeer(), certificate: () => call.getAuthContext().sslPeerCertificate };
+  return {
+    // Asked for where somebody is turned away.
+    get peer() {
+      return call.getPeer();
+    },
+    certificate: () => call.getAuthContext().sslPeerCertificate,
+  };
 }

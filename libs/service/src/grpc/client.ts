@@ -14,7 +14,7 @@ import { limits, PlatformError, systemClock } from '@perennial/kernel';
 import { tracedMetadata } from '../telemetry/spans.js';
 import { messageOf, methodDefinition } from './definition.js';
 import { errorOf } from './errors.js';
-import type { CallOptions, Client } from './types.js';
+import type { CallOptions, Client, Codecs } from './types.js';
 
 export interface ClientOptions {
   /** The name of the service that is asked, for error codes: `inference` gives INFERENCE_UNAVAILABLE. */
@@ -23,6 +23,7 @@ export interface ClientOptions {
   readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string } | undefined;
   /** Sent with every call. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+  readonly codecs?: Codecs | undefined;
 }
 
 /**
@@ -50,7 +51,7 @@ export function createClient<D extends DescService>(
   });
   const calls: Record<string, unknown> = {};
   for (const [name, method] of Object.entries(service.method)) {
-    const caller = new Caller(channel, service, method, { peer, metadata: o.metadata });
+    const caller = new Caller(channel, service, method, { ...o, peer });
     const kinds: Record<DescMethod['methodKind'], unknown> = {
       unary: (request: unknown, options?: CallOptions) => caller.unary(request, options),
       server_streaming: (request: unknown, options?: CallOptions) => caller.serverStream(request, options),
@@ -89,11 +90,11 @@ class Caller {
     channel: GrpcClient,
     service: DescService,
     method: DescMethod,
-    { peer, metadata }: { peer: string; metadata: Readonly<Record<string, string>> | undefined },
+    { peer, metadata, codecs }: ClientOptions & { peer: string },
   ) {
     this.#channel = channel;
     this.#method = method;
-    this.#definition = methodDefinition(service, method);
+    this.#definition = methodDefinition(service, method, codecs);
     this.#peer = peer;
     this.#metadata = metadata;
   }

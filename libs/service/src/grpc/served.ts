@@ -1,32 +1,39 @@
 import { once } from 'node:events';
 import type { DescMethod, Message } from '@bufbuild/protobuf';
-import type { ServerDuplexStream, ServerUnaryCall, StatusObject, sendUnaryData } from '@grpc/grpc-js';
+import type { ServerDuplexStream, StatusObject, sendUnaryData } from '@grpc/grpc-js';
 import { context } from '@opentelemetry/api';
-import { asPlatformError, PlatformError } from '@perennial/kernel';
-import { rpcServerDuration } from '../telemetry/instruments.js';
-import { startServerSpan } from '../telemetry/spans.js';
+import { asPlatformError } from '@perennial/kernel';
+import { recordCall } from '../telemetry/rpc-durations.js';
+import { type ServedSpan, startServerSpan } from '../telemetry/spans.js';
+import { collectsTraces } from '../telemetry/traced-runs.js';
 import type { Callers } from './authorizing.js';
 import { messageOf } from './definition.js';
 import { statusOf } from './errors.js';
-import type { Call } from './types.js';
+import { type RawCall, ServedCall } from './served-call.js';
 
-interface ServedOptions {
+export interface ServedOptions {
   readonly draining: AbortSignal;
   /** Whom the server has let in. */
   readonly callers: Callers;
+  /** Begins no trace of its own. */
+  readonly isQuick: boolean;
   readonly onError?: (error: unknown, path: string) => void;
 }
 
-/** What calls of all kinds have in common. */
-type ServedCall = Pick<ServerUnaryCall<Message, Message>, 'metadata' | 'getPeer' | 'getDeadline'> & {
-  once(event: 'cancelled', listener: () => void): unknown;
-};
 type ResponseStream = ServerDuplexStream<Message, Message>;
+
+/** One call that is being answered. */
+interface Begun {
+  readonly given: ServedCall;
+  readonly span: ServedSpan | undefined;
+  readonly startedAt: number;
+}
 
 /** One method on the server: runs the implementation in the caller's trace and turns its errors into statuses. */
 export class Served {
   readonly #method: DescMethod;
   readonly #path: string;
+  readonly #name: string;
   readonly #work: (...given: unknown[]) => unknown;
   readonly #options: ServedOptions;
 
@@ -38,81 +45,78 @@ export class Served {
   ) {
     this.#method = method;
     this.#path = path;
+    this.#name = path.slice(1);
     this.#work = work;
     this.#options = options;
   }
 
-  /** For methods with one response. */
-  async answer(call: ServedCall, input: unknown, callback: sendUnaryData<Message>): Promise<void> {
-    await this.#run(
-      call,
-      async (given) => {
-        const response = messageOf(this.#method.output, await this.#work(input, given));
-        return () => callback(null, response);
-      },
-      (status) => callback(status),
-    );
+  /** For methods with one response. An answer that is there at once is given at once, without a promise. */
+  answer(raw: RawCall, input: unknown, callback: sendUnaryData<Message>): void {
+    const begun = this.#begin(raw);
+    const fail = (thrown: unknown) => this.#fail(begun, thrown, (status) => callback(status));
+    const finish = (response: unknown) => {
+      try {
+        const message = messageOf(this.#method.output, response);
+        if (!begun.given.isCancelled) callback(null, message);
+      } catch (thrown) {
+        return fail(thrown);
+      }
+      this.#end(begun, 0);
+    };
+    try {
+      const answer = inSpan(begun.span, () => this.#work(input, begun.given));
+      if (answer instanceof Promise) answer.then(finish, fail);
+      else finish(answer);
+    } catch (thrown) {
+      fail(thrown);
+    }
   }
 
   /** For methods with a stream of responses; waits while the client reads more slowly. */
-  async stream(call: ResponseStream, input: unknown): Promise<void> {
-    await this.#run(
-      call,
-      async (given) => {
+  async stream(raw: ResponseStream & RawCall, input: unknown): Promise<void> {
+    const begun = this.#begin(raw);
+    const { given, span } = begun;
+    try {
+      await inSpan(span, async () => {
         for await (const response of this.#work(input, given) as AsyncIterable<unknown>) {
-          if (given.signal.aborted || call.destroyed) break;
-          if (!call.write(messageOf(this.#method.output, response))) {
-            await once(call, 'drain', { signal: given.signal });
+          if (given.isCancelled || raw.destroyed) break;
+          if (!raw.write(messageOf(this.#method.output, response))) {
+            await once(raw, 'drain', { signal: given.signal });
           }
         }
-        return () => call.end();
-      },
-      (status) => void call.emit('error', status),
-    );
-  }
-
-  async #run(
-    call: ServedCall,
-    work: (given: Call) => Promise<() => void>,
-    fail: (status: StatusObject & Error) => void,
-  ): Promise<void> {
-    const startedAt = performance.now();
-    const span = startServerSpan(this.#path.slice(1), call.metadata);
-    const { given, signal } = this.#given(call);
-    let code = 0;
-    try {
-      const finish = await context.with(span.context, () => work(given));
-      if (!signal.aborted) finish();
+      });
+      if (!given.isCancelled) raw.end();
+      this.#end(begun, 0);
     } catch (thrown) {
-      const error = asPlatformError(thrown);
-      const status = statusOf(error);
-      code = status.code;
-      if (error.fault === 'us' && !signal.aborted) {
-        context.with(span.context, () => this.#options.onError?.(error, this.#path));
-      }
-      if (!signal.aborted) fail(Object.assign(new Error(error.message), status));
+      this.#fail(begun, thrown, (status) => void raw.emit('error', status));
     }
-    span.end(code);
-    rpcServerDuration().record((performance.now() - startedAt) / 1000, { method: this.#path.slice(1), code });
   }
 
-  #given(call: ServedCall): { given: Call; signal: AbortSignal } {
-    const abort = new AbortController();
-    call.once('cancelled', () =>
-      abort.abort(
-        new PlatformError('CANCELLED', 'caller', 'never', 'the caller went away or its time was over'),
-      ),
-    );
-    const deadline = call.getDeadline();
-    const at = deadline instanceof Date ? deadline.getTime() : deadline;
-    const given: Call = {
-      signal: abort.signal,
-      draining: this.#options.draining,
-      deadline: Number.isFinite(at) ? new Date(at) : undefined,
-      peer: call.getPeer(),
-      metadata: call.metadata,
-      caller: this.#options.callers.get(call.metadata),
-    };
-    return { given, signal: abort.signal };
+  #begin(raw: RawCall): Begun {
+    const { callers, draining, isQuick } = this.#options;
+    const given = new ServedCall(raw, draining, callers.get(raw.metadata));
+    const isTraced = !isQuick || collectsTraces() || raw.metadata.get('traceparent').length > 0;
+    const span = isTraced ? startServerSpan(this.#name, raw.metadata) : undefined;
+    return { given, span, startedAt: performance.now() };
   }
+
+  #fail(begun: Begun, thrown: unknown, tell: (status: StatusObject & Error) => void): void {
+    const error = asPlatformError(thrown);
+    const status = statusOf(error);
+    const { isCancelled } = begun.given;
+    if (error.fault === 'us' && !isCancelled)
+      inSpan(begun.span, () => this.#options.onError?.(error, this.#path));
+    if (!isCancelled) tell(Object.assign(new Error(error.message), status));
+    this.#end(begun, status.code);
+  }
+
+  #end({ span, startedAt }: Begun, code: number): void {
+    span?.end(code);
+    recordCall(this.#name, code, (performance.now() - startedAt) / 1_000);
+  }
+}
+
+/** Every promise of a process becomes dearer with the first context that is set in it: none where there is no trace. */
+function inSpan<T>(span: ServedSpan | undefined, work: () => T): T {
+  return span ? context.with(span.context, work) : work();
 }

@@ -14,8 +14,8 @@ import type { TlsFiles } from '../tls/tls-files.js';
 import { authorizing, type Callers } from './authorizing.js';
 import { methodDefinition } from './definition.js';
 import { ReloadedCredentials } from './reloaded-credentials.js';
-import { Served } from './served.js';
-import type { Authorize, RpcService } from './types.js';
+import { Served, type ServedOptions } from './served.js';
+import type { Authorize, Codecs, RpcService } from './types.js';
 
 // What goes wrong is thrown; its own lines on stderr would break the JSON log. GRPC_VERBOSITY brings them back.
 if (!process.env['GRPC_VERBOSITY']) setLogVerbosity(logVerbosity.NONE);
@@ -61,15 +61,17 @@ export async function serveGrpc(o: ServeOptions): Promise<GrpcServer> {
     ...(authorize && { interceptors: [authorizing({ authorize, ...(onError && { onError }) }, callers)] }),
   });
   const draining = new AbortController();
-  for (const { service, implementation } of o.services) {
+  for (const { service, implementation, quick = [], codecs } of o.services) {
     for (const [name, method] of Object.entries(service.method)) {
       const work = implementation[name];
       // Absent methods are answered with UNIMPLEMENTED by grpc-js itself.
       if (typeof work === 'function') {
         register(server, service, method, work.bind(implementation), {
-          ...o,
           callers,
           draining: draining.signal,
+          isQuick: quick.includes(name),
+          ...(codecs && { codecs }),
+          ...(onError && { onError }),
         });
       }
     }
@@ -86,9 +88,8 @@ export async function serveGrpc(o: ServeOptions): Promise<GrpcServer> {
 
 type Work = (...given: unknown[]) => unknown;
 
-interface Registered extends ServeOptions {
-  readonly callers: Callers;
-  readonly draining: AbortSignal;
+interface Registered extends ServedOptions {
+  readonly codecs?: Codecs;
 }
 
 function register(
@@ -98,17 +99,14 @@ function register(
   work: Work,
   options: Registered,
 ): void {
-  const definition = methodDefinition(service, method);
+  const definition = methodDefinition(service, method, options.codecs);
   const served = new Served(method, definition.path, work, options);
   type Respond = sendUnaryData<Message>;
   const kinds: Record<DescMethod['methodKind'], readonly [string, unknown]> = {
-    unary: [
-      'unary',
-      (call: RequestCall, respond: Respond) => void served.answer(call, call.request, respond),
-    ],
+    unary: ['unary', (call: RequestCall, respond: Respond) => served.answer(call, call.request, respond)],
     client_streaming: [
       'clientStream',
-      (call: StreamCall, respond: Respond) => void served.answer(call, requestsOf(call), respond),
+      (call: StreamCall, respond: Respond) => served.answer(call, requestsOf(call), respond),
     ],
     server_streaming: [
       'serverStream',

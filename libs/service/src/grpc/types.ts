@@ -3,15 +3,25 @@ import type {
   DescMessage,
   DescMethod,
   DescService,
+  Message,
   MessageInitShape,
   MessageShape,
 } from '@bufbuild/protobuf';
 import type { Metadata } from '@grpc/grpc-js';
 
+/** What says that nobody waits any more: an AbortSignal, or anything lighter. */
+export interface Cancellation {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 /** What a method may know about the call beside the request. */
 export interface Call {
   /** Aborted when the client cancelled or went away, or the deadline passed. */
   readonly signal: AbortSignal;
+  /** The same, where making a signal would take longer than the method itself; also aborted behind the answer. */
+  readonly cancellation: Cancellation;
   /** Aborted when the server begins to drain: a long-lived stream should answer what it has in hand and end. */
   readonly draining: AbortSignal;
   readonly deadline: Date | undefined;
@@ -71,15 +81,34 @@ export type Implementation<D extends DescService> = {
   [K in keyof D['method']]: ServerMethod<D['method'][K]>;
 };
 
+/** Reads and writes the messages of one type: what fromBinary and toBinary do, faster. */
+export interface Codec {
+  decode(bytes: Uint8Array): Message;
+  encode(message: never): Uint8Array;
+}
+
+/** By `package.Message`. */
+export type Codecs = ReadonlyMap<string, Codec>;
+
+export interface RpcOptions {
+  /** Methods that are asked thousands of times a second: without a trace of the caller's they begin none of their own. */
+  readonly quick?: readonly string[];
+  readonly codecs?: Codecs;
+}
+
 /** A service and what answers it. */
-export interface RpcService {
+export interface RpcService extends RpcOptions {
   readonly service: DescService;
   readonly implementation: Readonly<Record<string, unknown>>;
 }
 
 /** Binds an implementation to its service. */
-export function rpc<D extends DescService>(service: D, implementation: Implementation<D>): RpcService {
-  return { service, implementation: implementation as Record<string, unknown> };
+export function rpc<D extends DescService>(
+  service: D,
+  implementation: Implementation<D>,
+  options: RpcOptions = {},
+): RpcService {
+  return { ...options, service, implementation: implementation as Record<string, unknown> };
 }
 
 export interface CallOptions {

@@ -38,6 +38,11 @@ export class PlainHistogram {
     return cell;
   }
 
+  /** Whether there is still telemetry that reads it. */
+  get isRead(): boolean {
+    return histograms.has(this);
+  }
+
   data(): HistogramMetricData {
     const { description, unit, boundaries } = this.#options;
     const endTime = now();
