@@ -23,3 +23,4 @@ export {
 export { coreBudget } from './thread-budget.js';
 export type { Answer, BatchCost, Cancellation, InferOptions, LoadedModel, LoadOptions } from './types.js';
 export { modelVerifier, type VerifyModel } from './verify-models.js';
+export { inferenceCodecs } from './wire/codecs.js';

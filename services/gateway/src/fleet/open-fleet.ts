@@ -1,4 +1,5 @@
 import { InferenceService } from '@perennial/contracts';
+import { inferenceCodecs } from '@perennial/runtime';
 import { openPlaces } from '../edge/open-places.js';
 import type { GatewayFrame } from '../gateway.js';
 import { gatewayLimits } from '../limits.js';
@@ -38,7 +39,7 @@ export function openFleet(frame: GatewayFrame): Fleet {
 }
 
 function callsOf(frame: GatewayFrame, address: string): MemberOptions['calls'] {
-  const client = frame.dial(InferenceService, address, configuredPeer);
+  const client = frame.dial(InferenceService, address, configuredPeer, inferenceCodecs);
   return {
     ping: (timeoutMs) => client.getReplica({}, { timeoutMs }),
     load: (request) => client.loadModel(request, { timeoutMs: gatewayLimits.loadTimeoutMs }),

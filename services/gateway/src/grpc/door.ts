@@ -36,17 +36,17 @@ export function grpcDoor(
       }),
     ],
     streamsMax: gatewayLimits.grpcStreamsMax,
-    authorize: (metadata, path, { peer, certificate }) => {
+    authorize: (metadata, path, who) => {
       const rule = rules.get(path);
       if (rule && rule.needs === undefined) return undefined;
       const denied = (thrown: unknown): never => {
         const { code } = asPlatformError(thrown);
         if (code === 'UNAUTHENTICATED' || code === 'FORBIDDEN')
-          denials.add({ door: 'grpc', code, path, remote: peer });
+          denials.add({ door: 'grpc', code, path, remote: who.peer });
         throw thrown;
       };
       try {
-        const caller = access.callerOf(metadata.get('authorization')[0]?.toString(), certificate);
+        const caller = access.callerOf(metadata.get('authorization')[0]?.toString(), who.certificate);
         return caller instanceof Promise ? caller.catch(denied) : caller;
       } catch (thrown) {
         return denied(thrown);

@@ -27,7 +27,8 @@ export interface GuardOptions {
  * Puts a guard before every method of the Open Inference Protocol: what the role may, what the scope holds, and what the
  * allowance leaves, for each message. A method without a rule answers nobody.
  */
-export function guarded({ service, implementation }: RpcService, options: GuardOptions): RpcService {
+export function guarded(guardedService: RpcService, options: GuardOptions): RpcService {
+  const { service, implementation } = guardedService;
   const methods: Record<string, Work> = {};
   for (const [name, method] of Object.entries(service.method)) {
     const work = implementation[name];
@@ -36,7 +37,7 @@ export function guarded({ service, implementation }: RpcService, options: GuardO
     const open = openOf(rule, `/${service.typeName}/${method.name}`, options);
     methods[name] = guardedMethod(method, work.bind(implementation) as Work, open, options);
   }
-  return { service, implementation: methods };
+  return { ...guardedService, implementation: methods };
 }
 
 function openOf(rule: GrpcCall, path: string, { onForbidden, onRefused }: GuardOptions): Open {
@@ -63,13 +64,9 @@ function openOf(rule: GrpcCall, path: string, { onForbidden, onRefused }: GuardO
 
 function guardedMethod(method: DescMethod, work: Work, open: Open, { callerAgain }: GuardOptions): Work {
   if (method.methodKind === 'unary') {
-    return async (request, call) => {
+    return (request, call) => {
       const end = open(request, call) as End | undefined;
-      try {
-        return await work(request, call);
-      } finally {
-        end?.();
-      }
+      return end ? ending(() => work(request, call), end) : work(request, call);
     };
   }
   return (requests, call) => {
@@ -78,6 +75,19 @@ function guardedMethod(method: DescMethod, work: Work, open: Open, { callerAgain
     const admitted = admittedMessages(requests as AsyncIterable<unknown>, known, places);
     return answersOf(work(admitted, call) as AsyncIterable<unknown>, places);
   };
+}
+
+/** Gives the place back when the work is done, whether that is now or later. */
+function ending(work: () => unknown, end: End): unknown {
+  let isLater = false;
+  try {
+    const answer = work();
+    if (!(answer instanceof Promise)) return answer;
+    isLater = true;
+    return answer.finally(end);
+  } finally {
+    if (!isLater) end();
+  }
 }
 
 /** What the messages of one stream that are not answered yet take of the caller's allowance, the oldest first. */

@@ -1,7 +1,8 @@
 import { create, fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { oip } from '@perennial/contracts';
 import { asPlatformError, type Clock } from '@perennial/kernel';
-import { type Call, type RpcService, rpc } from '@perennial/service';
+import { inferenceCodecs } from '@perennial/runtime';
+import { type Call, type Implementation, type RpcService, rpc } from '@perennial/service';
 import type { Caller } from '../decide/access.js';
 import type { Deployments } from '../deployments.js';
 import { gatewayLimits } from '../limits.js';
@@ -30,7 +31,7 @@ export interface InferenceServiceOptions {
 export function inferenceService(options: InferenceServiceOptions): RpcService {
   const { models, clock } = options;
   const deadlineOf = ({ deadline }: Call) => performance.now() + leftMs(deadline, clock);
-  return rpc(oip.GRPCInferenceService, {
+  const methods: Implementation<typeof oip.GRPCInferenceService> = {
     serverLive: () => ({ live: true }),
     serverReady: () => ({ ready: models.isReady }),
     serverMetadata: () => ({ name: serverName, version: serverVersion, extensions: serverExtensions }),
@@ -64,6 +65,10 @@ export function inferenceService(options: InferenceServiceOptions): RpcService {
       await models.unload(modelNamed(request), callerOf(call)?.name ?? '');
       return {};
     },
+  };
+  return rpc(oip.GRPCInferenceService, methods, {
+    quick: ['modelInfer', 'modelStreamInfer'],
+    codecs: inferenceCodecs,
   });
 }
 
@@ -85,7 +90,7 @@ async function answer(
     deadlineAt,
     caller: callerOf(call),
     headers: (name) => call.metadata.get(name)[0]?.toString(),
-    signal: call.signal,
+    signal: call.cancellation,
     read: async () => readMessage(message),
   });
   return writeMessage(request, response);
