@@ -21,6 +21,8 @@ export interface LoadedShape {
   readonly isRowwise: boolean;
   readonly device: string;
   readonly costs: readonly BatchCost[];
+  /** Batches of so many rows are run by a kernel of our own; 0 where there is none. */
+  readonly kernelRowsMax: number;
 }
 
 /** A PlatformError as plain data: class instances do not survive the way between threads. */

@@ -21,4 +21,6 @@ export const runtimeLimits = {
   stuckRefusedMs: 600_000,
   /** A batch on the thread that also reads requests: longer, and everybody waits for it. */
   inlineBatchUs: 1_000,
+  /** A run that is answered where it was read although there are threads: to one and back takes about as long. */
+  quickRunUs: 50,
 } as const;

@@ -16,9 +16,7 @@ export interface HostOptions extends Required<DeviceOptions> {
 }
 
 /** What trying a model tells of it. */
-interface Findings extends Pick<LoadedShape, 'isRowwise' | 'costs'> {
-  readonly kernelRowsMax: number;
-}
+type Findings = Pick<LoadedShape, 'isRowwise' | 'costs' | 'kernelRowsMax'>;
 
 /** Some hundred bytes each. */
 const findingsMax = 10_000;

@@ -2,6 +2,7 @@ import { type Digest, digestOf, invalid, unavailable } from '@perennial/kernel';
 import type { DeviceOptions } from './devices.js';
 import type { Executor } from './executor.js';
 import { Executors } from './executors.js';
+import { quickKernel } from './kernels/mod.js';
 import { runtimeLimits } from './limits.js';
 import { Model } from './model.js';
 import type { ModelStatistics } from './model-counts.js';
@@ -194,12 +195,16 @@ export class Runtime {
       shapes.push(await executor.load(digest, bytes, options.golden ?? []));
     const [shape] = shapes;
     if (!shape) throw unavailable('EXECUTOR_CRASHED', 'no model executor runs at the moment; ask again');
-    const memoryBytes = shapes.reduce((sum, loaded) => sum + loaded.memoryBytes, 0);
+    const quick = this.#options.executors === 'inline' ? undefined : quickKernel(bytes, shape);
+    // A kernel keeps the file's weights, and nothing else of any size.
+    const beside = quick ? bytes.byteLength : 0;
+    const memoryBytes = shapes.reduce((sum, loaded) => sum + loaded.memoryBytes, beside);
     return new Model({
       digest,
       shape: { ...shape, memoryBytes },
       loadMs: performance.now() - startedAt,
       executors: this.#executors,
+      quick,
       load: (executor) => this.#loadAgain(executor, digest),
       preferredBatch: options.preferredBatch ?? [],
       queueRowsMax: options.queueRowsMax || runtimeLimits.queueRowsMax,

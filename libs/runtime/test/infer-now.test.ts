@@ -42,6 +42,12 @@ test('what must wait its turn, is too late, wrong or large is left to infer()', 
   const waiting = inline.infer(digest, 'tree', row);
   expect(inline.inferNow(digest, row, {})).toBeUndefined();
   await waiting;
+});
+
+test('a replica with threads answers what takes less than the way to one where it was asked, as a thread does', async () => {
   await thread.load(digest);
-  expect(thread.inferNow(digest, row, {})).toBeUndefined();
+  const asked = await thread.infer(digest, 'tree', [x(0.2, -0.7)]);
+  const answer = thread.inferNow(digest, [x(0.2, -0.7)], {});
+  expect(answer).toMatchObject({ outputs: asked.outputs, queueUs: 0, batchRows: 1 });
+  expect(thread.inferNow(digest, [x(...new Array<number>(20_000).fill(0))], {})).toBeUndefined();
 });

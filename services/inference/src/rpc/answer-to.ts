@@ -1,44 +1,66 @@
 import { create } from '@bufbuild/protobuf';
 import type { Log } from '@perennial/bus';
 import { type oip, type ServeRequest, type ServeResponse, ServeResponseSchema } from '@perennial/contracts';
-import { asPlatformError, invalid, PlatformError } from '@perennial/kernel';
+import { asPlatformError, type Digest, invalid, PlatformError } from '@perennial/kernel';
 import { type Answer, type Cancellation, inputsOf, responseOf, type Tensor } from '@perennial/runtime';
 import { TracedRuns } from '@perennial/service';
 import { digestIn, type Models } from '../models.js';
+import type { RuntimeLoad } from '../runtime-load.js';
 
-/** Runs one request of a stream; what is wrong with it is its answer. Every answer carries the replica's load. */
-export async function answerTo(
-  models: Models,
-  log: Log,
+/** What answering stands on. */
+export interface Answering {
+  readonly models: Models;
+  readonly log: Log;
+  readonly load: RuntimeLoad;
+}
+
+/**
+ * Runs one request of a stream; what is wrong with it is its answer. At once where a kernel has the answer sooner than an
+ * executor could begin. Every answer carries the replica's load.
+ */
+export function answerTo(
+  answering: Answering,
   request: ServeRequest,
   signal: Cancellation,
-): Promise<ServeResponse> {
-  const { sequence } = request;
-  const { runtime } = models;
+): ServeResponse | Promise<ServeResponse> {
   try {
-    const answer = await inTime(models, request, signal);
-    const { outputs, queueUs, computeUs, batchId, batchRows } = answer;
-    if (request.traceparents.length > 0) traceRun(request, answer);
-    return create(ServeResponseSchema, {
-      sequence,
-      outcome: { case: 'response', value: responseTo(request.request, outputs) },
-      queueUs: Math.round(queueUs),
-      computeUs: Math.round(computeUs),
-      batchId,
-      batchRows,
-      rowsWaiting: runtime.rowsWaiting,
-      utilisation: runtime.utilisation,
-    });
+    const asked = askedOf(request);
+    const { runtime } = answering.models;
+    const quick = runtime.inferNow(asked.digest, asked.inputs, { signal });
+    if (quick) return answered(answering, request, quick);
+    return inTime(answering.models, request, asked, signal)
+      .then((answer) => answered(answering, request, answer))
+      .catch((thrown: unknown) => failed(answering, request, thrown));
   } catch (thrown) {
-    const error = asPlatformError(thrown);
-    if (error.fault === 'us') log.error('a request failed', { error, digest: request.digest });
-    return create(ServeResponseSchema, {
-      sequence,
-      outcome: { case: 'error', value: toldOf(error) },
-      rowsWaiting: runtime.rowsWaiting,
-      utilisation: runtime.utilisation,
-    });
+    return failed(answering, request, thrown);
   }
+}
+
+function answered({ load }: Answering, request: ServeRequest, answer: Answer): ServeResponse {
+  if (request.traceparents.length > 0) traceRun(request, answer);
+  const { outputs, queueUs, computeUs, batchId, batchRows } = answer;
+  const { rowsWaiting, utilisation } = load.now();
+  return {
+    $typeName: 'perennial.v1.ServeResponse',
+    sequence: request.sequence,
+    outcome: { case: 'response', value: responseTo(request.request, outputs) },
+    queueUs: Math.round(queueUs),
+    computeUs: Math.round(computeUs),
+    batchId,
+    batchRows,
+    rowsWaiting,
+    utilisation,
+  };
+}
+
+function failed({ log, load }: Answering, request: ServeRequest, thrown: unknown): ServeResponse {
+  const error = asPlatformError(thrown);
+  if (error.fault === 'us') log.error('a request failed', { error, digest: request.digest });
+  return create(ServeResponseSchema, {
+    sequence: request.sequence,
+    outcome: { case: 'error', value: toldOf(error) },
+    ...load.now(),
+  });
 }
 
 /** All of it that is public. */
@@ -53,12 +75,27 @@ function traceRun({ request, traceparents }: ServeRequest, answer: Answer): void
   tracedRuns.answered({ ...answer, traceparents, model, version });
 }
 
-/** Runs the request, or tells that its time is over while it still waits for a model or an executor. */
-function inTime(models: Models, asked: ServeRequest, signal: Cancellation): Promise<Answer> {
-  const { digest, request, timeoutMs, priority, share, alone, signature } = asked;
+interface Asked {
+  readonly digest: Digest;
+  readonly request: oip.ModelInferRequest;
+  readonly inputs: readonly Tensor[];
+}
+
+/** @throws PlatformError INPUT_MISSING, MODEL_DIGEST_INVALID, TENSOR_* */
+function askedOf({ digest, request }: ServeRequest): Asked {
   if (!request) throw invalid('INPUT_MISSING', 'request: there is none', { field: 'request' });
+  return { digest: digestIn('digest', digest), request, inputs: inputsOf(request) };
+}
+
+/** Runs the request, or tells that its time is over while it still waits for a model or an executor. */
+function inTime(
+  models: Models,
+  { timeoutMs, priority, share, alone, signature }: ServeRequest,
+  { digest, request, inputs }: Asked,
+  signal: Cancellation,
+): Promise<Answer> {
   const deadlineAt = timeoutMs > 0 ? performance.now() + timeoutMs : undefined;
-  const run = models.runtime.infer(digestIn('digest', digest), request.modelName, inputsOf(request), {
+  const run = models.runtime.infer(digest, request.modelName, inputs, {
     deadlineAt,
     priority,
     share,

@@ -1,9 +1,10 @@
 import type { ArtifactStore } from '@perennial/artifacts';
 import type { Log } from '@perennial/bus';
 import { InferenceService } from '@perennial/contracts';
-import type { TensorSpec } from '@perennial/runtime';
-import { rpc } from '@perennial/service';
+import { inferenceCodecs, type TensorSpec } from '@perennial/runtime';
+import { type Implementation, rpc } from '@perennial/service';
 import { digestIn, type Models } from '../models.js';
+import { RuntimeLoad } from '../runtime-load.js';
 import { type Replica, standingOf } from '../standing.js';
 import { loadedModelOf } from './loaded-model.js';
 import { serve } from './serve.js';
@@ -20,8 +21,9 @@ export interface RpcContext {
 
 export function inferenceService(context: RpcContext) {
   const { models, log } = context;
-  return rpc(InferenceService, {
-    serve: (requests, call) => serve(models, log, requests, call),
+  const answering = { models, log, load: new RuntimeLoad(models.runtime) };
+  const methods: Implementation<typeof InferenceService> = {
+    serve: (requests, call) => serve(answering, requests, call),
     loadModel: async ({ model, version, digest, signature, pinned, queueRowsMax, preferredBatch }) => {
       const loaded = await models.load(digest, {
         name: model,
@@ -58,7 +60,8 @@ export function inferenceService(context: RpcContext) {
       draining: context.stopping.aborted,
       models: models.runtime.models().map((statistics) => loadedModelOf(models, statistics)),
     }),
-  });
+  };
+  return rpc(InferenceService, methods, { quick: ['serve'], codecs: inferenceCodecs });
 }
 
 function inputOf({ name, datatype, shape }: TensorSpec) {

@@ -1,11 +1,9 @@
 import { create } from '@bufbuild/protobuf';
-import type { Log } from '@perennial/bus';
 import { type ServeRequest, type ServeResponse, ServeResponseSchema } from '@perennial/contracts';
 import type { Call } from '@perennial/service';
 import { inferenceLimits } from '../limits.js';
-import type { Models } from '../models.js';
 import { AnswerQueue } from './answer-queue.js';
-import { answerTo } from './answer-to.js';
+import { type Answering, answerTo } from './answer-to.js';
 import { CancelToken } from './cancel-token.js';
 
 /**
@@ -14,8 +12,7 @@ import { CancelToken } from './cancel-token.js';
  * what comes is sent back at once, and the stream ends; the gateway opens another one.
  */
 export async function* serve(
-  models: Models,
-  log: Log,
+  answering: Answering,
   requests: AsyncIterable<ServeRequest>,
   { draining, signal }: Pick<Call, 'draining' | 'signal'>,
 ): AsyncGenerator<ServeResponse> {
@@ -47,9 +44,15 @@ export async function* serve(
   };
   const run = (request: ServeRequest) => {
     const token = new CancelToken();
+    const answer = answerTo(answering, request, token);
+    if (!(answer instanceof Promise)) {
+      unsent += 1;
+      answers.push(answer);
+      return;
+    }
     running.set(request.sequence, token);
     inHand += 1;
-    void answerTo(models, log, request, token).then((response) => {
+    void answer.then((response) => {
       if (running.get(request.sequence) === token) running.delete(request.sequence);
       inHand -= 1;
       unsent += 1;
