@@ -1,9 +1,11 @@
 import type { Emitter } from '@perennial/bus';
 import { events } from '@perennial/contracts';
-import { canonicalJson, digestOf } from '@perennial/kernel';
+import { digestOf } from '@perennial/kernel';
+import { canonicalSchema } from '@perennial/spec';
 import type { SegmentFiles } from './effects/segment-files.js';
 import { schemaAggregate, segmentKind } from './messages.js';
 import type { Profile } from './profile/profile.js';
+import { schemaInForce } from './schema/in-force.js';
 import { inferSchema } from './schema/learned.js';
 import { type Origin, type SourceKnowledge, type Store, saveKnowledge, saveSchemaVersion } from './store.js';
 
@@ -23,7 +25,8 @@ export async function learn(
   }: { files: SegmentFiles; origin: Origin; known: SourceKnowledge; profile: Profile; now: number },
 ): Promise<SourceKnowledge> {
   const schema = inferSchema(profile, known.schema);
-  const json = canonicalJson(schema);
+  const document = schemaInForce(origin, schema, known.accepted);
+  const json = canonicalSchema(document);
   const digest = digestOf(json);
   if (digest === known.digest || profile.rows === 0) {
     const same = { ...known, profile };
@@ -32,9 +35,9 @@ export async function learn(
   }
   // Content-addressed: written before the commit, and harmless without it.
   await files.storeText(json);
-  const next = { profile, schema, digest, version: known.version + 1 };
+  const next = { ...known, profile, schema, document, digest, version: known.version + 1 };
   await saveKnowledge(tx, origin, next);
-  await saveSchemaVersion(tx, origin, next, now);
+  await saveSchemaVersion(tx, origin, next, { now, by: '' });
   await emit(events.schemaAccepted, schemaAggregate(origin.source, origin.kind), {
     source: origin.source,
     kind: segmentKind(origin.kind),

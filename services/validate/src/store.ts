@@ -1,9 +1,11 @@
+import type { SchemaDocument } from '@perennial/spec';
 import { type ColumnType, type Kysely, sql, type Transaction } from 'kysely';
 import type { HeldReason } from './causes/findings.js';
 import type { Profile } from './profile/profile.js';
 import type { Knowledge } from './rules/judge-segment.js';
 import { recentRows } from './rules/recent.js';
 import { newcomer, type Standing, type Suspicion } from './rules/standing.js';
+import { schemaInForce } from './schema/in-force.js';
 import type { Schema } from './schema/learned.js';
 import type { JudgedRow, Value } from './schema/value.js';
 
@@ -21,6 +23,7 @@ export interface Tables {
     schema: Json<Schema>;
     schema_version: number;
     schema_digest: string;
+    accepted: Json<SchemaDocument> | null;
   };
   schema_version: {
     tenant: string;
@@ -30,6 +33,20 @@ export interface Tables {
     digest: string;
     schema: Json<Schema>;
     accepted_at: Date;
+    document: Json<SchemaDocument> | null;
+    accepted_by: string;
+  };
+  schema_proposal: {
+    proposal_id: string;
+    tenant: string;
+    source: string;
+    kind: Kind;
+    document: Json<SchemaDocument>;
+    digest: string;
+    base_version: number;
+    rows: Count;
+    status: 'open' | 'accepted' | 'superseded';
+    proposed_at: Date;
   };
   producer_standing: {
     tenant: string;
@@ -109,8 +126,14 @@ export interface Origin {
 const recentRowsKept = 5_000;
 
 export interface SchemaInForce {
+  /** What verified rows imply. */
   readonly schema: Schema;
+  /** What somebody accepted, if anybody did. */
+  readonly accepted: SchemaDocument | undefined;
+  /** What rows are asked: both together. */
+  readonly document: SchemaDocument;
   readonly version: number;
+  /** Of the document's canonical JSON. */
   readonly digest: string;
 }
 
@@ -134,9 +157,23 @@ export async function lockKnowledge(tx: Store, origin: Origin): Promise<SourceKn
   const row = await ofOrigin(tx.selectFrom('source_knowledge').selectAll(), origin)
     .forUpdate()
     .executeTakeFirstOrThrow();
+  return { profile: row.profile, ...inForce(origin, row) };
+}
+
+function inForce(
+  origin: Origin,
+  row: {
+    schema: Schema;
+    accepted: SchemaDocument | null;
+    schema_version: number;
+    schema_digest: string;
+  },
+): SchemaInForce {
+  const accepted = row.accepted ?? undefined;
   return {
-    profile: row.profile,
     schema: row.schema,
+    accepted,
+    document: schemaInForce(origin, row.schema, accepted),
     version: row.schema_version,
     digest: row.schema_digest,
   };
@@ -144,7 +181,7 @@ export async function lockKnowledge(tx: Store, origin: Origin): Promise<SourceKn
 
 export async function findSchema(db: Store, origin: Origin): Promise<SchemaInForce | undefined> {
   const row = await ofOrigin(db.selectFrom('source_knowledge').selectAll(), origin).executeTakeFirst();
-  return row && { schema: row.schema, version: row.schema_version, digest: row.schema_digest };
+  return row && inForce(origin, row);
 }
 
 export async function saveKnowledge(tx: Store, origin: Origin, known: SourceKnowledge): Promise<void> {
@@ -154,6 +191,7 @@ export async function saveKnowledge(tx: Store, origin: Origin, known: SourceKnow
       schema: JSON.stringify(known.schema),
       schema_version: known.version,
       schema_digest: known.digest,
+      accepted: known.accepted ? JSON.stringify(known.accepted) : null,
     }),
     origin,
   ).execute();
@@ -163,7 +201,7 @@ export async function saveSchemaVersion(
   tx: Store,
   origin: Origin,
   accepted: SchemaInForce,
-  now: number,
+  { now, by }: { now: number; by: string },
 ): Promise<void> {
   await tx
     .insertInto('schema_version')
@@ -173,6 +211,8 @@ export async function saveSchemaVersion(
       digest: accepted.digest,
       schema: JSON.stringify(accepted.schema),
       accepted_at: new Date(now),
+      document: JSON.stringify(accepted.document),
+      accepted_by: by,
     })
     .execute();
 }

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { type GetSchemaRequest, GetSchemaResponseSchema } from '@perennial/contracts';
-import { canonicalJson, notFound } from '@perennial/kernel';
+import { notFound } from '@perennial/kernel';
+import { canonicalSchema } from '@perennial/spec';
 import { kindOf } from '../messages.js';
 import { findSchema } from '../store.js';
 import type { RpcContext } from './context.js';
@@ -13,5 +14,8 @@ export async function getSchema({ db, tenant }: RpcContext, { source, kind }: Ge
       field: 'source',
     });
   }
-  return create(GetSchemaResponseSchema, { version: found.version, schemaJson: canonicalJson(found.schema) });
+  return create(GetSchemaResponseSchema, {
+    version: found.version,
+    schemaJson: canonicalSchema(found.document),
+  });
 }

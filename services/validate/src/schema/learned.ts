@@ -1,3 +1,4 @@
+import type { ColumnSchema } from '@perennial/spec';
 import type { ColumnProfile, Profile } from '../profile/profile.js';
 import { type Sketch, sketchQuantile } from '../profile/sketch.js';
 import { variesAboutLevel } from '../rules/tails.js';
@@ -22,12 +23,17 @@ export interface Schema {
   readonly columns: Readonly<Record<string, ColumnExpectation>>;
 }
 
+/** How cells are read before anything is asked of them. */
+export type Reading = Pick<ColumnSchema, 'type' | 'trim' | 'missingAs'>;
+
 export interface ColumnExpectation {
   readonly type: ColumnType;
   /** Required: present in every verified row so far, and there were at least `learningRows`. */
   readonly required: boolean;
   /** Verified extremes and the widened bounds outside which a row is held; numbers with enough rows only. */
   readonly range?: { min: number; max: number; low: number; high: number };
+  /** How its texts are read, where they stand for something else or have blanks around them. */
+  readonly reading?: Reading;
   /** Texts seen; a closed set holds a row with any other, an open one lets it in. */
   readonly categories?: { values: readonly string[]; closed: boolean };
 }
