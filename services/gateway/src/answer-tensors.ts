@@ -11,32 +11,47 @@ import { gatewayLimits } from './limits.js';
 import { versionNotFound } from './protocol/models.js';
 import { pickOutputs } from './protocol/outputs.js';
 import type { Recording, ShapedRow } from './recording.js';
-import { choiceFor, type Means, mirror, runModel } from './run-model.js';
+import { choiceFor, type Means, mirror, type Run, runModel } from './run-model.js';
 import { isExactly, servingColumns } from './serving-columns.js';
 
-/** Answers tensors; one version answers the whole request. */
-export async function answerTensors(
+/** Answers tensors; one version answers the whole request. At once where nobody else has to be asked. */
+export function answerTensors(
   means: Means,
   serving: Serving,
   ask: TensorsAsk,
   { inputs, outputNames, eventTime }: TensorsBody,
   recording: Recording,
-): Promise<PredictedTensors> {
-  const { predictionId } = recording;
+): PredictedTensors | Promise<PredictedTensors> {
   const columns = servingColumns(serving.deployment).hasSystem
-    ? await systemColumns(means, serving, inputs, eventTime, ask, recording)
+    ? systemColumns(means, serving, inputs, eventTime, ask, recording)
     : importedColumns(serving, inputs, recording);
+  const answer = (all: readonly Tensor[]) => answerColumns(means, serving, ask, all, outputNames, recording);
+  return columns instanceof Promise ? columns.then(answer) : answer(columns);
+}
+
+function answerColumns(
+  means: Means,
+  serving: Serving,
+  ask: TensorsAsk,
+  columns: readonly Tensor[],
+  outputNames: readonly string[],
+  recording: Recording,
+): PredictedTensors | Promise<PredictedTensors> {
   ask.caller?.meter?.takeRows(recording.rowCount);
   const { route, shadows, propensity } = routed(serving, ask, recording);
   recording.version = route.version;
   mirror(means, recording, { serving, shadows, columns, ask });
-  const { inferred, isCached } = await runModel(means, serving, route, columns, ask);
-  recording.ran = inferred;
-  recording.isCached = isCached;
-  const outputs = pickOutputs(inferred.outputs, outputNames, ask.system);
-  const values = valuesOf(inferred.outputs, recording.rowCount, recording.rows.length);
-  recording.answered(route, values, propensity);
-  return { predictionId, version: route.version, outputs, routed: isCached ? undefined : inferred };
+  const answered = ({ inferred, isCached }: Run): PredictedTensors => {
+    recording.ran = inferred;
+    recording.isCached = isCached;
+    const outputs = pickOutputs(inferred.outputs, outputNames, ask.system);
+    const values = valuesOf(inferred.outputs, recording.rowCount, recording.rows.length);
+    recording.answered(route, values, propensity);
+    const { predictionId } = recording;
+    return { predictionId, version: route.version, outputs, routed: isCached ? undefined : inferred };
+  };
+  const run = runModel(means, serving, route, columns, ask);
+  return run instanceof Promise ? run.then(answered) : answered(run);
 }
 
 const nowhere: Pick<ShapedRow, 'eventTimeMs' | 'key' | 'features'> = {
@@ -104,29 +119,27 @@ function checkEmptyRows(columns: readonly Tensor[], count: number): void {
 }
 
 /** A system's inputs out of a request's tensors, with the features that the platform keeps where some are absent. */
-async function systemColumns(
+function systemColumns(
   means: Means,
   serving: Serving,
   inputs: readonly Tensor[],
   eventTime: string | undefined,
   ask: TensorsAsk,
   recording: Recording,
-): Promise<readonly Tensor[]> {
+): readonly Tensor[] | Promise<readonly Tensor[]> {
   const { deployment, source } = serving;
   const { specs, names, nameSet } = servingColumns(deployment);
   const count = rowsOf(inputs);
   const isWhole = isExactly(specs, inputs);
   if (!isWhole && count > 0 && isToBeCompleted(serving, inputs, eventTime)) {
-    const rows = await means.features(
-      deployment.system,
-      completable(inputs, count, source.time, eventTime),
-      ask.deadlineAt,
-    );
-    recording.keep(rows);
-    return columnsOf(
-      deployment.inputs,
-      rows.map(({ features }) => features),
-    );
+    const given = completable(inputs, count, source.time, eventTime);
+    return means.features(deployment.system, given, ask.deadlineAt).then((rows) => {
+      recording.keep(rows);
+      return columnsOf(
+        deployment.inputs,
+        rows.map(({ features }) => features),
+      );
+    });
   }
   const isFeature = ({ name }: Tensor) =>
     nameSet.has(name) || (name !== source.time && !source.key.includes(name));

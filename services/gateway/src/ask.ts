@@ -23,12 +23,13 @@ export interface Ask {
 
 export interface RowsAsk extends Ask {
   /** Reads and checks the request's body within the deadline; what it throws is recorded too. */
-  readonly rows: () => Promise<JsonObject[]>;
+  rows(): Promise<JsonObject[]>;
 }
 
 export interface TensorsAsk extends Ask {
   readonly version: string;
-  readonly body: () => Promise<TensorsBody>;
+  /** As `rows`; at once where the bytes are there already. */
+  body(): TensorsBody | Promise<TensorsBody>;
 }
 
 export interface TensorsBody {

@@ -22,7 +22,7 @@ import { Explainer } from './explain/explainer.js';
 import type { Gateway, GatewayFrame } from './gateway.js';
 import { grpcDoor } from './grpc/door.js';
 import { inferenceService } from './grpc/inference-service.js';
-import { frontServer, shownBy } from './http/front.js';
+import { type Front, openFront, shownBy } from './http/front.js';
 import { InferenceProtocol } from './http/inference-protocol.js';
 import { gatewayLimits } from './limits.js';
 import { ApiPages } from './openapi/pages.js';
@@ -83,7 +83,7 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   });
   const models = modelsOf(gateway);
   const inference = new InferenceProtocol(deployments, predictor, models);
-  const http = frontServer({
+  const front = openFront({
     callerOf: (authorization, shown) => access.callerOf(authorization, shown),
     onDenied: (denied) => denials.addHttp(denied),
     predicting,
@@ -93,7 +93,7 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
     onError,
     tls,
   });
-  const httpAddress = await listen(http, settings.httpListen);
+  const httpAddress = await listen(front.server, settings.httpListen);
   const grpc = await serveGrpc({
     listen: settings.publicGrpcListen,
     ...grpcDoor(inferenceService({ deployments, predictor, models, clock }), { access, denials, predictor }),
@@ -110,7 +110,7 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
       return requests.inHand;
     },
     close: async () => {
-      await Promise.all([close(http, grpc), requests.stop()]);
+      await Promise.all([close(front, grpc), requests.stop()]);
     },
   };
 }
@@ -167,10 +167,14 @@ function listen(server: Server, at: string): Promise<string> {
 }
 
 /** Kept-alive connections close as they fall idle; what is not through in time is cut. */
-async function close(http: Server, grpc: GrpcServer): Promise<void> {
-  const closed = new Promise<void>((resolve) => http.close(() => resolve()));
-  const idle = setInterval(() => http.closeIdleConnections(), 20);
-  const late = setTimeout(() => http.closeAllConnections(), gatewayLimits.doorsDrainMs);
+async function close({ server, lanes }: Front, grpc: GrpcServer): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  lanes?.close();
+  const idle = setInterval(() => server.closeIdleConnections(), 20);
+  const late = setTimeout(() => {
+    server.closeAllConnections();
+    lanes?.closeAll();
+  }, gatewayLimits.doorsDrainMs);
   await Promise.all([closed, grpc.drain()]);
   clearInterval(idle);
   clearTimeout(late);

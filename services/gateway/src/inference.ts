@@ -40,6 +40,8 @@ export interface Inferred {
 export interface Inference {
   /** @throws PlatformError DEADLINE_EXCEEDED, INFERENCE_UNAVAILABLE, or what the model says */
   infer(model: ModelAsked, inputs: readonly Tensor[], options: InferOptions): Promise<Inferred>;
+  /** infer() without a promise, where that can be; undefined where infer() must be asked. */
+  inferNow?(model: ModelAsked, inputs: readonly Tensor[], options: InferOptions): Inferred | undefined;
   /**
    * Before a request of this caller is read: whether it has a chance to be answered. Where it is left out all have.
    *

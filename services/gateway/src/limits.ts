@@ -87,6 +87,11 @@ export const gatewayLimits = {
   keepAliveMs: 75_000,
   /** The rest of a body whose answer is already sent: read for so long, so that the client reads the answer and no reset. */
   lateBodyMs: 5_000,
+  /** The head, and the body, of a request in the fast lane; it lies in memory whole. Larger ones are node:http's. */
+  laneHeadBytesMax: 8 * 1024,
+  laneBytesMax: 64 * 1024,
+  /** For the rest of a request that came in part, once or twice as long; who is slower is node:http's. */
+  lanePartMs: 50,
   /** Each is a file descriptor and some 20 KiB; more are closed as they come. */
   connectionsMax: 4_000,
   /** Long poll of the watermark; proxies in between give up after 60 s. */

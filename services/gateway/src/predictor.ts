@@ -16,6 +16,19 @@ export interface PredictorOptions extends Means {
   readonly capture: Capture;
 }
 
+/** Reads what a request asks about; at once where its bytes are there. */
+type Read<A, B> = (ask: A) => B | Promise<B>;
+type Answer<A, B, T> = (
+  means: Means,
+  serving: Serving,
+  ask: A,
+  body: B,
+  recording: Recording,
+) => T | Promise<T>;
+
+const readRows = (ask: RowsAsk) => ask.rows();
+const readTensors = (ask: TensorsAsk) => ask.body();
+
 /** Answers predictions, whatever they came over. Every request of a known system ends in one event or one count. */
 export class Predictor {
   readonly #options: PredictorOptions;
@@ -26,13 +39,18 @@ export class Predictor {
   }
 
   /** @throws PlatformError, recorded under its code */
-  predictRows(ask: RowsAsk): Promise<PredictedRow[]> {
-    return this.#recorded(ask, ask.rows, answerRows);
+  async predictRows(ask: RowsAsk): Promise<PredictedRow[]> {
+    return this.#recorded(ask, readRows, answerRows);
   }
 
   /** As predictRows for tensors; one version answers the whole request. */
-  predictTensors(ask: TensorsAsk): Promise<PredictedTensors> {
-    return this.#recorded(ask, ask.body, answerTensors);
+  async predictTensors(ask: TensorsAsk): Promise<PredictedTensors> {
+    return this.tensorsAtOnce(ask);
+  }
+
+  /** predictTensors() that answers, or throws, without a promise where nobody else has to be asked. */
+  tensorsAtOnce(ask: TensorsAsk): PredictedTensors | Promise<PredictedTensors> {
+    return this.#recorded(ask, readTensors, answerTensors);
   }
 
   /** A request that its caller's limits refused before it was read; it ends in an event or a count too. */
@@ -52,32 +70,62 @@ export class Predictor {
     recording.isShed = false;
   }
 
-  async #recorded<A extends Ask, B, T>(
-    ask: A,
-    read: () => Promise<B>,
-    answer: (means: Means, serving: Serving, ask: A, body: B, recording: Recording) => Promise<T>,
-  ): Promise<T> {
-    const { capture, deployments } = this.#options;
+  /** Settles the recording however the answer ends: at once, or when its promise does. */
+  #recorded<A extends Ask, B, T>(ask: A, read: Read<A, B>, answer: Answer<A, B, T>): T | Promise<T> {
+    const { capture } = this.#options;
     const recording = capture.begin(ask);
     this.#inHand += 1;
+    let answered: T | Promise<T>;
     try {
       capture.checkRoom();
       this.#shed(ask, recording);
-      const body = await read();
-      capture.admit(recording);
-      const serving = deployments.current(ask.system) ?? (await deployments.find(ask.system, ask.deadlineAt));
+      const body = read(ask);
+      answered =
+        body instanceof Promise
+          ? body.then((arrived) => this.#answer(ask, arrived, answer, recording))
+          : this.#answer(ask, body, answer, recording);
+    } catch (thrown) {
+      throw this.#failed(recording, thrown);
+    }
+    if (!(answered instanceof Promise)) return this.#answered(recording, answered);
+    return answered.then(
+      (value) => this.#answered(recording, value),
+      (thrown: unknown) => {
+        throw this.#failed(recording, thrown);
+      },
+    );
+  }
+
+  #answer<A extends Ask, B, T>(
+    ask: A,
+    body: B,
+    answer: Answer<A, B, T>,
+    recording: Recording,
+  ): T | Promise<T> {
+    const { capture, deployments } = this.#options;
+    capture.admit(recording);
+    const serve = (serving: Serving) => {
       capture.use(recording, serving);
       checkLoaded(serving);
-      const answered = await answer(this.#options, serving, ask, body, recording);
-      recording.end('OK');
-      return answered;
-    } catch (thrown) {
-      capture.failed(recording, thrown);
-      throw thrown;
-    } finally {
-      this.#inHand -= 1;
-      capture.end(recording);
-    }
+      return answer(this.#options, serving, ask, body, recording);
+    };
+    const current = deployments.current(ask.system);
+    return current ? serve(current) : deployments.find(ask.system, ask.deadlineAt).then(serve);
+  }
+
+  #answered<T>(recording: Recording, answered: T): T {
+    recording.end('OK');
+    this.#inHand -= 1;
+    this.#options.capture.end(recording);
+    return answered;
+  }
+
+  #failed(recording: Recording, thrown: unknown): unknown {
+    const { capture } = this.#options;
+    capture.failed(recording, thrown);
+    this.#inHand -= 1;
+    capture.end(recording);
+    return thrown;
   }
 }
 

@@ -29,28 +29,38 @@ export interface Run {
   readonly isCached: boolean;
 }
 
-/** Runs one version for a request, or gives its answer to the same inputs again where the deployment allows that. */
-export async function runModel(
+/**
+ * Runs one version for a request, or gives its answer to the same inputs again where the deployment allows that. At once,
+ * without a promise, where a kernel in this process answers: promises would cost more than such a run.
+ */
+export function runModel(
   { inference, cache }: Means,
   { deployment }: Serving,
   route: Route,
   columns: readonly Tensor[],
   ask: Ask,
-): Promise<Run> {
+): Run | Promise<Run> {
   const { system, pool, serve } = deployment;
   const model = { name: system, route, pool, serve };
+  const options = optionsOf(ask);
   const run = () => {
-    const options = optionsOf(ask);
     const inferred = inference.infer(model, columns, options);
     return options.traceparent === undefined ? inferred : traced(inferred, model, options.traceparent);
   };
   // A graph's digest says nothing about which versions of its models answer.
-  if (serve === undefined || serve.cacheSeconds === 0 || route.graph)
-    return { inferred: await run(), isCached: false };
+  if (serve === undefined || serve.cacheSeconds === 0 || route.graph) {
+    const inferred =
+      options.traceparent === undefined ? inference.inferNow?.(model, columns, options) : undefined;
+    return inferred ? { inferred, isCached: false } : run().then(notCached);
+  }
   return cache.through(
     { system, serve, route, tenant: tenantOf(ask), columns, deadlineAt: ask.deadlineAt },
     run,
   );
+}
+
+function notCached(inferred: Inferred): Run {
+  return { inferred, isCached: false };
 }
 
 /**
@@ -148,10 +158,9 @@ export function mirror(
   // Nobody waits for them, so that a client who goes away takes nothing from the comparison.
   const { deadlineAt, caller } = ask;
   const beside = { system: ask.system, transport: ask.transport, deadlineAt, caller };
-  for (const shadow of shadows) {
-    const values = runModel(means, serving, shadow, part, beside).then(({ inferred }) =>
-      valuesOf(inferred.outputs, kept),
-    );
-    recording.beside(shadow, values);
-  }
+  const valuesFrom = async (shadow: Route) => {
+    const { inferred } = await runModel(means, serving, shadow, part, beside);
+    return valuesOf(inferred.outputs, kept);
+  };
+  for (const shadow of shadows) recording.beside(shadow, valuesFrom(shadow));
 }

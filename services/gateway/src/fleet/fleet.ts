@@ -112,6 +112,13 @@ export class Fleet implements Inference {
     }
   }
 
+  /** The answer of a kernel in this process; undefined where infer() must be asked. */
+  inferNow(model: ModelAsked, inputs: readonly Tensor[], options: InferOptions): Inferred | undefined {
+    const { places } = this.#o;
+    if (!places?.serves(model.route.digest) || model.serve?.place === Placement.POOL) return undefined;
+    return places.inferNow(model, inputs, options);
+  }
+
   /** @throws PlatformError QUEUE_EXHAUSTED */
   checkRoom(model: ModelAsked, share: string): void {
     const { digest } = model.route;

@@ -25,6 +25,10 @@ export class GraphInference implements Inference {
     return graph ? this.#run(graph, inputs, options) : this.#models.infer(asked, inputs, options);
   }
 
+  inferNow(asked: ModelAsked, inputs: readonly Tensor[], options: InferOptions): Inferred | undefined {
+    return asked.route.graph ? undefined : this.#models.inferNow?.(asked, inputs, options);
+  }
+
   /** @throws PlatformError QUEUE_EXHAUSTED; a graph's models say so themselves, each when it is asked */
   checkRoom(asked: ModelAsked, share: string): void {
     if (!asked.route.graph) this.#models.checkRoom?.(asked, share);

@@ -38,11 +38,20 @@ export function sendProblem(response: ServerResponse, thrown: unknown): void {
 }
 
 /** The Open Inference Protocol's form of an error: `{"error": "…"}`. */
-export function sendInferenceError(response: ServerResponse, thrown: unknown): void {
+export function inferenceError(thrown: unknown): {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Record<string, string>;
+} {
   const error = asPlatformError(thrown);
   const status = statusOf(error);
   const body = JSON.stringify({ error: error.message });
-  send(response, status, body, { 'content-type': 'application/json', ...headersOf(error, status) });
+  return { status, body, headers: { 'content-type': 'application/json', ...headersOf(error, status) } };
+}
+
+export function sendInferenceError(response: ServerResponse, thrown: unknown): void {
+  const { status, body, headers } = inferenceError(thrown);
+  send(response, status, body, headers);
 }
 
 export function sendJson(response: ServerResponse, body: string): void {
@@ -53,7 +62,7 @@ interface Answer {
   readonly response: ServerResponse;
   readonly status: number;
   readonly body: string | Uint8Array;
-  readonly headers: Record<string, string>;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Answers that are ready in this turn of the event loop. */
@@ -67,7 +76,7 @@ export function send(
   response: ServerResponse,
   status: number,
   body: string | Uint8Array,
-  headers: Record<string, string>,
+  headers: Readonly<Record<string, string>>,
 ): void {
   if (ready.length === 0) setImmediate(sendAll);
   ready.push({ response, status, body, headers });

@@ -18,6 +18,8 @@ import { ApiPages } from '../openapi/pages.js';
 import { sendInferenceError, sendProblem } from './answer.js';
 import { inTrace } from './in-trace.js';
 import type { InferenceProtocol } from './inference-protocol.js';
+import { LaneInference } from './lane/lane-inference.js';
+import { Lanes } from './lane/lanes.js';
 import { type PredictNeeds, predict } from './predict.js';
 import { decoded } from './read-body.js';
 
@@ -66,8 +68,24 @@ const serverLimits = {
 
 const predictPath = /^\/v1\/systems\/([^/]+)\/predict$/;
 
-/** The one HTTP door. Predictions are answered here, without a framework; the rest goes to the control plane. */
-export function frontServer(options: FrontOptions): Server {
+/** The one HTTP door. */
+export interface Front {
+  readonly server: Server;
+  /** Connections that node:http has not seen yet; with TLS it has all. */
+  readonly lanes: Lanes | undefined;
+}
+
+/** Predictions are answered here, without a framework; the rest goes to the control plane. */
+export function openFront(options: FrontOptions): Front {
+  const server = frontServer(options);
+  if (options.tls) return { server, lanes: undefined };
+  const { predictor, deployments } = options.predicting;
+  const callerOf = (authorization: string) => options.callerOf(authorization, undefined);
+  const inference = new LaneInference({ callerOf, predictor, deployments, onError: options.onError });
+  return { server, lanes: new Lanes(server, (head, body, signal) => inference.answer(head, body, signal)) };
+}
+
+function frontServer(options: FrontOptions): Server {
   const server = serverFor(options.tls, (request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0] as string;
     // A response that is written to after its client went away must not end the process.

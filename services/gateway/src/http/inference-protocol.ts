@@ -6,17 +6,17 @@ import { gatewayLimits } from '../limits.js';
 import type { Predictor } from '../predictor.js';
 import { serverExtensions, serverName, serverVersion } from '../protocol/descriptions.js';
 import { infer } from '../protocol/infer.js';
-import { readInferenceBody, writeInferenceBody } from '../protocol/json-body.js';
+import { readInferenceBody } from '../protocol/json-body.js';
 import type { Models } from '../protocol/models.js';
 import { readRawRequest } from '../protocol/raw-body.js';
 import { checkLoadParameters, checkRepository } from '../protocol/repository.js';
 import { send, sendJson } from './answer.js';
 import { compressed } from './compressed.js';
 import { Departure } from './departure.js';
+import { headerLengthName, inferAnswer } from './infer-answer.js';
 import { deadlineOf } from './predict.js';
 import { acceptedEncodings, decoded, parseJson, readBody } from './read-body.js';
 
-const headerLengthName = 'inference-header-content-length';
 const modelPath = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(?:\/(ready|infer|config|stats))?$/;
 const repositoryPath = /^\/v2\/repository(?:\/([^/]+))?\/(?:(index)|models\/([^/]+)\/(load|unload))$/;
 
@@ -132,11 +132,7 @@ export class InferenceProtocol {
         return readRawRequest(body, await this.#models.serving(model, version, deadlineAt));
       },
     });
-    const { body, headerLength } = writeInferenceBody(answered);
-    const told: Record<string, string> = {
-      'content-type': headerLength === undefined ? 'application/json' : 'application/octet-stream',
-    };
-    if (headerLength !== undefined) told[headerLengthName] = String(headerLength);
+    const { body, headers: told } = inferAnswer(answered);
     const accepted = headers['accept-encoding'];
     if (typeof accepted !== 'string' || body.length < gatewayLimits.compressedBytesMin)
       return send(response, 200, body, told);

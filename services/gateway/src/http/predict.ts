@@ -7,13 +7,11 @@ import { type PredictOptions, readPredictBody } from '../decide/predict-body.js'
 import { unusedColumns } from '../decide/unused-columns.js';
 import type { Deployments } from '../deployments.js';
 import type { Explained, Explainer } from '../explain/explainer.js';
-import { gatewayLimits } from '../limits.js';
 import type { PredictedRow, Predictor, RowsAsk } from '../predictor.js';
 import { sendJson } from './answer.js';
+import { deadlineAfter, timeoutHeader } from './deadline.js';
 import { Departure } from './departure.js';
 import { parseJson, readBody } from './read-body.js';
-
-export const timeoutHeader = 'perennial-timeout-ms';
 
 /** What predictions for people stand on. */
 export interface PredictNeeds {
@@ -123,19 +121,7 @@ function textOf(header: string | string[] | undefined): string | undefined {
   return Array.isArray(header) ? header[0] : header;
 }
 
-/**
- * When the answer must be there, on performance.now(); a client may ask for another time than ours.
- *
- * @throws PlatformError TIMEOUT_INVALID
- */
-export function deadlineOf(request: IncomingMessage): number {
-  const asked = request.headers[timeoutHeader];
-  if (asked === undefined) return performance.now() + gatewayLimits.predictTimeoutMs;
-  const timeoutMs = Number(asked);
-  if (!Number.isInteger(timeoutMs) || timeoutMs < 1) {
-    throw invalid('TIMEOUT_INVALID', `${timeoutHeader} must be whole milliseconds of 1 or more`, {
-      field: timeoutHeader,
-    });
-  }
-  return performance.now() + Math.min(timeoutMs, gatewayLimits.predictTimeoutMsMax);
+/** @throws PlatformError TIMEOUT_INVALID */
+export function deadlineOf({ headers }: IncomingMessage): number {
+  return deadlineAfter(headers[timeoutHeader]?.toString());
 }

@@ -1,4 +1,4 @@
-import type { Ask, TensorsAsk } from '../ask.js';
+import type { Ask, PredictedTensors, TensorsAsk, TensorsBody } from '../ask.js';
 import type { Deployments } from '../deployments.js';
 import type { Predictor } from '../predictor.js';
 import { classified } from './classification.js';
@@ -10,22 +10,34 @@ export interface InferenceCall extends Omit<Ask, 'system' | 'priority'> {
   /** '': whichever the deployment's routes choose. */
   readonly version: string;
   /** Reads and decodes the request within the deadline; what it throws is recorded too. */
-  readonly read: () => Promise<InferenceRequest>;
+  read(): InferenceRequest | Promise<InferenceRequest>;
+}
+
+export interface Answered {
+  readonly request: InferenceRequest;
+  readonly response: InferenceResponse;
 }
 
 /**
- * Answers an inference request: the same for every transport, which only decode and encode.
+ * Answers an inference request: the same for every transport, which only decode and encode. At once where nobody else has
+ * to be asked.
  *
  * @throws PlatformError, recorded under its code
  */
-export async function infer(
+export function infer(
   predictor: Predictor,
   deployments: Deployments,
   call: InferenceCall,
-): Promise<{ request: InferenceRequest; response: InferenceResponse }> {
-  const { model } = call;
+): Answered | Promise<Answered> {
   const ask = new Asked(call);
-  const answered = await predictor.predictTensors(ask);
+  const predicted = predictor.tensorsAtOnce(ask);
+  return predicted instanceof Promise
+    ? predicted.then((tensors) => answeredWith(deployments, ask, tensors))
+    : answeredWith(deployments, ask, predicted);
+}
+
+function answeredWith(deployments: Deployments, ask: Asked, answered: PredictedTensors): Answered {
+  const model = ask.system;
   const request = ask.request as InferenceRequest;
   const outputs = request.outputs.length === 0 ? plain(request, answered.outputs) : undefined;
   return {
@@ -39,6 +51,8 @@ export async function infer(
     },
   };
 }
+
+const none: readonly string[] = [];
 
 /** What the predictor is asked; deadline and priority are known only when the request's parameters have been read. */
 class Asked implements TensorsAsk {
@@ -64,14 +78,19 @@ class Asked implements TensorsAsk {
     this.#call = call;
   }
 
-  body = async () => {
-    const request = await this.#call.read();
+  body(): TensorsBody | Promise<TensorsBody> {
+    const request = this.#call.read();
+    return request instanceof Promise ? request.then((read) => this.#take(read)) : this.#take(request);
+  }
+
+  #take(request: InferenceRequest): TensorsBody {
     const { priority, timeoutUs, eventTime } = request.parameters;
     this.request = request;
     this.priority = priority;
     if (timeoutUs > 0) this.deadlineAt = Math.min(this.deadlineAt, performance.now() + timeoutUs / 1_000);
-    return { inputs: request.inputs, outputNames: request.outputs.map(({ name }) => name), eventTime };
-  };
+    const { inputs, outputs } = request;
+    return { inputs, outputNames: outputs.length === 0 ? none : outputs.map(({ name }) => name), eventTime };
+  }
 }
 
 function plain({ parameters }: InferenceRequest, tensors: InferredTensors): AnsweredOutput[] {
