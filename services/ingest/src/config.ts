@@ -35,4 +35,18 @@ export const settings = {
     .positive()
     .default(100_000)
     .describe('Messages kept for a source that no system describes yet; further ones become dead letters.'),
+  datasetVersionEveryMs: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(2_000)
+    .describe(
+      'Ms from verified rows to the version of the dataset that has them; each version is one manifest.',
+    ),
+  compactFilesMin: z.coerce
+    .number()
+    .int()
+    .nonnegative()
+    .default(32)
+    .describe('Neighbouring small files of a dataset that are made one; 0 leaves that to `dataset compact`.'),
 };

@@ -3,6 +3,7 @@ import type { Digest } from '@perennial/kernel';
 import { type Frame, makeWorkFolder, type Parts, type ServiceOptions } from '@perennial/service';
 import { openTables } from '@perennial/tables';
 import { settings } from './config.js';
+import { openDatasets } from './datasets/open-datasets.js';
 import { arrivals } from './handlers/arrivals.js';
 import { systemApplied } from './handlers/system-applied.js';
 import type { ProducerSettings, RpcContext } from './rpc/context.js';
@@ -29,6 +30,7 @@ async function build(frame: Frame<typeof settings>): Promise<Parts> {
   const workDir = work.path;
   const tables = await openTables({ memoryLimitBytes, tempDir: workDir });
   const fileTables = await tables.lane();
+  const datasets = await openDatasets(frame, { artifacts, tables, workDir });
   const waiting = new Waiting({ bus, db, tenant, log });
   const { waitingMessagesMax, fileBytesMax } = frame.settings;
   const arriving = { tenant, clock, log, db, artifacts, tables, workDir, waitingMessagesMax };
@@ -46,15 +48,20 @@ async function build(frame: Frame<typeof settings>): Promise<Parts> {
       arrivals('rows', arriving),
       arrivals('labels', arriving),
       systemApplied(tenant, () => waiting.look()),
+      ...datasets.handlers,
     ],
-    services: [ingestService(context)],
+    services: [ingestService(context), ...datasets.services],
     getArtifact: (digest) => artifacts.get(digest as Digest),
     progress: async () => ({
       work: [{ kind: 'messages whose source is known by now', count: await countTakeable(db, tenant) }],
     }),
-    start: () => waiting.start(),
+    start: () => {
+      waiting.start();
+      datasets.start();
+    },
     stop: async () => {
       await waiting.stop();
+      await datasets.stop();
       await fileTables.close();
       await tables.close();
       await work.remove();
