@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { auditCommands } from './commands/audit.js';
+import { datasetCommands } from './commands/datasets.js';
 import { keyCommands } from './commands/keys.js';
 import { modelCommands } from './commands/models.js';
 import { operationsCommands } from './commands/operations.js';
@@ -22,6 +23,7 @@ export function program(): Command {
   systemCommands(root);
   rowsCommands(root);
   quarantineCommands(root);
+  datasetCommands(root);
   producersCommands(root);
   predictCommand(root);
   modelCommands(root);

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ClientConfig } from './config.js';
+import { Datasets } from './datasets.js';
 import { httpsFetch } from './https-fetch.js';
 import { Later } from './later.js';
 import { RequestError, requestErrorOf } from './request-error.js';
@@ -93,6 +94,11 @@ export class Perennial {
   /** Predictions that are fetched later: requests and batches. */
   get later(): Later {
     return new Later(this);
+  }
+
+  /** Versions of verified rows. */
+  get datasets(): Datasets {
+    return new Datasets(this);
   }
 
   get url(): string {

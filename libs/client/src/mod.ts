@@ -10,6 +10,13 @@ export {
   type WatermarkAnswer,
 } from './client.js';
 export { type ClientConfig, loadClientConfig } from './config.js';
+export {
+  type DatasetAsked,
+  type DatasetDiff,
+  type DatasetSegment,
+  Datasets,
+  type DatasetVersion,
+} from './datasets.js';
 export { GrpcPerennial } from './grpc.js';
 export type { BatchOptions, Later, Submission, SubmitOptions } from './later.js';
 export { RequestError } from './request-error.js';

@@ -3,6 +3,7 @@ import { unavailable } from '@perennial/kernel';
 import { type GrpcServer, serveGrpc } from '@perennial/service';
 import { Denials } from './access/denials.js';
 import { openTls } from './access/open-tls.js';
+import { datasetRoutes, datasetStreams } from './control/datasets.js';
 import { evidenceRoutes } from './control/evidence.js';
 import { ModelImport } from './control/import-model.js';
 import { type KeyNeeds, keyRoutes } from './control/keys.js';
@@ -59,7 +60,7 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   });
   const predicting = { predictor, deployments, explainer };
   const requests = openRequests(frame, predicting);
-  const streams = [...modelStreams(gateway, imports), ...requests.streams];
+  const streams = [...modelStreams(gateway, imports), ...requests.streams, ...datasetStreams(gateway.peers)];
   const routes = controlRoutes(
     { ...gateway, clock, requests, publishLabel: publishLabel(frame.bus, tenant) },
     () => standingOf(gateway, frame.name),
@@ -145,6 +146,7 @@ export function controlRoutes(
     ...sourceRoutes(gateway.peers),
     ...producerRoutes(gateway.peers),
     ...quarantineRoutes(gateway.peers),
+    ...datasetRoutes(gateway.peers),
     ...gateway.requests.routes,
     ...labelRoutes({ peers: gateway.peers, publish: gateway.publishLabel }),
     ...evidenceRoutes(gateway.peers),

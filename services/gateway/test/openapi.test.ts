@@ -4,6 +4,7 @@ import type { Bus } from '@perennial/bus';
 import { RouteRole } from '@perennial/contracts';
 import { type NatsForTests, startNats, waitFor } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { datasetStreams } from '../src/control/datasets.js';
 import { modelStreams } from '../src/control/models.js';
 import { streamRoutes } from '../src/control/server.js';
 import { controlRoutes } from '../src/doors.js';
@@ -66,6 +67,7 @@ function allRoutes(): string[] {
     ...streamRoutes,
     ...requests.streams,
     ...modelStreams({ deployments: {} } as never, {} as never),
+    ...datasetStreams({} as never),
     ...frontRoutes,
   ].map(({ method, path }) => `${method} ${path}`);
 }

@@ -2,6 +2,7 @@ import type { DescService } from '@bufbuild/protobuf';
 import {
   AccessService,
   AuditService,
+  DatasetService,
   FeatureService,
   InferenceService,
   IngestService,
@@ -18,6 +19,8 @@ export type AskPeer = <D extends DescService>(service: D, peer: string) => Clien
 /** The other services, each behind one lasting connection. */
 export interface Peers {
   readonly ingest: Client<typeof IngestService>;
+  /** Ingest's, too. */
+  readonly datasets: Client<typeof DatasetService>;
   readonly validate: Client<typeof ValidateService>;
   readonly featurize: Client<typeof FeatureService>;
   readonly trainer: Client<typeof TrainerService>;
@@ -35,6 +38,7 @@ export interface Peers {
 export function peersOf(ask: AskPeer, names: readonly string[]): Peers {
   return {
     ingest: ask(IngestService, 'ingest'),
+    datasets: ask(DatasetService, 'ingest'),
     validate: ask(ValidateService, 'validate'),
     featurize: ask(FeatureService, 'featurize'),
     trainer: ask(TrainerService, 'trainer'),

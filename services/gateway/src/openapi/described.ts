@@ -46,6 +46,7 @@ import {
   WhyResponseSchema,
 } from '@perennial/contracts';
 import { type Described, file, flag, oneOf, whole, word } from './describe.js';
+import { describedDatasets } from './described-datasets.js';
 import { describedModels } from './described-models.js';
 
 const system = ['system'];
@@ -67,6 +68,7 @@ const limit = { limit: whole('How many at most.') };
 /** Every route by "METHOD path". One that is not here is in the document with its path alone. */
 export const described: Readonly<Record<string, Described>> = {
   ...describedModels,
+  ...describedDatasets,
   'POST /v1/systems': {
     says: 'Make a system.yaml so, or say what would change.',
     body: { 'application/yaml': { type: 'string' } },
