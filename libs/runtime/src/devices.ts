@@ -62,3 +62,8 @@ export async function withDevice<T>(
     );
   return { opened: await open('cpu'), device: why ? `cpu (${why})` : 'cpu' };
 }
+
+/** Of a device as withDevice says it, which may go on with why it is no other. */
+export function isCpu(device: string): boolean {
+  return device === 'cpu' || device.startsWith('cpu ');
+}

@@ -1,3 +1,4 @@
+import type { KernelFit } from './kernels/mod.js';
 import type { Tensor, TensorSpec } from './tensor/tensor.js';
 import type { BatchCost } from './types.js';
 
@@ -12,7 +13,7 @@ export type ExecutorRequest =
 /** Requests to warm a model up with. */
 export type Golden = readonly (readonly Tensor[])[];
 
-export interface LoadedShape {
+export interface LoadedShape extends KernelFit {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   /** Growth of the process while it was loaded; never less than the file. */
@@ -21,8 +22,6 @@ export interface LoadedShape {
   readonly isRowwise: boolean;
   readonly device: string;
   readonly costs: readonly BatchCost[];
-  /** Batches of so many rows are run by a kernel of our own; 0 where there is none. */
-  readonly kernelRowsMax: number;
 }
 
 /** A PlatformError as plain data: class instances do not survive the way between threads. */

@@ -1,8 +1,8 @@
 import { invalid, PlatformError } from '@perennial/kernel';
 import { checkModel } from '@perennial/onnx';
-import type { DeviceOptions } from './devices.js';
+import { type DeviceOptions, isCpu } from './devices.js';
 import type { Golden, LoadedShape } from './executor-messages.js';
-import { withKernel } from './kernels/mod.js';
+import { type KernelFit, withKernel } from './kernels/mod.js';
 import { runtimeLimits } from './limits.js';
 import { measureCosts, warmUp } from './measure-costs.js';
 import { isRowwise } from './row-independence.js';
@@ -16,7 +16,7 @@ export interface HostOptions extends Required<DeviceOptions> {
 }
 
 /** What trying a model tells of it. */
-type Findings = Pick<LoadedShape, 'isRowwise' | 'costs' | 'kernelRowsMax'>;
+type Findings = Pick<LoadedShape, 'isRowwise' | 'costs'> & KernelFit;
 
 /** Some hundred bytes each. */
 const findingsMax = 10_000;
@@ -50,8 +50,8 @@ export class ModelHost {
 
   /** With a kernel of our own before it, where that is found to be equal and cheaper. */
   #fit(digest: string, bytes: Uint8Array, session: Session, golden: Golden): Promise<Session> {
-    if (session.device !== 'cpu') return Promise.resolve(session);
-    return withKernel(bytes, session, golden, this.#findings.get(digest)?.kernelRowsMax);
+    if (!isCpu(session.device)) return Promise.resolve(session);
+    return withKernel(bytes, session, golden, this.#findings.get(digest));
   }
 
   /** What was found once of a file holds for it whenever it is paged in again, on this machine. */
@@ -61,6 +61,7 @@ export class ModelHost {
     else {
       findings = {
         kernelRowsMax: session.kernelRowsMax,
+        quickRowsMax: session.quickRowsMax,
         isRowwise: await isRowwise(session, golden),
         costs: await measureCosts(session, golden),
       };

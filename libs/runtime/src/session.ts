@@ -1,6 +1,7 @@
 import { PlatformError } from '@perennial/kernel';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { withDevice } from './devices.js';
+import { type KernelFit, noKernel } from './kernels/fit-kernel.js';
 import type { HostOptions } from './model-host.js';
 import type { Datatype, Tensor, TensorData, TensorSpec } from './tensor/tensor.js';
 
@@ -24,13 +25,11 @@ const datatypes = new Map<string, Datatype>(
   Object.entries(ortTypes).map(([datatype, type]) => [type, datatype as Datatype]),
 );
 
-export interface Session {
+export interface Session extends KernelFit {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   /** The provider that runs it, and in words why a wanted one does not. */
   readonly device: string;
-  /** Batches of so many rows are run by a kernel of our own; 0 where there is none. */
-  readonly kernelRowsMax: number;
   /** Blocks its thread while the model runs: onnxruntime-node computes on the thread that asks. */
   run(inputs: readonly Tensor[]): Promise<Tensor[]>;
   /** The same at once, where a kernel takes these inputs; undefined where the engine has to. */
@@ -58,7 +57,7 @@ export async function openModel(bytes: Uint8Array, { threads, ...devices }: Host
     inputs: session.inputMetadata.map(specOf),
     outputs,
     device,
-    kernelRowsMax: 0,
+    ...noKernel,
     run: async (inputs) => {
       const feeds: Record<string, OrtTensor> = {};
       for (const { name, datatype, shape, data } of inputs)

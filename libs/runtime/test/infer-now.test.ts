@@ -1,6 +1,6 @@
 import { digestOf } from '@perennial/kernel';
 import { afterAll, expect, test } from 'vitest';
-import { Runtime, type Tensor } from '../src/mod.js';
+import { devicesOf, Runtime, type Tensor } from '../src/mod.js';
 import { treeModel } from './tree-model.js';
 
 const bytes = treeModel();
@@ -50,4 +50,22 @@ test('a replica with threads answers what takes less than the way to one where i
   const answer = thread.inferNow(digest, [x(0.2, -0.7)], {});
   expect(answer).toMatchObject({ outputs: asked.outputs, queueUs: 0, batchRows: 1 });
   expect(thread.inferNow(digest, [x(...new Array<number>(20_000).fill(0))], {})).toBeUndefined();
+});
+
+const hasDevice = devicesOf({ device: 'auto' })[0] !== 'cpu';
+
+test.skipIf(hasDevice)('a replica that looked for a device and found none answers so too', async () => {
+  const looking = new Runtime({
+    fetch: async () => bytes,
+    executors: 1,
+    threads: 1,
+    memoryBudgetBytes: 1024 ** 3,
+    device: 'auto',
+  });
+  try {
+    expect((await looking.load(digest)).device).toMatch(/^cpu \(.*\), own kernel up to \d+ rows$/);
+    expect(looking.inferNow(digest, [x(0.2, -0.7)], {})).toBeDefined();
+  } finally {
+    await looking.close();
+  }
 });

@@ -1,3 +1,4 @@
+import { runtimeLimits } from '../limits.js';
 import type { Session } from '../session.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { isBatchable } from '../zero-inputs.js';
@@ -8,8 +9,8 @@ type Run = Pick<Session, 'inputs' | 'run'>;
 type Batch = readonly Tensor[];
 
 /** Batches to compare: pairs, odd ends and whole vectors are computed differently in the engine. */
-const batchRows = [1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 32, 33] as const;
-/** Each size so often: some 1,600 rows, 1 ms to 50 ms, and enough for the kernel to be compiled by the engine of JavaScript. */
+const batchRows = [1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 32, 33, 64] as const;
+/** Each size so often: some 2,400 rows, 1 ms to 50 ms, and enough for the kernel to be compiled by the engine of JavaScript. */
 const roundsMin = 12;
 /** A model that is not through by then is not small. */
 const patienceMs = 400;
@@ -59,11 +60,21 @@ const timedRuns = 9;
 const coldBytes = 2 ** 21;
 const cacheLine = 64;
 
-/** The most rows, of those timed here and now, for which the kernel is cheaper than the session; 0 if it never is. */
-export async function measureRowsMax(kernel: Kernel, session: Run): Promise<number> {
+/** Of batches up to so many rows, as far as they were timed here and now; 0 for none. */
+export interface KernelFit {
+  /** The kernel is cheaper than the engine. */
+  readonly kernelRowsMax: number;
+  /** The kernel is over before a thread would have begun, whatever the engine takes. */
+  readonly quickRowsMax: number;
+}
+
+export const noKernel: KernelFit = { kernelRowsMax: 0, quickRowsMax: 0 };
+
+export async function measureKernel(kernel: Kernel, session: Run): Promise<KernelFit> {
   const other = new Uint8Array(coldBytes);
   const made = new ProbeRows(session.inputs, new Map());
-  let rowsMax = 0;
+  let { kernelRowsMax, quickRowsMax } = noKernel;
+  let isCheaper = true;
   for (const rows of timedRows) {
     const inputs = made.next(rows);
     const ours: number[] = [];
@@ -79,10 +90,14 @@ export async function measureRowsMax(kernel: Kernel, session: Run): Promise<numb
       engines.push(performance.now() - againAt);
       ours.push(endedAt - startedAt);
     }
-    if (median(ours) >= median(engines)) break;
-    rowsMax = rows;
+    const tookMs = median(ours);
+    isCheaper &&= tookMs < median(engines);
+    const isQuick = tookMs * 1_000 < runtimeLimits.quickRunUs;
+    if (isCheaper) kernelRowsMax = rows;
+    if (isQuick) quickRowsMax = rows;
+    if (!isCheaper && !isQuick) break;
   }
-  return rowsMax;
+  return { kernelRowsMax, quickRowsMax };
 }
 
 function touch(bytes: Uint8Array): void {
@@ -96,24 +111,25 @@ function median(values: readonly number[]): number {
 /**
  * The session with a kernel before it for small batches, where the model is one that kernels understand, answers were
  * found equal, and it was measured to be cheaper; else the session as it is. `known` is what was found of this very file
- * before (`kernelRowsMax`): a model that is paged in again is not compared again.
+ * before: a model that is paged in again is not compared again.
  */
 export async function withKernel(
   file: Uint8Array,
   session: Session,
   golden: readonly Batch[],
-  known?: number,
+  known?: KernelFit,
 ): Promise<Session> {
-  if (known === 0) return session;
+  if (known?.quickRowsMax === 0 && known.kernelRowsMax === 0) return session;
   const compiled = isBatchable(session.inputs) ? compileKernel(file) : undefined;
   if (!compiled || (known === undefined && !(await isBitEqual(compiled, session, golden)))) return session;
-  const rowsMax = known ?? (await measureRowsMax(compiled, session));
-  if (rowsMax === 0) return session;
+  const fit = known ?? (await measureKernel(compiled, session));
+  const rowsMax = fit.kernelRowsMax;
+  if (rowsMax === 0) return { ...session, ...fit };
   const { inputs, outputs, device } = session;
   return {
     inputs,
     outputs,
-    kernelRowsMax: rowsMax,
+    ...fit,
     device: `${device}, own kernel up to ${rowsMax} rows`,
     run: async (given) => ((given[0]?.shape[0] ?? 0) <= rowsMax ? compiled.run(given) : session.run(given)),
     runNow: (given) =>

@@ -1,3 +1,3 @@
 export { compileKernel, type Kernel } from './compile.js';
-export { isBitEqual, measureRowsMax, withKernel } from './fit-kernel.js';
+export { isBitEqual, type KernelFit, measureKernel, noKernel, withKernel } from './fit-kernel.js';
 export { type QuickKernel, quickKernel } from './quick-kernel.js';

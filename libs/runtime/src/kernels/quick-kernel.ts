@@ -1,9 +1,7 @@
-import { CostModel } from '../decide/cost-model.js';
-import type { LoadedShape } from '../executor-messages.js';
-import { runtimeLimits } from '../limits.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Ran } from '../types.js';
 import { compileKernel } from './compile.js';
+import type { KernelFit } from './fit-kernel.js';
 
 /** Runs small batches at once, on the thread that asks; undefined for what an executor has to run. */
 export type QuickKernel = (inputs: readonly Tensor[]) => Ran | undefined;
@@ -12,11 +10,7 @@ export type QuickKernel = (inputs: readonly Tensor[]) => Ran | undefined;
  * A kernel beside the executors, for runs that take less than the way to a thread and back. An executor has compared and
  * measured it when it loaded the same file. The engine itself never runs here, for it may block for as long as it likes.
  */
-export function quickKernel(
-  file: Uint8Array,
-  { kernelRowsMax, costs }: Pick<LoadedShape, 'kernelRowsMax' | 'costs'>,
-): QuickKernel | undefined {
-  const rowsMax = Math.min(kernelRowsMax, rowsWithinUs(costs, runtimeLimits.quickRunUs));
+export function quickKernel(file: Uint8Array, { quickRowsMax: rowsMax }: KernelFit): QuickKernel | undefined {
   const kernel = rowsMax > 0 ? compileKernel(file) : undefined;
   if (!kernel) return undefined;
   return (inputs) => {
@@ -25,11 +19,4 @@ export function quickKernel(
     const outputs = kernel.run(inputs);
     return { outputs, computeUs: (performance.now() - startedAt) * 1_000 };
   };
-}
-
-/** 0 where nothing was measured. */
-function rowsWithinUs(costs: LoadedShape['costs'], us: number): number {
-  const cost = new CostModel(costs);
-  if (!cost.isKnown || cost.a > us) return 0;
-  return cost.b === 0 ? Number.POSITIVE_INFINITY : Math.floor((us - cost.a) / cost.b);
 }
