@@ -64,6 +64,21 @@ export class Connection {
     });
   }
 
+  async numbers(
+    sql: string,
+    take: (columns: readonly Float64Array[], rowCount: number) => void,
+  ): Promise<void> {
+    await asking(sql, async () => {
+      const result = await this.duck.stream(sql);
+      const columns = Array.from({ length: result.columnCount }, (_, i) => i);
+      for await (const chunk of result) {
+        const { rowCount } = chunk;
+        const arrays = columns.map((column) => doubles(chunk.getColumnVector(column), rowCount));
+        take(arrays, rowCount);
+      }
+    });
+  }
+
   async write(
     path: string,
     columns: readonly ColumnSpec[],
@@ -82,6 +97,16 @@ export class Connection {
   close(): void {
     this.duck.disconnectSync();
   }
+}
+
+/** The cells of a vector; without a copy where none is null, since the vector holds them as we want them. */
+function doubles(vector: DuckDBVector, rowCount: number): Float64Array {
+  const { items, validity } = vector as unknown as { items?: unknown; validity?: { data: unknown } };
+  if (items instanceof Float64Array && validity?.data === null) return items;
+  return Float64Array.from({ length: rowCount }, (_, row) => {
+    const value = vector.getItem(row);
+    return value === null ? Number.NaN : Number(value);
+  });
 }
 
 /** Values of a number column, in one array that doubles. */

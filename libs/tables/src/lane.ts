@@ -25,6 +25,10 @@ export class Lane implements Tables {
     return this.#enqueue((connection) => connection.columns(sql, params));
   }
 
+  numbers(sql: string, take: (columns: readonly Float64Array[], rowCount: number) => void): Promise<void> {
+    return this.#enqueue((connection) => connection.numbers(sql, take));
+  }
+
   write(path: string, columns: readonly ColumnSpec[], rows: readonly (readonly Cell[])[]): Promise<void> {
     return this.#enqueue((connection) => connection.write(path, columns, rows));
   }

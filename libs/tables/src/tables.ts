@@ -27,6 +27,11 @@ export interface Tables {
   rows(sql: string, params?: Parameters): Promise<Record<string, Cell>[]>;
   /** All rows by column: numbers, booleans (0, 1) and times with NaN for null; the rest as text with '' for null. */
   columns(sql: string, params?: Parameters): Promise<Record<string, Float64Array | string[]>>;
+  /**
+   * A query of numbers in chunks of at most 2,048 rows, for what is too large to be held: every column must be DOUBLE,
+   * and null comes as NaN. The arrays are DuckDB's own memory, only to be read until `take` returns.
+   */
+  numbers(sql: string, take: (columns: readonly Float64Array[], rowCount: number) => void): Promise<void>;
   /** See `writeRows`, its public name. */
   write(path: string, columns: readonly ColumnSpec[], rows: readonly (readonly Cell[])[]): Promise<void>;
   /** A further connection to the same database, whose queries do not wait for this one's. Close it as well. */

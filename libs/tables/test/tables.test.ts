@@ -120,6 +120,17 @@ describe('a database', () => {
     expect(row).toEqual({ all_in_order: Array.from({ length: 20 }, (_, i) => i).join(',') });
   });
 
+  it('hands numbers over chunk by chunk, with NaN for null, in the order of the rows', async () => {
+    const seen: (readonly [number, number])[] = [];
+    await tables.numbers(
+      'select i::double as a, case when i % 3 = 0 then null else -i end::double as b from range(5000) t(i)',
+      ([a, b], rowCount) => {
+        for (let row = 0; row < rowCount; row++) seen.push([a?.[row] as number, b?.[row] as number]);
+      },
+    );
+    expect(seen).toEqual(Array.from({ length: 5_000 }, (_, i) => [i, i % 3 === 0 ? Number.NaN : -i]));
+  });
+
   it('answers on a lane while another query runs', async () => {
     const lane = await tables.lane();
     let isLongDone = false;
