@@ -248,6 +248,19 @@ test('a file is streamed with its format and its producer', async () => {
   });
 });
 
+test('a pattern publishes every file that it means once, in their order, and what fails does not hold back the others', async () => {
+  const dir = tempDir('cli');
+  for (const name of ['b.csv', 'a.csv', 'c.txt']) writeFileSync(join(dir, name), `hour\n${name}\n`);
+  const before = asked.length;
+  const answer = await perennial('rows', 'publish', join(dir, '*'), join(dir, 'a.csv'), '--source', 'meter');
+  expect(asked.slice(before).map(({ body }) => body)).toEqual(['hour\na.csv\n', 'hour\nb.csv\n']);
+  expect(answer.code).toBe(1);
+  expect(answer.stdout).toContain('c.txt: failed: ');
+  expect(answer.stdout).toContain('3 files: ');
+  const none = await perennial('rows', 'publish', join(dir, '*.parquet'), '--source', 'meter');
+  expect(none.stderr).toContain('no file matches (FILE_UNREADABLE)');
+});
+
 test('a model file is streamed as it is, and routes are sent as they were said', async () => {
   const file = join(tempDir('cli'), 'model.onnx');
   writeFileSync(file, 'the bytes');

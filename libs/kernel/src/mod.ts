@@ -14,6 +14,8 @@ export {
   unavailable,
 } from './errors.js';
 export { type EventTime, formatEventTime, parseDuration, parseEventTime } from './event-time.js';
+export { type FoundFile, filesOfGlob } from './files-of-glob.js';
+export { type Glob, isGlob, parseGlob } from './glob.js';
 export { uuidv5, uuidv7, uuidv7Millis } from './ids.js';
 export { limits } from './limits.js';
 export {
