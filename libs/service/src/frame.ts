@@ -93,6 +93,11 @@ export interface Parts {
    * that only mention artifacts, and those that need the artifact alone and not what it names in its turn.
    */
   readonly artifactColumns?: { readonly mentioned?: readonly string[]; readonly alone?: readonly string[] };
+  /** What of the mentioned ones is needed after all, for columns where it depends on the row. */
+  readonly neededArtifacts?: () => Promise<{
+    readonly digests?: readonly string[];
+    readonly alone?: readonly string[];
+  }>;
   /** Takes rows of a key out of the service's own tables. */
   readonly erase?: (request: ErasureRequest) => Promise<readonly ErasedRows[]>;
 }

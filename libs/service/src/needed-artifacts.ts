@@ -4,6 +4,8 @@ import type { Parts } from './frame.js';
 /** Digests in one message of the answer: some tens of KiB. */
 const digestsMax = 500;
 
+type NeedingParts = Pick<Parts, 'artifactColumns' | 'neededArtifacts'>;
+
 interface NeededPart {
   readonly digests: string[];
   readonly digestsAlone: string[];
@@ -15,14 +17,19 @@ interface NeededPart {
  */
 export async function* neededArtifacts(
   { db }: Pick<Database, 'db'>,
-  { mentioned = [], alone = [] }: NonNullable<Parts['artifactColumns']> = {},
+  { artifactColumns: { mentioned = [], alone = [] } = {}, neededArtifacts: ask }: NeedingParts,
 ): AsyncGenerator<NeededPart> {
   for await (const { column, digests } of digestsInTables(db, mentioned)) {
-    for (let start = 0; start < digests.length; start += digestsMax) {
-      const part = digests.slice(start, start + digestsMax);
-      yield alone.includes(column)
-        ? { digests: [], digestsAlone: part }
-        : { digests: part, digestsAlone: [] };
-    }
+    yield* inParts(digests, alone.includes(column));
+  }
+  const further = await ask?.();
+  yield* inParts(further?.digests ?? [], false);
+  yield* inParts(further?.alone ?? [], true);
+}
+
+function* inParts(digests: readonly string[], isAlone: boolean): Generator<NeededPart> {
+  for (let start = 0; start < digests.length; start += digestsMax) {
+    const part = digests.slice(start, start + digestsMax);
+    yield isAlone ? { digests: [], digestsAlone: part } : { digests: part, digestsAlone: [] };
   }
 }

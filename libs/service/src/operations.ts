@@ -58,7 +58,7 @@ export function operationsService(standing: Standing): RpcService {
       return { deadLetter: shown(decided) };
     },
     listNeededArtifacts: async function* () {
-      if (database) yield* neededArtifacts(database, standing.parts().artifactColumns);
+      if (database) yield* neededArtifacts(database, standing.parts());
     },
     eraseFromTables: async ({ source, column, value, rowIds, dryRun }) => {
       const request = { source, column, value, rowIds, isDryRun: dryRun };

@@ -5,6 +5,7 @@ import { keepMemory } from './effects/signed-memory.js';
 import { openSigner } from './effects/signer.js';
 import { recordEvents } from './handlers/events.js';
 import { Listings } from './listings.js';
+import { neededBodies } from './needed-bodies.js';
 import { auditService } from './rpc/audit-service.js';
 import { Store } from './store.js';
 import { ours } from './tables.js';
@@ -31,6 +32,9 @@ export function audit(artifactEnv: NodeJS.ProcessEnv): ServiceOptions<typeof set
           if (keyFile !== '') memory = keepMemory(store, keyFile, log);
         },
         stop: () => memory?.stop(),
+        artifactColumns: { mentioned: ['entry.content', 'mention.thing'] },
+        // Whole as they are; what they name, they mention as the other entries do.
+        neededArtifacts: async () => ({ alone: await neededBodies(db) }),
       };
     },
   };

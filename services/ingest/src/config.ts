@@ -49,4 +49,20 @@ export const settings = {
     .nonnegative()
     .default(32)
     .describe('Neighbouring small files of a dataset that are made one; 0 leaves that to `dataset compact`.'),
+  rawSegmentsKeptDays: z.coerce
+    .number()
+    .int()
+    .nonnegative()
+    .default(0)
+    .describe(
+      'Days that segments are kept as they came, beside their verified rows, before `gc` may delete them; 0: for ever.',
+    ),
+  garbageGraceSeconds: z.coerce
+    .number()
+    .int()
+    .nonnegative()
+    .default(86_400)
+    .describe(
+      'Seconds that an artifact which nothing needs is kept after it was put: what it belongs to may be on its way.',
+    ),
 };

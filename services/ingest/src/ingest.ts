@@ -52,6 +52,8 @@ async function build(frame: Frame<typeof settings>): Promise<Parts> {
     ],
     services: [ingestService(context), ...datasets.services],
     getArtifact: (digest) => artifacts.get(digest as Digest),
+    artifactColumns: datasets.artifactColumns,
+    neededArtifacts: datasets.neededArtifacts,
     progress: async () => ({
       work: [{ kind: 'messages whose source is known by now', count: await countTakeable(db, tenant) }],
     }),

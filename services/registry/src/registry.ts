@@ -20,6 +20,7 @@ import { trainingRunCompleted } from './handlers/training-run-completed.js';
 import { trainingRunFailed } from './handlers/training-run-failed.js';
 import { Listings } from './listings.js';
 import { settingsReader } from './plan-of.js';
+import { neededBodies } from './requests/needed-bodies.js';
 import { predictionRequestService } from './requests/service.js';
 import type { RequestsDb } from './requests/tables.js';
 import type { RpcContext } from './rpc/context.js';
@@ -93,6 +94,8 @@ export const registry: ServiceOptions<typeof settings> = {
         runner = startTestRunner(tests, { pollMs: set.testPollMs, retryMsMax: set.testRetryMsMax });
       },
       stop: async () => runner?.stop(),
+      artifactColumns: { mentioned: ['submission.body_digest'] },
+      neededArtifacts: async () => ({ alone: await neededBodies(database.db as RequestsDb) }),
       putArtifact: (bytes) => artifacts.put(bytes),
       getArtifact: (digest) => artifacts.get(digest as Digest),
     };

@@ -2,6 +2,7 @@ import { type DescMessage, fromJson, type JsonValue, type MessageShape } from '@
 import { type EventKind, eventKindOf, events } from '@perennial/contracts';
 import { accessSentences } from './access-sentences.js';
 import { dataSentences } from './data-sentences.js';
+import { datasetSentences } from './dataset-sentences.js';
 import type { Entry } from './entry.js';
 import { modelSentences } from './model-sentences.js';
 import { monitorSentences } from './monitor-sentences.js';
@@ -15,6 +16,7 @@ export type Sentences<Name extends keyof typeof events> = {
 const sentences: Sentences<keyof typeof events> = {
   ...accessSentences,
   ...dataSentences,
+  ...datasetSentences,
   ...trainingSentences,
   ...modelSentences,
   ...monitorSentences,

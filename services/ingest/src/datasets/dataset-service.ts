@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
-import { DatasetReferenceSchema, DatasetService } from '@perennial/contracts';
-import type { Implementation, RpcService } from '@perennial/service';
+import { DatasetReferenceSchema, type DatasetService } from '@perennial/contracts';
+import type { Implementation } from '@perennial/service';
 import { type ExportMeans, exportFormat, exportRows } from './export.js';
 import { datasetName, findVersion } from './find-version.js';
 import { segmentMessage, versionMessage } from './messages.js';
@@ -19,15 +19,14 @@ const segmentsMax = 1_000;
 const versionsMax = 1_000;
 const versionsDefault = 100;
 
+type Methods = Omit<Implementation<typeof DatasetService>, 'collectGarbage' | 'eraseKey' | 'listErasures'>;
+
 /** Datasets over gRPC. */
-export function datasetService(context: DatasetContext): RpcService {
+export function datasetMethods(context: DatasetContext): Methods {
   const store = new DatasetStore(context.db, context.tenant);
   /** What has come so far belongs to the newest version, for whoever asks now. */
   const settled = () => context.versions.settle();
-  const implementation: Omit<
-    Implementation<typeof DatasetService>,
-    'collectGarbage' | 'eraseKey' | 'listErasures'
-  > = {
+  return {
     listVerifiedDatasets: async () => {
       await settled();
       return { datasets: (await store.newestOfAll()).map(versionMessage) };
@@ -73,7 +72,6 @@ export function datasetService(context: DatasetContext): RpcService {
       return { ...files, rows: BigInt(rows) };
     },
   };
-  return { service: DatasetService, implementation };
 }
 
 async function diffOf(store: DatasetStore, one: Version, other: Version) {
