@@ -20,13 +20,6 @@ export {
 export { mean, standardDeviation, welch } from './moments.js';
 export { median, quantileSorted, quantileSteps } from './quantiles.js';
 export { areaUnderCurve } from './ranking.js';
-export { DistinctSketch } from './sketches/distinct.js';
-export { Extremes } from './sketches/extremes.js';
-export { FrequentSketch } from './sketches/frequent.js';
-export type { MomentsState } from './sketches/moments-sketch.js';
-export { NumberSketch, type NumberSketchState } from './sketches/number-sketch.js';
-export { QuantileSketch } from './sketches/quantile-sketch.js';
-export { TextSketch, type TextSketchState } from './sketches/text-sketch.js';
 export {
   betaRegularised,
   chiSquareUpper,

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { NumberSketch, TextSketch } from '../../src/mod.js';
+import { NumberSketch } from '../../src/profile/sketches/number-sketch.js';
+import { TextSketch } from '../../src/profile/sketches/text-sketch.js';
 
 /** Lehmer's generator: the same values in every run. */
 function random(seed: number): () => number {

@@ -28,8 +28,11 @@ interface Sketched {
   readonly extremes: Extremes;
 }
 
-/** Values of a large column that quantiles and frequent values are read from: rank error 0.64 % in 99 of 100 cases. */
-const sampleMin = 65_536;
+/** Values of a large column that quantiles and frequent values are read from: rank error 0.73 % in 99 of 100
+ * cases (Dvoretzky, Kiefer, Wolfowitz, Massart). */
+const sampleMin = 49_152;
+/** Drawn values that are sorted at once. */
+const batchLength = 4096;
 /** Longest block that one value is drawn from. */
 const samplingLevelMax = 10;
 
@@ -39,7 +42,8 @@ const samplingLevelMax = 10;
  */
 export class NumberSketch {
   readonly moments: MomentsState;
-  #nan: number;
+  /** Cells that are NaN; one who hands missing cells over as NaN takes them off. */
+  nan: number;
   #infinite: number;
   #fractional: number;
   #exact: CountTable | undefined;
@@ -47,15 +51,19 @@ export class NumberSketch {
   #scratch = new Float64Array(0);
   #block = new Float64Array(1 << samplingLevelMax);
   #blockSize = 0;
+  /** Drawn values that wait to be sorted together. */
+  readonly #batch: Float64Array;
+  #batchSize = 0;
   #draw = 0x2545f491;
   readonly #samplingLevel: number;
 
-  /** `expected` values will be added at most; with more than 131,072 one of each block stands for its block. */
+  /** `expected` values will be added at most; with twice `sampleMin` and more one of each block stands for its block. */
   constructor({ state, expected = 0 }: { state?: NumberSketchState; expected?: number } = {}) {
     const level = Math.floor(Math.log2(Math.max(1, expected / sampleMin)));
     this.#samplingLevel = Math.min(samplingLevelMax, level);
+    this.#batch = new Float64Array(expected < batchLength ? 256 : batchLength);
     this.moments = state ? { ...state.moments } : emptyMoments();
-    this.#nan = state?.nan ?? 0;
+    this.nan = state?.nan ?? 0;
     this.#infinite = state?.infinite ?? 0;
     this.#fractional = state?.fractional ?? 0;
     if (state?.sketched) this.#sketched = sketchedFrom(state.sketched);
@@ -63,10 +71,6 @@ export class NumberSketch {
       this.#exact = new CountTable();
       for (const [value, count] of state?.exact ?? []) this.#exact.add(value, count);
     }
-  }
-
-  get nan(): number {
-    return this.#nan;
   }
 
   get infinite(): number {
@@ -90,7 +94,7 @@ export class NumberSketch {
     for (let i = 0; i < count; i++) {
       const value = values[i] as number;
       if (value - value !== 0) {
-        if (Number.isNaN(value)) this.#nan++;
+        if (Number.isNaN(value)) this.nan++;
         else this.#infinite++;
         continue;
       }
@@ -106,7 +110,7 @@ export class NumberSketch {
   merge(other: NumberSketch): void {
     other.finish();
     mergeMoments(this.moments, other.moments);
-    this.#nan += other.#nan;
+    this.nan += other.nan;
     this.#infinite += other.#infinite;
     this.#fractional += other.#fractional;
     if (other.#exact) {
@@ -204,7 +208,8 @@ export class NumberSketch {
 
   /** Takes in what is left of a block that did not fill; called before anything is read. */
   finish(): void {
-    for (let i = 0; i < this.#blockSize; i++) this.#addSampled(this.#block[i] as number, 0);
+    this.#sortBatch();
+    for (let i = 0; i < this.#blockSize; i++) this.#addTimesSketched(this.#block[i] as number, 1);
     this.#blockSize = 0;
   }
 
@@ -216,7 +221,7 @@ export class NumberSketch {
     }
     const { distinct, extremes } = this.#sketch();
     const rest = from === 0 ? values : values.subarray(from, count);
-    for (let i = 0; i < count - from; i++) distinct.addNumber(rest[i] as number);
+    distinct.addNumbers(rest, count - from);
     extremes.addAll(rest, count - from);
     this.#sample(rest, count - from);
   }
@@ -224,7 +229,7 @@ export class NumberSketch {
   #sample(values: Float64Array, count: number): void {
     const level = this.#samplingLevel;
     if (level === 0) {
-      for (let i = 0; i < count; i++) this.#addSampled(values[i] as number, 0);
+      for (let i = 0; i < count; i++) this.#addSampled(values[i] as number);
       return;
     }
     const length = 1 << level;
@@ -233,28 +238,41 @@ export class NumberSketch {
       while (this.#blockSize < length && from < count)
         this.#block[this.#blockSize++] = values[from++] as number;
       if (this.#blockSize < length) return;
-      this.#addSampled(this.#block[this.#next() & (length - 1)] as number, level);
+      this.#addSampled(this.#block[this.#next() & (length - 1)] as number);
       this.#blockSize = 0;
     }
     for (; from + length <= count; from += length) {
-      this.#addSampled(values[from + (this.#next() & (length - 1))] as number, level);
+      this.#addSampled(values[from + (this.#next() & (length - 1))] as number);
     }
     while (from < count) this.#block[this.#blockSize++] = values[from++] as number;
   }
 
-  #addSampled(value: number, level: number): void {
+  #addSampled(value: number): void {
+    this.#batch[this.#batchSize++] = value;
+    if (this.#batchSize === this.#batch.length) this.#sortBatch();
+  }
+
+  #sortBatch(): void {
+    if (this.#batchSize === 0) return;
+    const sorted = this.#batch.subarray(0, this.#batchSize).sort();
     const { quantiles, frequent } = this.#sketch();
-    quantiles.add(value, level);
-    frequent.add(value, 2 ** level);
+    quantiles.addSorted(sorted, this.#samplingLevel);
+    frequent.addSorted(sorted, 2 ** this.#samplingLevel);
+    this.#batchSize = 0;
+  }
+
+  #addTimesSketched(value: number, count: number): void {
+    const { quantiles, frequent } = this.#sketch();
+    quantiles.addTimes(value, count);
+    frequent.add(value, count);
   }
 
   #addTimes(value: number, count: number): void {
     if (this.#exact?.add(value, count)) return;
-    const { distinct, quantiles, frequent, extremes } = this.#sketch();
+    const { distinct, extremes } = this.#sketch();
     distinct.addNumber(value);
-    quantiles.addTimes(value, count);
-    frequent.add(value, count);
     extremes.add(value, count);
+    this.#addTimesSketched(value, count);
   }
 
   /** The sketches; made from the exact counts where there were none. */

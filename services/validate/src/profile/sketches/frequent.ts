@@ -1,5 +1,7 @@
 /** Values counted at once; one that makes up more than 1 / 256 of all is among them. */
 const kept = 256;
+/** Times in a batch up to which a value is not worth its place. */
+const rareMax = 2;
 
 /**
  * The most frequent values (Misra and Gries 1982): each count is too small by at most `error`, itself at most
@@ -24,6 +26,16 @@ export class FrequentSketch<Value extends string | number> {
     this.#counts.set(value, (this.#counts.get(value) ?? 0) + count);
     // Twice as many before it is cut, so that cutting is cheap for each value.
     if (this.#counts.size >= 2 * kept) this.#cut();
+  }
+
+  /** Adds sorted values that stand for `weight` values each; those that occur less than three times count as error. */
+  addSorted(sorted: Float64Array, weight: number): void {
+    for (let from = 0, to = 0; from < sorted.length; from = to) {
+      const value = sorted[from] as number;
+      while (to < sorted.length && sorted[to] === value) to++;
+      if (to - from > rareMax) this.add(value as Value, (to - from) * weight);
+    }
+    this.#error += rareMax * weight;
   }
 
   merge(other: FrequentSketch<Value>): void {

@@ -3,6 +3,8 @@ const k = 512;
 /** Each level below the top holds two thirds of the one above, and no fewer than this. */
 const shrink = 2 / 3;
 const levelMin = 16;
+/** Values of a sorted batch that go in one by one. */
+const batchKept = 512;
 
 /**
  * Quantiles in about 12 KiB (KLL: Karnin, Lang and Liberty, "Optimal quantile approximation in streams", 2016): level i
@@ -33,6 +35,20 @@ export class QuantileSketch {
     at.push(value);
     this.#count += 2 ** level;
     if (at.length >= this.#capacity(level)) this.#compact(level);
+  }
+
+  /** Adds sorted values that stand for 2^level values each: halved, one of each pair, until few are left. */
+  addSorted(sorted: Float64Array, level: number): void {
+    let [values, height] = [sorted, level];
+    while (values.length > batchKept) {
+      // The last of an odd number goes in by itself, so that the count is kept.
+      if (values.length % 2 === 1) this.add(values[values.length - 1] as number, height);
+      const half = new Float64Array(values.length >> 1);
+      for (let i = 0, from = this.#flip(); i < half.length; i++, from += 2) half[i] = values[from] as number;
+      values = half;
+      height++;
+    }
+    for (const value of values) this.add(value, height);
   }
 
   /** Adds a value that occurs `count` times. */

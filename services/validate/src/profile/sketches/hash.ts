@@ -35,7 +35,8 @@ export function hashText(text: string, out: Hash): void {
   hashWords(a ^ text.length, b, out);
 }
 
-function mix(word: number): number {
+/** MurmurHash3's finaliser of one word. */
+export function mix(word: number): number {
   let h = word;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
