@@ -287,7 +287,7 @@ export async function knowledgeFor(
 ): Promise<Knowledge> {
   const standing = await findStanding(tx, origin, producer);
   const recent = await recentBefore(tx, origin, before);
-  return { profile: known.profile, schema: known.schema, standing, recent };
+  return { profile: known.profile, schema: known.schema, accepted: known.accepted, standing, recent };
 }
 
 function ofOrigin<Query extends { where(column: never, operator: '=', value: never): Query }>(

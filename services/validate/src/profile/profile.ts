@@ -1,5 +1,7 @@
+import type { Reading } from '../schema/learned.js';
 import { type ColumnType, isEventTime, type JudgedRow, typeOfValue } from '../schema/value.js';
 import { emptySketch, type Sketch, sketchAdd, sketchMerge } from './sketch.js';
+import { addForm, mergeForms, noForms, type TextForms } from './text-forms.js';
 
 /** Distinct texts counted per column; a column with more is no category. */
 export const categoriesMax = 100;
@@ -21,6 +23,8 @@ export interface ColumnProfile {
 export interface Profile {
   readonly rows: number;
   readonly columns: Readonly<Record<string, ColumnProfile>>;
+  /** What texts look like as they came, by column; of held rows as well, since they say how cells are to be read. */
+  readonly forms?: Readonly<Record<string, TextForms>>;
 }
 
 export const emptyProfile: Profile = { rows: 0, columns: {} };
@@ -52,7 +56,68 @@ export function profileMerge(
   const columns = Object.fromEntries(
     [...names].map((name) => [name, mergeColumn(profile.columns[name], summaries[name], profile.rows, rows)]),
   );
-  return { rows: profile.rows + rows, columns };
+  return { ...profile, rows: profile.rows + rows, columns };
+}
+
+/** The profile with what the texts of a segment looked like. */
+export function withForms(profile: Profile, forms: Readonly<Record<string, TextForms>>): Profile {
+  const merged = new Map(Object.entries(profile.forms ?? {}));
+  for (const [name, one] of Object.entries(forms)) {
+    const before = merged.get(name);
+    merged.set(name, before ? mergeForms(before, one) : one);
+  }
+  return merged.size > 0 ? { ...profile, forms: Object.fromEntries(merged) } : profile;
+}
+
+/** What the texts of these rows look like, by column. */
+export function formsOfRows(rows: readonly JudgedRow[]): Record<string, TextForms> {
+  const forms = new Map<string, TextForms>();
+  for (const { values } of rows) {
+    for (const [name, value] of Object.entries(values)) {
+      if (typeof value !== 'string') continue;
+      const one = forms.get(name) ?? noForms();
+      addForm(one, value, 1);
+      forms.set(name, one);
+    }
+  }
+  return Object.fromEntries(forms);
+}
+
+/**
+ * The profile as if its texts had been read so from the beginning: a column of numbers that came as texts begins anew,
+ * and known texts lose their blanks and the words for nothing.
+ */
+export function reread(profile: Profile, readings: Readonly<Record<string, Reading | undefined>>): Profile {
+  const columns = Object.entries(profile.columns).map(([name, column]): [string, ColumnProfile] => {
+    const reading = readings[name];
+    if (!reading || column.type !== 'text') return [name, column];
+    if (reading.type === 'number') {
+      const missing = column.missing + missingTexts(profile.forms?.[name], reading);
+      return [name, { type: 'number', present: 0, missing }];
+    }
+    if (!column.categories) return [name, column];
+    const categories = readTexts(column.categories, reading);
+    const present = Object.values(categories).reduce((sum, count) => sum + count, 0);
+    return [name, { ...column, categories, present, missing: column.missing + column.present - present }];
+  });
+  return { ...profile, columns: Object.fromEntries(columns) };
+}
+
+function missingTexts(forms: TextForms | undefined, { missingAs = [] }: Reading): number {
+  const tokens = missingAs.map((token) => forms?.tokens[token] ?? 0);
+  return tokens.reduce((sum, count) => sum + count, missingAs.includes('') ? (forms?.blank ?? 0) : 0);
+}
+
+function readTexts(
+  categories: Readonly<Record<string, number>>,
+  { trim, missingAs = [] }: Reading,
+): Record<string, number> {
+  const read = new Map<string, number>();
+  for (const [text, count] of Object.entries(categories)) {
+    const value = trim ? text.trim() : text;
+    if (!missingAs.includes(value)) read.set(value, (read.get(value) ?? 0) + count);
+  }
+  return Object.fromEntries(read);
 }
 
 function mergeColumn(

@@ -1,3 +1,4 @@
+import type { SchemaDocument } from '@perennial/spec';
 import { emptyProfile, type Profile, profileAdd } from '../profile/profile.js';
 import { inferSchema, type Schema } from '../schema/learned.js';
 import type { JudgedRow } from '../schema/value.js';
@@ -11,6 +12,8 @@ export interface Knowledge {
   readonly profile: Profile;
   readonly schema: Schema;
   readonly standing: Standing;
+  /** What somebody accepted as the schema, if anybody did. */
+  readonly accepted?: SchemaDocument | undefined;
   /** Verified rows before these in event time, oldest first; at most `recentRows` are looked at. */
   readonly recent: readonly JudgedRow[];
 }

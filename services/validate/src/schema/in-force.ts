@@ -11,6 +11,21 @@ export function schemaInForce(
   learned: Schema,
   accepted: SchemaDocument | undefined,
 ): SchemaDocument {
+  return {
+    source,
+    of: kind,
+    columns: columnsInForce(learned, accepted),
+    rules: accepted?.rules ?? [],
+    dataset: accepted?.dataset ?? {},
+    ...(accepted?.notes && { notes: accepted.notes }),
+  };
+}
+
+/** The columns of the schema in force. */
+export function columnsInForce(
+  learned: Schema,
+  accepted: SchemaDocument | undefined,
+): SchemaDocument['columns'] {
   const names = new Set([...Object.keys(accepted?.columns ?? {}), ...Object.keys(learned.columns)]);
   const columns = [...names].map((name): [string, ColumnSchema] => {
     const [written, seen] = [accepted?.columns[name], learned.columns[name]];
@@ -18,14 +33,7 @@ export function schemaInForce(
     if (!written) return [name, implied as ColumnSchema];
     return [name, written.by || !implied ? written : together(written, implied)];
   });
-  return {
-    source,
-    of: kind,
-    columns: Object.fromEntries(columns),
-    rules: accepted?.rules ?? [],
-    dataset: accepted?.dataset ?? {},
-    ...(accepted?.notes && { notes: accepted.notes }),
-  };
+  return Object.fromEntries(columns);
 }
 
 function together(accepted: ColumnSchema, learned: ColumnSchema): ColumnSchema {

@@ -2,6 +2,7 @@ import type { ColumnSchema } from '@perennial/spec';
 import type { ColumnProfile, Profile } from '../profile/profile.js';
 import { type Sketch, sketchQuantile } from '../profile/sketch.js';
 import { variesAboutLevel } from '../rules/tails.js';
+import { readingOf } from './reading.js';
 import type { ColumnType } from './value.js';
 
 /** Verified rows before ranges and presence are asked for: below it one odd row would make the rule. */
@@ -48,15 +49,33 @@ export function inferSchema(profile: Profile, before?: Schema): Schema {
     if (column.type === undefined) continue;
     const range = rangeOf(column, before?.columns[name]?.range);
     const categories = categoriesOf(column, profile.rows);
+    const reading = readingIn(profile, name, before);
     const expectation = {
       type: column.type,
       required: profile.rows >= learningRows && column.missing === 0,
       ...(range && { range }),
+      ...(reading && { reading }),
       ...(categories && { categories }),
     };
     columns.push([name, expectation]);
   }
   return { columns: Object.fromEntries(columns) };
+}
+
+/** How each column's cells are read, by what its texts look like. */
+export function readingsOf(profile: Profile, before?: Schema): Record<string, Reading | undefined> {
+  const names = Object.keys(profile.forms ?? {});
+  return Object.fromEntries(names.map((name) => [name, readingIn(profile, name, before)]));
+}
+
+function readingIn(profile: Profile, name: string, before: Schema | undefined): Reading | undefined {
+  const forms = profile.forms?.[name];
+  if (!forms) return undefined;
+  const column = profile.columns[name];
+  const known = before?.columns[name]?.reading;
+  // Numbers that were texts are counted among the texts already.
+  const numbers = column?.type === 'number' && known?.type !== 'number' ? column.present : 0;
+  return readingOf(forms, numbers, known);
 }
 
 function rangeOf(
