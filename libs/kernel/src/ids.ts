@@ -2,6 +2,8 @@ import { createHash, randomFillSync } from 'node:crypto';
 import { type Clock, systemClock } from './clock.js';
 
 let lastMs = 0;
+/** The time in an id, up to the version: an id is made for every request, many in one millisecond. */
+let timeText = '';
 let sequence = 0;
 
 /**
@@ -10,32 +12,35 @@ let sequence = 0;
  */
 export function uuidv7(clock: Clock = systemClock): string {
   const nowMs = clock.now();
-  if (nowMs > lastMs) {
-    lastMs = nowMs;
-    sequence = 0;
-  } else if (++sequence > 0xfff) {
-    lastMs += 1;
-    sequence = 0;
-  }
-  const time = lastMs.toString(16).padStart(12, '0');
-  const order = (0x7000 | sequence).toString(16);
-  const drawn = randomHex();
-  // Two bits of the first digit say the variant.
-  const variant = '89ab'[Number.parseInt(drawn[0] as string, 16) & 3];
-  return `${time.slice(0, 8)}-${time.slice(8)}-${order}-${variant}${drawn.slice(1, 4)}-${drawn.slice(4)}`;
+  if (nowMs > lastMs) tick(nowMs);
+  else if (++sequence > 0xfff) tick(lastMs + 1);
+  const order = (0x1000 | sequence).toString(16);
+  return `${timeText}${order.slice(1)}-${drawn()}`;
 }
 
-/** An id is made for every request: the operating system is asked for 256 of them at once. */
-const pool = Buffer.alloc(2_048);
-let used = pool.length;
+function tick(ms: number): void {
+  lastMs = ms;
+  sequence = 0;
+  const time = ms.toString(16).padStart(12, '0');
+  timeText = `${time.slice(0, 8)}-${time.slice(8)}-7`;
+}
 
-function randomHex(): string {
-  if (used === pool.length) {
+/** The operating system is asked for 256 of them at once. */
+const pool = Buffer.alloc(2_048);
+let poolText = '';
+let used = 0;
+
+/** 62 random bits as they stand behind the variant, and the variant itself: two bits of the first digit. */
+function drawn(): string {
+  if (used === poolText.length) {
     randomFillSync(pool);
+    poolText = pool.toString('hex');
     used = 0;
   }
-  used += 8;
-  return pool.toString('hex', used - 8, used);
+  const from = used;
+  used += 16;
+  const variant = '89ab'[Number.parseInt(poolText[from] as string, 16) & 3];
+  return `${variant}${poolText.slice(from + 1, from + 4)}-${poolText.slice(from + 4, from + 16)}`;
 }
 
 /** The millisecond a UUIDv7 was made in. */

@@ -88,18 +88,29 @@ function importedColumns(
   inputs: readonly Tensor[],
   recording: Recording,
 ): readonly Tensor[] {
-  const { specs, names, hasRows } = servingColumns(deployment);
+  const { specs, names, hasRows, wideRows } = servingColumns(deployment);
   const columns = isExactly(specs, inputs) ? inputs : checkInputs(deployment.system, specs, inputs);
   const count = hasRows ? rowsOf(columns) : 1;
   checkEmptyRows(columns, count);
+  let rows = wideRows?.get(count);
+  if (!rows) {
+    rows = importedRows(columns, names, count);
+    if (wideRows && wideRows.size < wideRowsMax) wideRows.set(count, rows);
+  }
+  recording.keep(rows, count);
+  return columns;
+}
+
+/** Numbers of rows whose records are kept for the requests to come. */
+const wideRowsMax = 64;
+
+function importedRows(columns: readonly Tensor[], names: readonly string[], count: number): ShapedRow[] {
   const kept = Math.min(count, gatewayLimits.recordedRowsMax);
   let last: ShapedRow | undefined;
-  const rows = keptColumns(columns, count, kept).map((features): ShapedRow => {
+  return keptColumns(columns, count, kept).map((features): ShapedRow => {
     if (features !== last?.features) last = { eventTimeMs: undefined, key: {}, features, provided: names };
     return last;
   });
-  recording.keep(rows, count);
-  return columns;
 }
 
 /**

@@ -2,6 +2,7 @@ import { type DeploymentUpdated, RouteRole } from '@perennial/contracts';
 import type { Tensor, TensorSpec } from '@perennial/runtime';
 import { specsOf } from './columns.js';
 import { type Choice, choose } from './decide/route.js';
+import type { ShapedRow } from './recording.js';
 
 /** What a deployment's requests are checked and recorded against; made once for each epoch. */
 export interface ServingColumns {
@@ -12,6 +13,11 @@ export interface ServingColumns {
   readonly hasSystem: boolean;
   /** Every input begins with a dimension of rows. */
   readonly hasRows: boolean;
+  /**
+   * What is recorded of so many rows, where every input of a row is more than a value and of one size: then all requests
+   * of as many rows are recorded alike. Undefined where some input is a column, or its size open.
+   */
+  readonly wideRows: Map<number, readonly ShapedRow[]> | undefined;
   /** Who answers whatever is asked, where neither rules nor weights decide. */
   readonly onlyChoice: Choice | undefined;
 }
@@ -30,11 +36,17 @@ export function servingColumns(deployment: DeploymentUpdated): ServingColumns {
       nameSet: new Set(names),
       hasSystem,
       hasRows: specs.length > 0 && specs.every(({ shape }) => shape[0] === -1),
+      wideRows: specs.length > 0 && specs.every(isWide) ? new Map() : undefined,
       onlyChoice: isUndecided(deployment) ? undefined : choose(deployment, { key: '' }),
     };
     known.set(deployment, columns);
   }
   return columns;
+}
+
+function isWide({ shape }: TensorSpec): boolean {
+  const [rows, ...perRow] = shape;
+  return rows === -1 && !perRow.includes(-1) && perRow.reduce((product, size) => product * size, 1) > 1;
 }
 
 function isUndecided({ rules, routes }: DeploymentUpdated): boolean {

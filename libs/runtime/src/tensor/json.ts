@@ -226,6 +226,7 @@ export function writeJson({ name, datatype, data }: Tensor): string {
       `output '${name}' holds NaN or an infinity, which JSON cannot; ask for binary data (parameters.binary_data)`,
     );
   }
+  if (data.length === 1) return `[${data[0]}]`;
   return data.length <= joinedMax ? `[${data.join(',')}]` : JSON.stringify(Array.from(data));
 }
 

@@ -1,6 +1,7 @@
 import { CaptureLevel, RouteRole } from '@perennial/contracts';
 import { gatewayLimits } from '../limits.js';
 import type { Recording, Said, ShapedRow } from '../recording.js';
+import { frameJson } from './frame-json.js';
 import { nameJson, objectJson, timeJson } from './plain-json.js';
 
 /**
@@ -37,59 +38,68 @@ export function countJson(counted: {
 }
 
 function headJson(recording: Recording, notCaptured: number): string {
-  const { predictionId, system, deployment, epoch, receivedAtMs, transport, status, rowCount } = recording;
+  const { predictionId, receivedAtMs, rowCount, durationMs, ran } = recording;
   let text =
-    `{"predictionId":"${predictionId}","system":${nameJson(system)},"deployment":${nameJson(deployment)},` +
-    `"receivedAt":${timeJson(receivedAtMs)},"transport":${nameJson(transport)},"status":${nameJson(status)},` +
-    `"rowCount":${rowCount},"durationMs":${recording.durationMs},"capture":"CAPTURE_LEVEL_${CaptureLevel[recording.level]}"`;
-  if (epoch > 0n) text += `,"epoch":"${epoch}"`;
-  if (recording.caller !== '') text += `,"caller":${nameJson(recording.caller)}`;
+    `${frameJson(recording)}${predictionId}","receivedAt":${timeJson(receivedAtMs)},` +
+    `"rowCount":${rowCount},"durationMs":${durationMs}`;
   if (notCaptured > 0) text += `,"notCaptured":"${notCaptured}"`;
-  if (recording.isImported) text += ',"imported":true';
-  if (recording.isCached) text += ',"cached":true';
-  const { ran } = recording;
   if (!ran) return text;
-  text += `,"replica":${nameJson(ran.replica)}`;
   if (ran.batchId !== '') text += `,"batchId":${JSON.stringify(ran.batchId)}`;
   if (ran.steps) text += `,"steps":${JSON.stringify(ran.steps)}`;
   if (ran.batchRows > 0) text += `,"batchRows":${ran.batchRows}`;
-  return `${text},"queueUs":${whole(ran.queueUs)},"computeUs":${whole(ran.computeUs)}`;
+  if (ran.queueUs > 0) text += `,"queueUs":${whole(ran.queueUs)}`;
+  return `${text},"computeUs":${whole(ran.computeUs)}`;
 }
 
 function rowsJson({ rows, said }: Recording, kept: number): string {
+  const forms = said.map(formOf);
   let text = '';
-  let last: ShapedRow | undefined;
-  let place = '';
   for (let at = 0; at < kept; at++) {
-    const row = rows[at] as ShapedRow;
-    // The rows of tensors that are no columns are one and the same.
-    if (row !== last) place = placeJson(row);
-    last = row;
-    text += `${at === 0 ? '{' : ',{'}${place}`;
-    const answers = answersJson(said, at);
-    if (answers !== '') text += `,"answers":[${answers}]`;
-    text += '}';
+    text += `${at === 0 ? '{' : ',{'}${placeJson(rows[at] as ShapedRow)}`;
+    const answers = answersJson(said, forms, at);
+    text += answers === '' ? '}' : `,"answers":[${answers}]}`;
   }
   return text;
 }
 
-function placeJson({ eventTimeMs, key, features, provided }: ShapedRow): string {
+/** The last one: rows of tensors that are no columns are one and the same, over many requests. */
+let lastRow: ShapedRow | undefined;
+let lastPlace = '';
+
+function placeJson(row: ShapedRow): string {
+  if (row === lastRow) return lastPlace;
+  const { eventTimeMs, key, features, provided } = row;
   const time = eventTimeMs === undefined ? '' : timeJson(eventTimeMs);
   const place = time === '' ? '' : `"eventTime":${time},`;
-  return `${place}"key":${objectJson(key)},"features":${objectJson(features)},"provided":${providedJson(provided)}`;
+  lastRow = row;
+  lastPlace = `${place}"key":${objectJson(key)},"features":${objectJson(features)},"provided":${providedJson(provided)}`;
+  return lastPlace;
 }
 
-function answersJson(said: readonly Said[], row: number): string {
+/** What stands before and behind each value of one version. */
+interface Form {
+  readonly before: string;
+  readonly behind: string;
+}
+
+function formOf({ role, version, served, error, propensity }: Said): Form {
+  return {
+    before: `{"role":"ROUTE_ROLE_${RouteRole[role]}","version":${version},"value":`,
+    behind:
+      (served ? ',"served":true' : '') +
+      (error === '' ? '' : `,"error":${nameJson(error)}`) +
+      (propensity > 0 ? `,"propensity":${propensity}}` : '}'),
+  };
+}
+
+function answersJson(said: readonly Said[], forms: readonly Form[], row: number): string {
   let text = '';
-  for (const one of said) {
-    const value = one.values[row];
-    if (value === undefined && one.error === '') continue;
-    if (text !== '') text += ',';
-    text += `{"role":"ROUTE_ROLE_${RouteRole[one.role]}","version":${one.version},"value":${doubleJson(value)}`;
-    if (one.served) text += ',"served":true';
-    if (one.error !== '') text += `,"error":${nameJson(one.error)}`;
-    if (one.propensity > 0) text += `,"propensity":${one.propensity}`;
-    text += '}';
+  for (let at = 0; at < said.length; at++) {
+    const { values, error } = said[at] as Said;
+    const value = values[row];
+    if (value === undefined && error === '') continue;
+    const { before, behind } = forms[at] as Form;
+    text += `${text === '' ? '' : ','}${before}${doubleJson(value)}${behind}`;
   }
   return text;
 }

@@ -17,10 +17,13 @@ import {
   readOutput,
   readParameters,
 } from './parameters.js';
-import type { InferenceRequest, InferenceResponse, RequestedOutput } from './request.js';
+import type { AnsweredOutput, InferenceRequest, InferenceResponse, RequestedOutput } from './request.js';
 
 /** A text of this size cannot cost much whatever it is; longer ones are looked through before they are parsed. */
 const uncheckedBytesMax = 64 * 1024;
+const nothing = new Uint8Array();
+
+const noOutputs: readonly RequestedOutput[] = [];
 
 interface JsonInput {
   readonly name?: unknown;
@@ -48,14 +51,19 @@ export function readInferenceBody(
       `inference header size should be in range (0, ${body.byteLength}), got: ${headerLength}`,
     );
   }
-  const head = body.subarray(0, length);
-  if (length > uncheckedBytesMax) checkStructure(head);
-  const text = Buffer.from(head.buffer, head.byteOffset, head.byteLength).toString('utf8');
+  if (length > uncheckedBytesMax) checkStructure(body.subarray(0, length));
+  const bytes = body instanceof Buffer ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const text = bytes.toString('utf8', 0, length);
   try {
-    return requestOf(objectOf(text), body.subarray(length), model, text);
+    return requestOf(
+      objectOf(text),
+      length === body.byteLength ? nothing : body.subarray(length),
+      model,
+      text,
+    );
   } catch (error) {
     // Nobody says that it is its depth that makes a list no list of tensors.
-    checkStructure(head);
+    checkStructure(body.subarray(0, length));
     throw error;
   }
 }
@@ -182,8 +190,8 @@ function placeOf({ name, datatype, shape, data }: JsonInput, at: number, model: 
   return { name, datatype, shape: shape as number[], model, data };
 }
 
-function outputsOf(list: unknown): RequestedOutput[] {
-  if (list === undefined) return [];
+function outputsOf(list: unknown): readonly RequestedOutput[] {
+  if (list === undefined) return noOutputs;
   if (!Array.isArray(list)) throw wrong('outputs', "Unable to parse 'outputs': it must be a list of outputs");
   return list.map((output: unknown, at) => {
     const name = isObject(output) ? output['name'] : undefined;
@@ -208,21 +216,47 @@ export function writeInferenceBody(response: InferenceResponse): {
   body: Uint8Array | string;
   headerLength: number | undefined;
 } {
-  const tail: Uint8Array[] = [];
-  const outputs = response.outputs.map(({ tensor, isBinary }) => {
-    const head = `"name":${JSON.stringify(tensor.name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(',')}]`;
-    if (!isBinary) return `{${head},"data":${writeJson(tensor)}}`;
-    const bytes = writeRaw(tensor.data);
-    tail.push(bytes);
-    return `{${head},"parameters":{"binary_data_size":${bytes.byteLength}}}`;
-  });
-  const id = response.id === '' ? '' : `"id":${JSON.stringify(response.id)},`;
-  const json =
-    `{"model_name":${JSON.stringify(response.model)},"model_version":"${response.version}",${id}` +
-    `"parameters":{"prediction_id":"${response.predictionId}"},"outputs":[${outputs.join(',')}]}`;
-  if (tail.length === 0) return { body: json, headerLength: undefined };
+  const { id, model, version, predictionId, outputs } = response;
+  let tail: Uint8Array[] | undefined;
+  let json =
+    `{"model_name":${quoted(model)},"model_version":"${version}",` +
+    `${id === '' ? '' : `"id":${JSON.stringify(id)},`}"parameters":{"prediction_id":"${predictionId}"},"outputs":[`;
+  for (let at = 0; at < outputs.length; at++) {
+    const { tensor, isBinary } = outputs[at] as AnsweredOutput;
+    const { name, datatype, shape } = tensor;
+    json += `${at === 0 ? '{' : ',{'}"name":${quoted(name)},"datatype":"${datatype}","shape":[${listed(shape)}]`;
+    if (isBinary) {
+      const bytes = writeRaw(tensor.data);
+      tail ??= [];
+      tail.push(bytes);
+      json += `,"parameters":{"binary_data_size":${bytes.byteLength}}}`;
+    } else json += `,"data":${writeJson(tensor)}}`;
+  }
+  json += ']}';
+  if (!tail) return { body: json, headerLength: undefined };
   const head = Buffer.from(json);
   return { body: Buffer.concat([head, ...tail]), headerLength: head.byteLength };
+}
+
+/** As join(',') has it, which takes longer for a few numbers. */
+function listed(shape: readonly number[]): string {
+  let text = '';
+  for (let at = 0; at < shape.length; at++) text += at === 0 ? shape[at] : `,${shape[at]}`;
+  return text;
+}
+
+const quotedMax = 10_000;
+const quotedTexts = new Map<string, string>();
+
+/** A name as JSON. Models and their outputs are few and come again and again. */
+function quoted(name: string): string {
+  let text = quotedTexts.get(name);
+  if (text === undefined) {
+    text = JSON.stringify(name);
+    if (quotedTexts.size >= quotedMax) quotedTexts.clear();
+    quotedTexts.set(name, text);
+  }
+  return text;
 }
 
 function wrong(field: string, message: string): PlatformError {

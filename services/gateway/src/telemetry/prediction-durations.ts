@@ -9,14 +9,22 @@ export class PredictionDurations {
     boundaries: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2, 10],
   });
   readonly #cells = new Map<string, HistogramCell>();
+  /** Whom the last request was counted for: the next one is mostly like it. */
+  #last: (Pick<Recording, 'system' | 'transport' | 'status'> & { cell: HistogramCell }) | undefined;
 
   record({ system, transport, status, durationMs }: Recording): void {
-    const key = `${system} ${transport} ${status}`;
-    let cell = this.#cells.get(key);
-    if (!cell) {
-      cell = this.#histogram.cell({ system, transport, status });
-      this.#cells.set(key, cell);
+    let last = this.#last;
+    if (last?.system !== system || last.transport !== transport || last.status !== status) {
+      last = { system, transport, status, cell: this.#cell(system, transport, status) };
+      this.#last = last;
     }
-    cell.record(durationMs / 1_000);
+    last.cell.record(durationMs / 1_000);
+  }
+
+  #cell(system: string, transport: string, status: string): HistogramCell {
+    const key = `${system} ${transport} ${status}`;
+    const cell = this.#cells.get(key) ?? this.#histogram.cell({ system, transport, status });
+    this.#cells.set(key, cell);
+    return cell;
   }
 }

@@ -24,7 +24,7 @@ function openBus() {
     taken: [] as PublishedBatch[],
     outages: [] as boolean[],
     spool: undefined as unknown as PredictionSpool,
-    told: (): Told[] => bus.taken.flatMap(({ body }) => JSON.parse(body).predictions),
+    told: (): Told[] => bus.taken.flatMap(({ body }) => JSON.parse(body.toString()).predictions),
   };
   bus.spool = new PredictionSpool({
     tenant: 'default',

@@ -89,7 +89,7 @@ export class Lane implements Cancellation {
     if (answers.length === 0) return;
     if (!socket.destroyed && !socket.writableEnded) {
       if (answers.length > 1) socket.cork();
-      for (const answer of answers) socket.write(answer);
+      for (const answer of answers) socket.write(answer, 'latin1');
       if (answers.length > 1) socket.uncork();
       if (socket.writableNeedDrain) this.#waitForReader();
     }
