@@ -1,7 +1,6 @@
 import type { ColumnSchema } from '@perennial/spec';
 import type { ColumnProfile, Profile } from '../profile/profile.js';
-import { type Sketch, sketchQuantile } from '../profile/sketch.js';
-import { variesAboutLevel } from '../rules/tails.js';
+import { type Tails, tailsAlike, tailsOf } from '../rules/tails.js';
 import { readingOf } from './reading.js';
 import type { ColumnType } from './value.js';
 
@@ -86,26 +85,33 @@ function rangeOf(
   if (min === undefined || max === undefined || !sketch || column.present < learningRows) return undefined;
   if (!Number.isFinite(min) || !Number.isFinite(max)) return undefined;
   if (before && before.min === min && before.max === max) return before;
-  const { low, high } = widened(min, max, sketch);
+  return { min, max, ...boundsOf({ min, max }, tailsOf(sketch)) };
+}
+
+/** The bounds that a column's extremes and its 5, 50 and 95 % quantiles allow. */
+export function boundsOf(
+  { min, max }: { min: number; max: number },
+  tails: Tails,
+): { low: number; high: number } {
+  const { low, high } = widened({ min, max }, tails);
   // Where a twentieth of the values lies on zero and none below, zero is a wall (rain, counts), not an extreme.
-  const isWalled = min === 0 && sketchQuantile(sketch, 0.05) === 0;
-  return { min, max, low: isWalled ? 0 : low, high };
+  return { low: min === 0 && tails.low === 0 ? 0 : low, high };
 }
 
 /**
  * Half a range of slack to either side, and on the side of a longer tail as much as the tail is long; temperatures
  * passed their extremes by a quarter of the range at most. Bursts get far more.
  */
-function widened(min: number, max: number, sketch: Sketch): { low: number; high: number } {
+function widened({ min, max }: { min: number; max: number }, tails: Tails): { low: number; high: number } {
   const range = max - min;
-  if (!variesAboutLevel(sketch)) {
+  if (!tailsAlike(tails)) {
     // A column that never varied says nothing about how far it may: allow its own size.
     const slack = Math.max(burstSlackShare * range, range === 0 ? Math.max(1, Math.abs(max)) : 0);
     return { low: min - slack, high: max + slack };
   }
-  const median = sketchQuantile(sketch, 0.5);
+  const { middle } = tails;
   const half = slackShare * range;
-  return { low: min - Math.max(half, median - min), high: max + Math.max(half, max - median) };
+  return { low: min - Math.max(half, middle - min), high: max + Math.max(half, max - middle) };
 }
 
 function categoriesOf(column: ColumnProfile, rows: number): ColumnExpectation['categories'] | undefined {
@@ -118,7 +124,7 @@ function categoriesOf(column: ColumnProfile, rows: number): ColumnExpectation['c
  * By Good and Turing the chance that the next row shows something new is about (values seen once) / rows. With none
  * seen fewer than five times in a thousand rows it is small enough to hold such a row and ask.
  */
-function isClosed(counts: readonly number[], rows: number): boolean {
+export function isClosed(counts: readonly number[], rows: number): boolean {
   return (
     rows >= closedRows &&
     counts.length <= closedCategories &&

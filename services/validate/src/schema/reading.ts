@@ -25,10 +25,15 @@ export function isCode({ digits, numbers, leadingZero, digitsShortest, digitsLon
  * How the cells of a column are read, from what its texts look like; undefined where they are taken as they come.
  * `numbers` counts the column's cells that came as numbers. What was read as numbers stays so while most are.
  */
-export function readingOf(forms: TextForms, numbers: number, before?: Reading): Reading | undefined {
+export function readingOf(
+  forms: TextForms,
+  numbers: number,
+  before?: Reading,
+  rowsMin = readingRows,
+): Reading | undefined {
   const informative = informativeTexts(forms);
   const isNumber = before?.type === 'number' || numbers > 0;
-  if (!isNumber && informative < readingRows) return undefined;
+  if (!isNumber && informative < rowsMin) return undefined;
   const share = (forms.numbers + numbers) / Math.max(1, informative + numbers);
   const alike = before?.type === 'number' ? 0.5 : enoughAlike;
   const type = (numbers > 0 || !isCode(forms)) && share >= alike ? 'number' : 'text';

@@ -107,6 +107,13 @@ export class NumberSketch {
     this.#addFinite(finite, size);
   }
 
+  /** Adds a finite value that occurs `count` times. */
+  addTimes(value: number, count: number): void {
+    mergeMoments(this.moments, { count, mean: value, squares: 0, min: value, max: value });
+    if (Math.floor(value) !== value) this.#fractional += count;
+    this.#addTimes(value + 0, count);
+  }
+
   merge(other: NumberSketch): void {
     other.finish();
     mergeMoments(this.moments, other.moments);
