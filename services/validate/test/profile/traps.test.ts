@@ -6,6 +6,7 @@ import { openTables, quoteText, type Tables } from '@perennial/tables';
 import { realData, tempDir, withoutRealData } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SegmentFiles } from '../../src/effects/segment-files.js';
+import { zoneNotes } from '../../src/effects/zone-notes.js';
 import type { SetProfile } from '../../src/profile/set-profile.js';
 import { noKnowledge } from '../../src/rules/judge-segment.js';
 import { inferDocument } from '../../src/schema/infer-document.js';
@@ -56,10 +57,11 @@ async function implied(name: string, { header, time }: { header?: readonly strin
   const [rows, eventTimeMin, eventTimeMax] = [Number(span['n']), Number(span['low']), Number(span['high'])];
   const segment = { digest, rows, eventTimeMin, eventTimeMax, smallRows: undefined };
   const means = { tables, files: new SegmentFiles(artifacts, dir), now: Date.parse('2100-01-01') };
-  const { set, profile, held } = await verifySegment(segment, noKnowledge, means);
+  const { set, profile, held, good } = await verifySegment(segment, noKnowledge, means);
   expect(held?.reasons).toBeUndefined();
   const schema = inferDocument({ source: 'trap', kind: 'rows' }, set as SetProfile, {
     raw: profile.forms ?? {},
+    notes: await zoneNotes(tables, [await means.files.path(good?.digest ?? '')], set as SetProfile),
   });
   // What is proposed can be edited as a file, and reads back the same.
   expect(parseSchema(schemaYaml(schema))).toEqual(schema);
@@ -161,3 +163,18 @@ test('bike hours: the interval is an hour, and 165 have no row', needs('bike_sha
   expect(column(schema, 'dteday')).toMatchObject({ type: 'time', format: 'date' });
   expect(column(schema, 'instant').distinct).toEqual({ unique: true });
 });
+
+test(
+  'nycflights13 weather: the hours are local time of New York and the instants UTC, which is said',
+  needs('nycflights13_weather/weather.csv'),
+  async () => {
+    const schema = await implied('nycflights13_weather/weather.csv', { time: 'time_hour::timestamp' });
+    expect(schema.notes).toContainEqual(
+      expect.stringMatching(
+        /^hour is local time of America\/New_York .* and time_hour is UTC: they lie 5 hours apart in winter and 4 in summer/,
+      ),
+    );
+    expect(column(schema, 'time_hour')).toMatchObject({ type: 'time', format: 'datetime' });
+    expect(column(schema, 'wind_gust').notes).toContain('"NA" (20778 rows) taken for missing');
+  },
+);
