@@ -98,7 +98,12 @@ export interface Parts {
     readonly digests?: readonly string[];
     readonly alone?: readonly string[];
   }>;
-  /** Takes rows of a key out of the service's own tables. */
+  /**
+   * Rows of an erased key go from every table that names rows by `row_id` or `row_key` or holds cells as JSON, but from
+   * these: what they say of a row is no content of it, and must outlive it.
+   */
+  readonly keptByErasure?: readonly string[];
+  /** Takes rows of a key out of tables that say in a form of their own whose rows they hold. */
   readonly erase?: (request: ErasureRequest) => Promise<readonly ErasedRows[]>;
 }
 

@@ -9,6 +9,7 @@ import {
 import { OperationsService } from '@perennial/contracts';
 import type { Database } from '@perennial/db';
 import { type Clock, notFound } from '@perennial/kernel';
+import { eraseFromTables } from './erase-from-tables.js';
 import type { Parts, Progress } from './frame.js';
 import { type RpcService, rpc } from './grpc/types.js';
 import { neededArtifacts } from './needed-artifacts.js';
@@ -62,14 +63,9 @@ export function operationsService(standing: Standing): RpcService {
     },
     eraseFromTables: async ({ source, column, value, rowIds, dryRun }) => {
       const request = { source, column, value, rowIds, isDryRun: dryRun };
-      const places = (await standing.parts().erase?.(request)) ?? [];
-      return {
-        places: places.map(({ rows, ...place }) => ({
-          ...place,
-          service: standing.name,
-          rows: BigInt(rows),
-        })),
-      };
+      const asked = { tenant: standing.tenant, parts: standing.parts(), request };
+      const places = await eraseFromTables(database, asked);
+      return { places: places.map((one) => ({ ...one, service: standing.name, rows: BigInt(one.rows) })) };
     },
   });
 }

@@ -51,15 +51,19 @@ async function build(frame: Frame<typeof settings>): Promise<Parts> {
       ...datasets.handlers,
     ],
     services: [ingestService(context), ...datasets.services],
+    // The names of many files that became one, or were rewritten, are the only ones that may be large.
+    putArtifact: (bytes) => artifacts.put(bytes),
     getArtifact: (digest) => artifacts.get(digest as Digest),
     artifactColumns: datasets.artifactColumns,
     neededArtifacts: datasets.neededArtifacts,
+    keptByErasure: datasets.keptByErasure,
+    erase: datasets.erase,
     progress: async () => ({
       work: [{ kind: 'messages whose source is known by now', count: await countTakeable(db, tenant) }],
     }),
-    start: () => {
+    start: async () => {
       waiting.start();
-      datasets.start();
+      await datasets.start();
     },
     stop: async () => {
       await waiting.stop();

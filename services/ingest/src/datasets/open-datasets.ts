@@ -1,11 +1,14 @@
 import type { ArtifactStore } from '@perennial/artifacts';
-import { DatasetService, OperationsService } from '@perennial/contracts';
-import type { Frame, RpcService } from '@perennial/service';
+import { DatasetService, OperationsService, RegistryService } from '@perennial/contracts';
+import { type ErasureRequest, type Frame, rpc } from '@perennial/service';
 import type { Tables } from '@perennial/tables';
 import type { settings } from '../config.js';
+import { eraseWaiting } from '../erase/erase-waiting.js';
+import { Erasures } from '../erase/erasures.js';
 import type { Operations } from '../garbage/ask-services.js';
 import { garbageMethods } from '../garbage/garbage-methods.js';
 import { artifactColumns, neededSegments } from '../garbage/needed-segments.js';
+import type { Store } from '../store.js';
 import type { CompactionMeans } from './compact.js';
 import { datasetMethods } from './dataset-service.js';
 import { segmentVerified } from './segment-verified.js';
@@ -35,21 +38,35 @@ export async function openDatasets(
   const versions = new Versions(means, { everyMs, compactFilesMin });
   const operations = openOperations(frame);
   const garbage = { clock, log, artifacts, operations: operations.all };
-  const service: RpcService = {
-    service: DatasetService,
-    implementation: {
-      ...datasetMethods({ ...means, versions }),
-      ...garbageMethods(garbage, garbageGraceSeconds),
-    },
-  };
+  const eraseTables = await tables.lane();
+  const erasures = new Erasures({
+    ...means,
+    tables: eraseTables,
+    bus: frame.bus,
+    operations: operations.all,
+    registry: () => frame.client(RegistryService, 'registry'),
+  });
+  const service = rpc(DatasetService, {
+    ...datasetMethods({ ...means, versions }),
+    ...garbageMethods(garbage, garbageGraceSeconds),
+    ...erasures.methods(),
+  });
   return {
     handlers: [segmentVerified({ tenant, artifacts, tables: lane, cameIn: versions.cameIn })],
     services: [service],
     artifactColumns,
     neededArtifacts: async () => ({ digests: await neededSegments(db, { keptDays, now: clock.now() }) }),
+    // Whether a row was taken must outlive it: else it would come back when it is sent again.
+    keptByErasure: ['taken_row', 'erasure_row', 'erasure'],
+    erase: (request: ErasureRequest) => eraseWaiting(db as unknown as Store, tenant, request),
     // What a killed process left.
-    start: () => versions.cameIn(),
+    start: async () => {
+      versions.cameIn();
+      await erasures.resume();
+    },
     stop: async () => {
+      await erasures.stop();
+      await eraseTables.close();
       await versions.stop();
       operations.close();
       await lane.close();

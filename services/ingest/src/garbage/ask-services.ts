@@ -20,11 +20,14 @@ const askTimeoutMs = 10 * 60_000;
 export type Operations = ReadonlyMap<string, Client<typeof OperationsService>>;
 
 /**
- * What every service needs.
+ * What every service needs; `each` is told of every one by itself.
  *
  * @throws PlatformError NEEDS_UNKNOWN where one of them cannot be asked: then nothing is known
  */
-export async function neededBy(services: Operations): Promise<Roots> {
+export async function neededBy(
+  services: Operations,
+  each?: (name: string, digests: ReadonlySet<string>) => void,
+): Promise<Roots> {
   const absent = keepers.filter((name) => !services.has(name));
   if (absent.length > 0) {
     throw new PlatformError(
@@ -38,11 +41,14 @@ export async function neededBy(services: Operations): Promise<Roots> {
   const digests = new Set<string>();
   const alone = new Set<string>();
   for (const [name, service] of services) {
+    const own = new Set<string>();
     try {
       for await (const part of service.listNeededArtifacts({}, { timeoutMs: askTimeoutMs })) {
         for (const digest of part.digests) digests.add(digest);
         for (const digest of part.digestsAlone) alone.add(digest);
+        for (const digest of [...part.digests, ...part.digestsAlone]) own.add(digest);
       }
+      each?.(name, own);
     } catch (cause) {
       throw unavailable(
         'NEEDS_UNKNOWN',

@@ -13,6 +13,10 @@ export const artifactColumns = {
     'segment.digest',
     // Whatever ingest tells stands in its tables, too.
     'outbox.body',
+    // What came in place of an erased file is needed where that file is.
+    'erasure.replaced',
+    'erasure.places',
+    'erasure.key_digest',
   ],
   // Manifests of old versions name files that were compacted since.
   alone: ['dataset_version.manifest_digest'],

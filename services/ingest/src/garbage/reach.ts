@@ -48,7 +48,8 @@ export async function reachable(
   return needed;
 }
 
-async function namedBy(
+/** What an artifact names, or what came in its place. `present`: known to be there. */
+export async function namedBy(
   artifacts: ArtifactStore,
   present: ReadonlySet<string>,
   digest: string,

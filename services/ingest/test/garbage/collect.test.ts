@@ -1,46 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { OperationsService } from '@perennial/contracts';
 import type { Digest } from '@perennial/kernel';
-import { type GrpcServer, serveGrpc } from '@perennial/service';
-import { freePort } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { verify } from '../datasets/verified.js';
 import { type House, openHouse } from '../house.js';
+import { type Neighbours, openNeighbours } from '../neighbours.js';
 
-/** What each of the other services says that it needs, and which of them do not answer. */
-const needs = new Map<string, string[]>();
-const silent = new Set<string>();
-const names = ['audit', 'featurize', 'monitor', 'registry', 'trainer', 'validate'];
-const servers: GrpcServer[] = [];
+let neighbours: Neighbours;
 let house: House;
-
 beforeAll(async () => {
-  const peers: string[] = [];
-  for (const name of names) {
-    const listen = `127.0.0.1:${await freePort()}`;
-    servers.push(
-      await serveGrpc({ listen, services: [neighbour(name)], onError: () => {}, drainTimeoutMs: 100 }),
-    );
-    peers.push(`${name}=${listen}`);
-  }
-  house = await openHouse({ PERENNIAL_PEERS: peers.join(','), PERENNIAL_GARBAGE_GRACE_SECONDS: '0' });
+  neighbours = await openNeighbours();
+  house = await openHouse({ PERENNIAL_PEERS: neighbours.peers, PERENNIAL_GARBAGE_GRACE_SECONDS: '0' });
 });
 afterAll(async () => {
   await house?.stop();
-  await Promise.all(servers.map((server) => server.drain()));
+  await neighbours?.stop();
 });
-
-function neighbour(name: string) {
-  return {
-    service: OperationsService,
-    implementation: {
-      listNeededArtifacts: async function* () {
-        if (silent.has(name)) throw new Error('the disk is away');
-        yield { digests: needs.get(name) ?? [], digestsAlone: [] };
-      },
-    },
-  };
-}
 
 const put = async (text: string) => (await house.artifacts.put(Buffer.from(text))).digest;
 const isThere = (digest: string) => house.artifacts.has(digest as Digest);
@@ -51,11 +25,19 @@ test('what no service needs is deleted, what one needs is kept with all that it 
   const model = await put('weights');
   const manifest = await put(JSON.stringify({ model, made: randomUUID() }));
   const orphan = await put('nobody wants this');
-  needs.set('registry', [manifest]);
+  neighbours.needs.set('registry', [manifest]);
   const dry = await house.datasets.collectGarbage({ dryRun: true });
   expect(dry.largest.map(({ digest }) => digest)).toEqual([orphan]);
   expect(dry.garbageBytes).toBe(17n);
-  expect(dry.asked.toSorted()).toEqual([...names, 'ingest'].toSorted());
+  expect(dry.asked.toSorted()).toEqual([
+    'audit',
+    'featurize',
+    'ingest',
+    'monitor',
+    'registry',
+    'trainer',
+    'validate',
+  ]);
   expect(await isThere(orphan)).toBe(true);
   const done = await house.datasets.collectGarbage({ dryRun: false });
   expect(done).toMatchObject({ garbage: 1, garbageBytes: 17n });
@@ -65,10 +47,10 @@ test('what no service needs is deleted, what one needs is kept with all that it 
 
 test('when one service does not say what it needs, nothing is deleted', async () => {
   const orphan = await put('still here');
-  silent.add('trainer');
+  neighbours.silent.add('trainer');
   await expect(house.datasets.collectGarbage({})).rejects.toMatchObject({ code: 'NEEDS_UNKNOWN' });
   expect(await isThere(orphan)).toBe(true);
-  silent.delete('trainer');
+  neighbours.silent.delete('trainer');
   await house.datasets.collectGarbage({});
   expect(await isThere(orphan)).toBe(false);
 });
