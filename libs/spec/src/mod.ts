@@ -4,6 +4,7 @@ export { evaluateExpression } from './expression/evaluate.js';
 export { parseExpression } from './expression/parse.js';
 export { expressionToSql } from './expression/sql.js';
 export { canonicalSchema, schemaDigest, schemaFromJson } from './schema/canonical-schema.js';
+export { type Compatibility, compareSchemas, type SchemaChange } from './schema/compare-schemas.js';
 export { parseSchema } from './schema/parse-schema.js';
 export {
   type ColumnRuleName,
