@@ -84,6 +84,13 @@ export const events = {
     data.SchemaAcceptedSchema,
     'The expectations of a source changed.',
   ),
+  schemaProposed: kind(
+    'DATA',
+    'validate',
+    'schema.proposed',
+    data.SchemaProposedSchema,
+    'What came implies another schema than the one in force; somebody should look at it.',
+  ),
   featureViewDefined: kind(
     'DATA',
     'featurize',
@@ -125,6 +132,13 @@ export const events = {
     'data.erased',
     data.DataErasedSchema,
     'What belonged to one key was taken out of everything that is kept.',
+  ),
+  leakSuspected: kind(
+    'DATA',
+    'featurize',
+    'leak.suspected',
+    data.LeakSuspectedSchema,
+    'Features of a training set seem to give its label away.',
   ),
   trainingRunStarted: kind(
     'TRAINING',

@@ -14,6 +14,7 @@ export * from './gen/perennial/v1/operations_pb.js';
 export * from './gen/perennial/v1/prediction_pb.js';
 export * from './gen/perennial/v1/prediction_requests_pb.js';
 export * from './gen/perennial/v1/registry_service_pb.js';
+export * from './gen/perennial/v1/schema_service_pb.js';
 export * from './gen/perennial/v1/served_models_pb.js';
 export * from './gen/perennial/v1/trainer_service_pb.js';
 export * from './gen/perennial/v1/training_events_pb.js';

@@ -11,6 +11,7 @@ type DataEvent =
   | 'segmentQuarantined'
   | 'segmentRepaired'
   | 'schemaAccepted'
+  | 'schemaProposed'
   | 'featureViewDefined'
   | 'datasetMaterialized'
   | 'datasetRefused';
@@ -27,6 +28,8 @@ export const dataSentences: Sentences<DataEvent> = {
     `${repairedBy || 'somebody'} repaired ${count(rows, 'held row')} of ${source} with ${column} = ${expression}`,
   schemaAccepted: ({ source, kind, version }) =>
     `the expectations of ${kind === SegmentKind.LABELS ? `${source}'s labels` : source} became schema version ${version}`,
+  schemaProposed: ({ source, kind, rows, compatibility, notes }) =>
+    `after ${count(rows, 'verified row')} of ${kind === SegmentKind.LABELS ? `${source}'s labels` : source} another schema was proposed, which is ${compatibility}${because(notes.slice(0, 3).join('; '))}`,
   featureViewDefined: ({ system, version, features }) =>
     `${system} version ${version} was given ${count(features.length, 'feature')}: ${features.join(', ')}`,
   datasetMaterialized: ({ system, trainingRows, holdoutRows, watermark }) =>

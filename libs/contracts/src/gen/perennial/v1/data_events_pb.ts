@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file perennial/v1/data_events.proto.
  */
 export const file_perennial_v1_data_events: GenFile = /*@__PURE__*/
-  fileDesc("Ch5wZXJlbm5pYWwvdjEvZGF0YV9ldmVudHMucHJvdG8SDHBlcmVubmlhbC52MSJLChNTb3VyY2VQcm9kdWNlckFkZGVkEg4KBnNvdXJjZRgBIAEoCRIQCghwcm9kdWNlchgCIAEoCRISCgpwdWJsaWNfa2V5GAMgASgJIl0KDlNvdXJjZURlY2xhcmVkEg4KBnNvdXJjZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEhUKDWRvY3VtZW50X2pzb24YAyABKAkSEwoLZGVjbGFyZWRfYnkYBCABKAki0AIKD1NlZ21lbnRSZWNvcmRlZBISCgpzZWdtZW50X2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRInCgRraW5kGAMgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEhAKCHByb2R1Y2VyGAQgASgJEg4KBmRpZ2VzdBgFIAEoCRIMCgRyb3dzGAYgASgNEg0KBWJ5dGVzGAcgASgEEjIKDmV2ZW50X3RpbWVfbWluGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoVc3RyZWFtX3NlcXVlbmNlX2ZpcnN0GAogASgEEhwKFHN0cmVhbV9zZXF1ZW5jZV9sYXN0GAsgASgEEgwKBGhvbGQYDCABKAkivAIKD1NlZ21lbnRWZXJpZmllZBISCgpzZWdtZW50X2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRInCgRraW5kGAMgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEhAKCHByb2R1Y2VyGAQgASgJEg4KBmRpZ2VzdBgFIAEoCRIMCgRyb3dzGAYgASgNEjIKDmV2ZW50X3RpbWVfbWluGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOc2NoZW1hX3ZlcnNpb24YCSABKA0SEQoJcmVwYWlyX2lkGAogASgJEhkKEXJlY29yZGVkX2V2ZW50X2lkGAsgASgJIrkCChJTZWdtZW50UXVhcmFudGluZWQSFQoNcXVhcmFudGluZV9pZBgBIAEoCRISCgpzZWdtZW50X2lkGAIgASgJEg4KBnNvdXJjZRgDIAEoCRInCgRraW5kGAQgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEhAKCHByb2R1Y2VyGAUgASgJEg4KBmRpZ2VzdBgGIAEoCRIMCgRyb3dzGAcgASgNEjIKDmV2ZW50X3RpbWVfbWluGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoIZmluZGluZ3MYCiADKAsyFS5wZXJlbm5pYWwudjEuRmluZGluZyLcAQoHRmluZGluZxIMCgRydWxlGAEgASgJEg4KBmNvbHVtbhgCIAEoCRIQCghwcm9kdWNlchgDIAEoCRIXCg9zdXNwZWN0ZWRfY2F1c2UYBCABKAkSEAoIZXZpZGVuY2UYBSABKAkSFAoMZmlyc3Rfcm93X2lkGAYgASgJEjQKEGZpcnN0X2V2ZW50X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHJvd3MYCCABKA0SHAoUc3VnZ2VzdGVkX2V4cHJlc3Npb24YCSABKAkikgEKD1NlZ21lbnRSZXBhaXJlZBIRCglyZXBhaXJfaWQYASABKAkSFQoNcXVhcmFudGluZV9pZBgCIAEoCRIOCgZzb3VyY2UYAyABKAkSDgoGY29sdW1uGAQgASgJEhIKCmV4cHJlc3Npb24YBSABKAkSDAoEcm93cxgGIAEoDRITCgtyZXBhaXJlZF9ieRgHIAEoCSJqCg5TY2hlbWFBY2NlcHRlZBIOCgZzb3VyY2UYASABKAkSJwoEa2luZBgCIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIPCgd2ZXJzaW9uGAMgASgNEg4KBmRpZ2VzdBgEIAEoCSJXChJGZWF0dXJlVmlld0RlZmluZWQSDgoGc3lzdGVtGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SDgoGZGlnZXN0GAMgASgJEhAKCGZlYXR1cmVzGAQgAygJIr4CChNEYXRhc2V0TWF0ZXJpYWxpemVkEhIKCmRhdGFzZXRfaWQYASABKAkSDgoGc3lzdGVtGAIgASgJEhIKCnJvbGxvdXRfaWQYAyABKAkSFgoOc3lzdGVtX3ZlcnNpb24YBCABKA0SFwoPdHJhaW5pbmdfZGlnZXN0GAUgASgJEhUKDXRyYWluaW5nX3Jvd3MYBiABKA0SFgoOaG9sZG91dF9kaWdlc3QYByABKAkSFAoMaG9sZG91dF9yb3dzGAggASgNEhcKD21hbmlmZXN0X2RpZ2VzdBgJIAEoCRItCgl3YXRlcm1hcmsYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKCGNoYW1waW9uGAsgASgLMh8ucGVyZW5uaWFsLnYxLkNoYW1waW9uUmVmZXJlbmNlIlgKDkRhdGFzZXRSZWZ1c2VkEhIKCmRhdGFzZXRfaWQYASABKAkSDgoGc3lzdGVtGAIgASgJEhIKCnJvbGxvdXRfaWQYAyABKAkSDgoGcmVhc29uGAQgASgJIjQKEUNoYW1waW9uUmVmZXJlbmNlEg8KB3ZlcnNpb24YASABKA0SDgoGZGlnZXN0GAIgASgJIsMBChBEYXRhc2V0VmVyc2lvbmVkEg4KBnNvdXJjZRgBIAEoCRInCgRraW5kGAIgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEg8KB3ZlcnNpb24YAyABKA0SFwoPbWFuaWZlc3RfZGlnZXN0GAQgASgJEhAKCHNlZ21lbnRzGAUgASgNEg0KBWZpbGVzGAYgASgNEgwKBHJvd3MYByABKAQSDQoFYnl0ZXMYCCABKAQSDgoGcmVhc29uGAkgASgJIvMBChFTZWdtZW50c0NvbXBhY3RlZBIOCgZzb3VyY2UYASABKAkSJwoEa2luZBgCIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIOCgZkaWdlc3QYAyABKAkSDAoEcm93cxgEIAEoBBINCgVieXRlcxgFIAEoBBIQCghyZXBsYWNlZBgGIAMoCRIyCg5ldmVudF90aW1lX21pbhgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoOZXZlbnRfdGltZV9tYXgYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqoBCgpEYXRhRXJhc2VkEhIKCmVyYXN1cmVfaWQYASABKAkSDgoGc291cmNlGAIgASgJEg4KBmNvbHVtbhgDIAEoCRISCgprZXlfZGlnZXN0GAQgASgJEgwKBHJvd3MYBSABKAQSFAoMcmVxdWVzdGVkX2J5GAYgASgJEjAKCHJlcGxhY2VkGAcgAygLMh4ucGVyZW5uaWFsLnYxLlJlcGxhY2VkQXJ0aWZhY3QiLgoQUmVwbGFjZWRBcnRpZmFjdBIOCgZkaWdlc3QYASABKAkSCgoCYnkYAiABKAkqWwoLU2VnbWVudEtpbmQSHAoYU0VHTUVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRU0VHTUVOVF9LSU5EX1JPV1MQARIXChNTRUdNRU5UX0tJTkRfTEFCRUxTEAJiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch5wZXJlbm5pYWwvdjEvZGF0YV9ldmVudHMucHJvdG8SDHBlcmVubmlhbC52MSJLChNTb3VyY2VQcm9kdWNlckFkZGVkEg4KBnNvdXJjZRgBIAEoCRIQCghwcm9kdWNlchgCIAEoCRISCgpwdWJsaWNfa2V5GAMgASgJIl0KDlNvdXJjZURlY2xhcmVkEg4KBnNvdXJjZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEhUKDWRvY3VtZW50X2pzb24YAyABKAkSEwoLZGVjbGFyZWRfYnkYBCABKAki0AIKD1NlZ21lbnRSZWNvcmRlZBISCgpzZWdtZW50X2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRInCgRraW5kGAMgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEhAKCHByb2R1Y2VyGAQgASgJEg4KBmRpZ2VzdBgFIAEoCRIMCgRyb3dzGAYgASgNEg0KBWJ5dGVzGAcgASgEEjIKDmV2ZW50X3RpbWVfbWluGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoVc3RyZWFtX3NlcXVlbmNlX2ZpcnN0GAogASgEEhwKFHN0cmVhbV9zZXF1ZW5jZV9sYXN0GAsgASgEEgwKBGhvbGQYDCABKAkivAIKD1NlZ21lbnRWZXJpZmllZBISCgpzZWdtZW50X2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRInCgRraW5kGAMgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEhAKCHByb2R1Y2VyGAQgASgJEg4KBmRpZ2VzdBgFIAEoCRIMCgRyb3dzGAYgASgNEjIKDmV2ZW50X3RpbWVfbWluGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOc2NoZW1hX3ZlcnNpb24YCSABKA0SEQoJcmVwYWlyX2lkGAogASgJEhkKEXJlY29yZGVkX2V2ZW50X2lkGAsgASgJIrkCChJTZWdtZW50UXVhcmFudGluZWQSFQoNcXVhcmFudGluZV9pZBgBIAEoCRISCgpzZWdtZW50X2lkGAIgASgJEg4KBnNvdXJjZRgDIAEoCRInCgRraW5kGAQgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEhAKCHByb2R1Y2VyGAUgASgJEg4KBmRpZ2VzdBgGIAEoCRIMCgRyb3dzGAcgASgNEjIKDmV2ZW50X3RpbWVfbWluGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoIZmluZGluZ3MYCiADKAsyFS5wZXJlbm5pYWwudjEuRmluZGluZyLcAQoHRmluZGluZxIMCgRydWxlGAEgASgJEg4KBmNvbHVtbhgCIAEoCRIQCghwcm9kdWNlchgDIAEoCRIXCg9zdXNwZWN0ZWRfY2F1c2UYBCABKAkSEAoIZXZpZGVuY2UYBSABKAkSFAoMZmlyc3Rfcm93X2lkGAYgASgJEjQKEGZpcnN0X2V2ZW50X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHJvd3MYCCABKA0SHAoUc3VnZ2VzdGVkX2V4cHJlc3Npb24YCSABKAkikgEKD1NlZ21lbnRSZXBhaXJlZBIRCglyZXBhaXJfaWQYASABKAkSFQoNcXVhcmFudGluZV9pZBgCIAEoCRIOCgZzb3VyY2UYAyABKAkSDgoGY29sdW1uGAQgASgJEhIKCmV4cHJlc3Npb24YBSABKAkSDAoEcm93cxgGIAEoDRITCgtyZXBhaXJlZF9ieRgHIAEoCSJqCg5TY2hlbWFBY2NlcHRlZBIOCgZzb3VyY2UYASABKAkSJwoEa2luZBgCIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIPCgd2ZXJzaW9uGAMgASgNEg4KBmRpZ2VzdBgEIAEoCSK4AQoOU2NoZW1hUHJvcG9zZWQSDgoGc291cmNlGAEgASgJEicKBGtpbmQYAiABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQSEwoLcHJvcG9zYWxfaWQYAyABKAkSFAoMYmFzZV92ZXJzaW9uGAQgASgNEg4KBmRpZ2VzdBgFIAEoCRIMCgRyb3dzGAYgASgEEhUKDWNvbXBhdGliaWxpdHkYByABKAkSDQoFbm90ZXMYCCADKAkiVwoSRmVhdHVyZVZpZXdEZWZpbmVkEg4KBnN5c3RlbRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg4KBmRpZ2VzdBgDIAEoCRIQCghmZWF0dXJlcxgEIAMoCSK+AgoTRGF0YXNldE1hdGVyaWFsaXplZBISCgpkYXRhc2V0X2lkGAEgASgJEg4KBnN5c3RlbRgCIAEoCRISCgpyb2xsb3V0X2lkGAMgASgJEhYKDnN5c3RlbV92ZXJzaW9uGAQgASgNEhcKD3RyYWluaW5nX2RpZ2VzdBgFIAEoCRIVCg10cmFpbmluZ19yb3dzGAYgASgNEhYKDmhvbGRvdXRfZGlnZXN0GAcgASgJEhQKDGhvbGRvdXRfcm93cxgIIAEoDRIXCg9tYW5pZmVzdF9kaWdlc3QYCSABKAkSLQoJd2F0ZXJtYXJrGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCghjaGFtcGlvbhgLIAEoCzIfLnBlcmVubmlhbC52MS5DaGFtcGlvblJlZmVyZW5jZSJYCg5EYXRhc2V0UmVmdXNlZBISCgpkYXRhc2V0X2lkGAEgASgJEg4KBnN5c3RlbRgCIAEoCRISCgpyb2xsb3V0X2lkGAMgASgJEg4KBnJlYXNvbhgEIAEoCSI0ChFDaGFtcGlvblJlZmVyZW5jZRIPCgd2ZXJzaW9uGAEgASgNEg4KBmRpZ2VzdBgCIAEoCSLDAQoQRGF0YXNldFZlcnNpb25lZBIOCgZzb3VyY2UYASABKAkSJwoEa2luZBgCIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIPCgd2ZXJzaW9uGAMgASgNEhcKD21hbmlmZXN0X2RpZ2VzdBgEIAEoCRIQCghzZWdtZW50cxgFIAEoDRINCgVmaWxlcxgGIAEoDRIMCgRyb3dzGAcgASgEEg0KBWJ5dGVzGAggASgEEg4KBnJlYXNvbhgJIAEoCSLzAQoRU2VnbWVudHNDb21wYWN0ZWQSDgoGc291cmNlGAEgASgJEicKBGtpbmQYAiABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQSDgoGZGlnZXN0GAMgASgJEgwKBHJvd3MYBCABKAQSDQoFYnl0ZXMYBSABKAQSEAoIcmVwbGFjZWQYBiADKAkSMgoOZXZlbnRfdGltZV9taW4YByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmV2ZW50X3RpbWVfbWF4GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKqAQoKRGF0YUVyYXNlZBISCgplcmFzdXJlX2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRIOCgZjb2x1bW4YAyABKAkSEgoKa2V5X2RpZ2VzdBgEIAEoCRIMCgRyb3dzGAUgASgEEhQKDHJlcXVlc3RlZF9ieRgGIAEoCRIwCghyZXBsYWNlZBgHIAMoCzIeLnBlcmVubmlhbC52MS5SZXBsYWNlZEFydGlmYWN0Ii4KEFJlcGxhY2VkQXJ0aWZhY3QSDgoGZGlnZXN0GAEgASgJEgoKAmJ5GAIgASgJIqoBCg1MZWFrU3VzcGVjdGVkEhIKCmRhdGFzZXRfaWQYASABKAkSDgoGc3lzdGVtGAIgASgJEhIKCnJvbGxvdXRfaWQYAyABKAkSFgoOc3lzdGVtX3ZlcnNpb24YBCABKA0SDAoEcm93cxgFIAEoBBIqCgVsZWFrcxgGIAMoCzIbLnBlcmVubmlhbC52MS5TdXNwZWN0ZWRMZWFrEg8KB3JlZnVzZWQYByABKAgiiQEKDVN1c3BlY3RlZExlYWsSDAoEa2luZBgBIAEoCRIQCghmZWF0dXJlcxgCIAMoCRIQCghyZWxhdGlvbhgDIAEoCRIQCghldmlkZW5jZRgEIAEoCRIQCghzdHJlbmd0aBgFIAEoARIMCgRyb3dzGAYgASgEEhQKDHJvd3NfaG9sZGluZxgHIAEoBCpbCgtTZWdtZW50S2luZBIcChhTRUdNRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIVChFTRUdNRU5UX0tJTkRfUk9XUxABEhcKE1NFR01FTlRfS0lORF9MQUJFTFMQAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * A producer got a credential for a source.
@@ -459,6 +459,70 @@ export const SchemaAcceptedSchema: GenMessage<SchemaAccepted> = /*@__PURE__*/
   messageDesc(file_perennial_v1_data_events, 7);
 
 /**
+ * What came implies another schema than the one in force; somebody should look at it.
+ *
+ * @generated from message perennial.v1.SchemaProposed
+ */
+export type SchemaProposed = Message<"perennial.v1.SchemaProposed"> & {
+  /**
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * @generated from field: perennial.v1.SegmentKind kind = 2;
+   */
+  kind: SegmentKind;
+
+  /**
+   * @generated from field: string proposal_id = 3;
+   */
+  proposalId: string;
+
+  /**
+   * The version that it would follow.
+   *
+   * @generated from field: uint32 base_version = 4;
+   */
+  baseVersion: number;
+
+  /**
+   * Digest of the proposed document.
+   *
+   * @generated from field: string digest = 5;
+   */
+  digest: string;
+
+  /**
+   * Verified rows that it was made from.
+   *
+   * @generated from field: uint64 rows = 6;
+   */
+  rows: bigint;
+
+  /**
+   * same, compatible, widening or breaking, against the schema in force.
+   *
+   * @generated from field: string compatibility = 7;
+   */
+  compatibility: string;
+
+  /**
+   * What is odd about the data, in plain words; a hundred at most.
+   *
+   * @generated from field: repeated string notes = 8;
+   */
+  notes: string[];
+};
+
+/**
+ * Describes the message perennial.v1.SchemaProposed.
+ * Use `create(SchemaProposedSchema)` to create a new message.
+ */
+export const SchemaProposedSchema: GenMessage<SchemaProposed> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_data_events, 8);
+
+/**
  * The features of a system, as applied.
  *
  * @generated from message perennial.v1.FeatureViewDefined
@@ -490,7 +554,7 @@ export type FeatureViewDefined = Message<"perennial.v1.FeatureViewDefined"> & {
  * Use `create(FeatureViewDefinedSchema)` to create a new message.
  */
 export const FeatureViewDefinedSchema: GenMessage<FeatureViewDefined> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 8);
+  messageDesc(file_perennial_v1_data_events, 9);
 
 /**
  * A training set and its hold-out lie ready, for one rollout.
@@ -565,7 +629,7 @@ export type DatasetMaterialized = Message<"perennial.v1.DatasetMaterialized"> & 
  * Use `create(DatasetMaterializedSchema)` to create a new message.
  */
 export const DatasetMaterializedSchema: GenMessage<DatasetMaterialized> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 9);
+  messageDesc(file_perennial_v1_data_events, 10);
 
 /**
  * A training set could not be made.
@@ -599,7 +663,7 @@ export type DatasetRefused = Message<"perennial.v1.DatasetRefused"> & {
  * Use `create(DatasetRefusedSchema)` to create a new message.
  */
 export const DatasetRefusedSchema: GenMessage<DatasetRefused> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 10);
+  messageDesc(file_perennial_v1_data_events, 11);
 
 /**
  * The model version that serves while a candidate is judged; empty digest where there is none.
@@ -623,7 +687,7 @@ export type ChampionReference = Message<"perennial.v1.ChampionReference"> & {
  * Use `create(ChampionReferenceSchema)` to create a new message.
  */
 export const ChampionReferenceSchema: GenMessage<ChampionReference> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 11);
+  messageDesc(file_perennial_v1_data_events, 12);
 
 /**
  * A dataset, the verified rows of one source, has a further version.
@@ -686,7 +750,7 @@ export type DatasetVersioned = Message<"perennial.v1.DatasetVersioned"> & {
  * Use `create(DatasetVersionedSchema)` to create a new message.
  */
 export const DatasetVersionedSchema: GenMessage<DatasetVersioned> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 12);
+  messageDesc(file_perennial_v1_data_events, 13);
 
 /**
  * Many small files of one dataset became one: the same rows in the same order.
@@ -744,7 +808,7 @@ export type SegmentsCompacted = Message<"perennial.v1.SegmentsCompacted"> & {
  * Use `create(SegmentsCompactedSchema)` to create a new message.
  */
 export const SegmentsCompactedSchema: GenMessage<SegmentsCompacted> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 13);
+  messageDesc(file_perennial_v1_data_events, 14);
 
 /**
  * What belonged to one key was taken out of everything that is kept.
@@ -799,7 +863,7 @@ export type DataErased = Message<"perennial.v1.DataErased"> & {
  * Use `create(DataErasedSchema)` to create a new message.
  */
 export const DataErasedSchema: GenMessage<DataErased> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 14);
+  messageDesc(file_perennial_v1_data_events, 15);
 
 /**
  * An artifact that was rewritten without some rows.
@@ -823,7 +887,118 @@ export type ReplacedArtifact = Message<"perennial.v1.ReplacedArtifact"> & {
  * Use `create(ReplacedArtifactSchema)` to create a new message.
  */
 export const ReplacedArtifactSchema: GenMessage<ReplacedArtifact> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 15);
+  messageDesc(file_perennial_v1_data_events, 16);
+
+/**
+ * Features of a training set seem to give its label away.
+ *
+ * @generated from message perennial.v1.LeakSuspected
+ */
+export type LeakSuspected = Message<"perennial.v1.LeakSuspected"> & {
+  /**
+   * @generated from field: string dataset_id = 1;
+   */
+  datasetId: string;
+
+  /**
+   * @generated from field: string system = 2;
+   */
+  system: string;
+
+  /**
+   * @generated from field: string rollout_id = 3;
+   */
+  rolloutId: string;
+
+  /**
+   * @generated from field: uint32 system_version = 4;
+   */
+  systemVersion: number;
+
+  /**
+   * Labelled rows for training.
+   *
+   * @generated from field: uint64 rows = 5;
+   */
+  rows: bigint;
+
+  /**
+   * @generated from field: repeated perennial.v1.SuspectedLeak leaks = 6;
+   */
+  leaks: SuspectedLeak[];
+
+  /**
+   * The system said that it must not be trained on so.
+   *
+   * @generated from field: bool refused = 7;
+   */
+  refused: boolean;
+};
+
+/**
+ * Describes the message perennial.v1.LeakSuspected.
+ * Use `create(LeakSuspectedSchema)` to create a new message.
+ */
+export const LeakSuspectedSchema: GenMessage<LeakSuspected> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_data_events, 17);
+
+/**
+ * One relation between features and the label.
+ *
+ * @generated from message perennial.v1.SuspectedLeak
+ */
+export type SuspectedLeak = Message<"perennial.v1.SuspectedLeak"> & {
+  /**
+   * renamed: the feature is the label; composed: the label is a sum or product of features; later: made of labels or
+   * times that come after; too-good: one feature decides the label.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: repeated string features = 2;
+   */
+  features: string[];
+
+  /**
+   * Such as "cnt = casual + registered".
+   *
+   * @generated from field: string relation = 3;
+   */
+  relation: string;
+
+  /**
+   * In plain words, with the numbers.
+   *
+   * @generated from field: string evidence = 4;
+   */
+  evidence: string;
+
+  /**
+   * Share of the label that is explained, 0 to 1.
+   *
+   * @generated from field: double strength = 5;
+   */
+  strength: number;
+
+  /**
+   * @generated from field: uint64 rows = 6;
+   */
+  rows: bigint;
+
+  /**
+   * @generated from field: uint64 rows_holding = 7;
+   */
+  rowsHolding: bigint;
+};
+
+/**
+ * Describes the message perennial.v1.SuspectedLeak.
+ * Use `create(SuspectedLeakSchema)` to create a new message.
+ */
+export const SuspectedLeakSchema: GenMessage<SuspectedLeak> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_data_events, 18);
 
 /**
  * What the messages of a segment are.
