@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { auditCommands } from './commands/audit.js';
 import { datasetCommands } from './commands/datasets.js';
+import { housekeepingCommands } from './commands/housekeeping.js';
 import { keyCommands } from './commands/keys.js';
 import { modelCommands } from './commands/models.js';
 import { operationsCommands } from './commands/operations.js';
@@ -24,6 +25,7 @@ export function program(): Command {
   rowsCommands(root);
   quarantineCommands(root);
   datasetCommands(root);
+  housekeepingCommands(root);
   producersCommands(root);
   predictCommand(root);
   modelCommands(root);

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { ClientConfig } from './config.js';
 import { Datasets } from './datasets.js';
+import { Housekeeping } from './housekeeping.js';
 import { httpsFetch } from './https-fetch.js';
 import { Later } from './later.js';
 import { RequestError, requestErrorOf } from './request-error.js';
@@ -99,6 +100,11 @@ export class Perennial {
   /** Versions of verified rows. */
   get datasets(): Datasets {
     return new Datasets(this);
+  }
+
+  /** What deletes. */
+  get housekeeping(): Housekeeping {
+    return new Housekeeping(this);
   }
 
   get url(): string {

@@ -18,5 +18,6 @@ export {
   type DatasetVersion,
 } from './datasets.js';
 export { GrpcPerennial } from './grpc.js';
+export { type Erasure, type ErasureAnswer, type GarbageAnswer, Housekeeping } from './housekeeping.js';
 export type { BatchOptions, Later, Submission, SubmitOptions } from './later.js';
 export { RequestError } from './request-error.js';

@@ -5,6 +5,7 @@ import { Denials } from './access/denials.js';
 import { openTls } from './access/open-tls.js';
 import { datasetRoutes, datasetStreams } from './control/datasets.js';
 import { evidenceRoutes } from './control/evidence.js';
+import { garbageRoutes } from './control/garbage.js';
 import { ModelImport } from './control/import-model.js';
 import { type KeyNeeds, keyRoutes } from './control/keys.js';
 import { type LabelNeeds, labelRoutes } from './control/labels.js';
@@ -147,6 +148,7 @@ export function controlRoutes(
     ...producerRoutes(gateway.peers),
     ...quarantineRoutes(gateway.peers),
     ...datasetRoutes(gateway.peers),
+    ...garbageRoutes(gateway.peers),
     ...gateway.requests.routes,
     ...labelRoutes({ peers: gateway.peers, publish: gateway.publishLabel }),
     ...evidenceRoutes(gateway.peers),

@@ -1,9 +1,14 @@
 import {
+  CollectGarbageRequestSchema,
+  CollectGarbageResponseSchema,
   CompactDatasetsRequestSchema,
   CompactDatasetsResponseSchema,
   DiffDatasetsResponseSchema,
+  EraseKeyRequestSchema,
+  EraseKeyResponseSchema,
   GetDatasetResponseSchema,
   ListDatasetVersionsResponseSchema,
+  ListErasuresResponseSchema,
   ListVerifiedDatasetsResponseSchema,
 } from '@perennial/contracts';
 import { type Described, file, oneOf, whole, word } from './describe.js';
@@ -46,5 +51,21 @@ export const describedDatasets: Readonly<Record<string, Described>> = {
     says: 'Make few large files of many small ones, of one source or of all.',
     takes: CompactDatasetsRequestSchema,
     gives: CompactDatasetsResponseSchema,
+  },
+  'POST /v1/garbage/collect': {
+    says: 'Delete files that nothing needs; when one service cannot be asked, nothing is deleted.',
+    takes: CollectGarbageRequestSchema,
+    gives: CollectGarbageResponseSchema,
+    example: { dry_run: true },
+  },
+  'POST /v1/erasures': {
+    says: 'Take everything that belongs to one key out of what is kept.',
+    takes: EraseKeyRequestSchema,
+    gives: EraseKeyResponseSchema,
+    example: { column: 'passenger', value: '123', dry_run: true },
+  },
+  'GET /v1/erasures': {
+    says: 'Erasures that were asked for, without whose they were.',
+    gives: ListErasuresResponseSchema,
   },
 };
