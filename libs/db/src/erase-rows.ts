@@ -14,6 +14,11 @@ export interface RowsToErase {
 
 /** Columns by which a table names rows of sources. */
 const rowIdColumns = ['row_id', 'row_key'];
+/**
+ * Columns of JSON that hold the cells of one row. Others may have members that are called like a column and say something
+ * of it: how many of its values are missing, how much it weighs.
+ */
+const cellColumns = ['cells', 'features', 'inputs', 'row'];
 
 interface TableColumns {
   readonly table: string;
@@ -22,7 +27,8 @@ interface TableColumns {
 
 /**
  * Deletes rows of a key from every table of the schema but those of `except`: a table that holds rows one by one names
- * them by `row_id` or `row_key`, or holds their cells as JSON. Asked again it finds nothing.
+ * them by `row_id` or `row_key`, or holds their cells as JSON in `cells`, `features`, `inputs` or `row`. Asked again it
+ * finds nothing.
  *
  * @returns how many rows each table had
  */
@@ -75,7 +81,7 @@ function conditionOf({ columns }: TableColumns, key: RowsToErase): RawBuilder<un
   const conditions = columns.flatMap(({ name, type }) => {
     if (rowIdColumns.includes(name) && type === 'text')
       return key.rowIds.length ? [sql`${sql.ref(name)} = any(${[...key.rowIds]}::text[])`] : [];
-    return type === 'jsonb' ? [jsonHolds(name, key)] : [];
+    return cellColumns.includes(name) && type === 'jsonb' ? [jsonHolds(name, key)] : [];
   });
   if (conditions.length === 0) return undefined;
   const any = sql`(${sql.join(conditions, sql` or `)})`;

@@ -12,14 +12,14 @@ beforeAll(async () => {
   await sql`create table recent (source text, row_id text, cells jsonb)`.execute(db);
   await sql`create table online (row_key text, number double precision)`.execute(db);
   await sql`create table taken (row_id text)`.execute(db);
-  await sql`create table plain (passenger text)`.execute(db);
+  await sql`create table plain (passenger text, profile jsonb)`.execute(db);
   await sql`insert into recent values
     ('flights', 'a', '{"passenger": 123, "fare": 1}'), ('flights', 'b', '{"passenger": 1234}'),
     ('flights', 'c', '{"fare": 123}'), ('flights', 'd', '{"deep": [{"passenger": "123"}]}'),
     ('flights', 'e', '[{"passenger": null}]'), ('meters', 'a', '{}'), ('flights', 'f', '3')`.execute(db);
   await sql`insert into online values ('a', 1), ('b', 2)`.execute(db);
   await sql`insert into taken values ('a')`.execute(db);
-  await sql`insert into plain values ('123')`.execute(db);
+  await sql`insert into plain values ('123', '{"missing": {"passenger": 123}}')`.execute(db);
 });
 afterAll(async () => {
   await database?.close();
@@ -45,6 +45,7 @@ test('rows go by their id and by what their JSON says, of one source, and nothin
   expect(await ids('recent', 'row_id')).toEqual(['a', 'b', 'c', 'e', 'f']);
   expect(await ids('online', 'row_key')).toEqual(['b']);
   expect(await ids('taken', 'row_id')).toEqual(['a']);
+  expect(await ids('plain', 'passenger')).toEqual(['123']);
   expect(await eraseRows(database.db, { ...key, isDryRun: false }, ['taken'])).toEqual([]);
 });
 

@@ -99,8 +99,8 @@ export interface Parts {
     readonly alone?: readonly string[];
   }>;
   /**
-   * Rows of an erased key go from every table that names rows by `row_id` or `row_key` or holds cells as JSON, but from
-   * these: what they say of a row is no content of it, and must outlive it.
+   * Rows of an erased key go from every table that names rows by `row_id` or `row_key`, or holds their cells as JSON in
+   * `cells`, `features`, `inputs` or `row`, but from these: what they say of a row is no content of it, and must outlive it.
    */
   readonly keptByErasure?: readonly string[];
   /** Takes rows of a key out of tables that say in a form of their own whose rows they hold. */

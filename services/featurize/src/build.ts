@@ -5,6 +5,7 @@ import { openTables } from '@perennial/tables';
 import type { settings } from './config.js';
 import { caughtUpWith } from './effects/caught-up.js';
 import { datasetMaker } from './effects/dataset-maker.js';
+import { eraseValues } from './effects/erase-values.js';
 import { seriesFiller } from './effects/fill-series.js';
 import { WorkLoop } from './effects/work-loop.js';
 import { rolloutRequested } from './handlers/rollout-requested.js';
@@ -68,6 +69,7 @@ export async function build(frame: Frame<typeof settings>, artifacts: ArtifactSt
       segmentVerified({ ...shared, tables: segmentTables }),
       rolloutRequested(woken),
     ],
+    erase: (request) => eraseValues(db, tenant, request),
     getArtifact: (digest) => artifacts.get(digest as Digest),
     services: [featureService({ ...shared, systems, tables: segmentTables })],
     progress: () => progressOf(db, tenant),

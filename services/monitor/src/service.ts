@@ -3,6 +3,7 @@ import type { ServiceOptions } from '@perennial/service';
 import { settings } from './config.js';
 import type { Context } from './context.js';
 import { TruthFiles } from './effects/truth-files.js';
+import { erasePredictions } from './erase-predictions.js';
 import { deploymentUpdated } from './handlers/deployment-updated.js';
 import { modelPromoted } from './handlers/model-promoted.js';
 import { predictions } from './handlers/predictions.js';
@@ -36,6 +37,7 @@ export function monitor(env: NodeJS.ProcessEnv = process.env): ServiceOptions<ty
           predictions(context),
         ],
         services: [monitorService(context, frame.database.db as Db)],
+        erase: (request) => erasePredictions(frame.database.db as Db, frame.tenant, request),
         putArtifact: (bytes) => artifacts.put(bytes),
         getArtifact: (digest) => artifacts.get(digest as Parameters<typeof artifacts.get>[0]),
         // Everything it does is on the bus or in one transaction with it: there is no other work to report.
