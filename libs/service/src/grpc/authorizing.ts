@@ -5,12 +5,17 @@ import type {
   ServerInterceptor,
 } from '@grpc/grpc-js';
 import { asPlatformError } from '@perennial/kernel';
-import { recordCall } from '../telemetry/rpc-durations.js';
+import { CallDurations } from '../telemetry/rpc-durations.js';
 import { statusOf } from './errors.js';
 import type { Authorize, WhoCalls } from './types.js';
 
-/** Who calls, by the metadata that the call came with. */
-export type Callers = WeakMap<Metadata, unknown>;
+/** Where a call's metadata says who calls. A WeakMap would be work for the garbage collector with every call. */
+const caller = Symbol('caller');
+
+/** Who the server let in with this metadata; undefined where it lets anybody in. */
+export function callerIn(metadata: Metadata): unknown {
+  return (metadata as Metadata & { [caller]?: unknown })[caller];
+}
 
 export interface AuthorizingOptions {
   readonly authorize: Authorize;
@@ -21,7 +26,7 @@ export interface AuthorizingOptions {
  * Finds out who calls before a message is read: whoever is not let in makes this process hold none of the 64 MiB that a
  * message may have, and has nothing of it unpacked.
  */
-export function authorizing({ authorize, onError }: AuthorizingOptions, callers: Callers): ServerInterceptor {
+export function authorizing({ authorize, onError }: AuthorizingOptions): ServerInterceptor {
   return ({ path }, call) => {
     const startedAt = performance.now();
     const refuse = (thrown: unknown) => {
@@ -29,28 +34,28 @@ export function authorizing({ authorize, onError }: AuthorizingOptions, callers:
       if (error.fault === 'us') onError?.(error, path);
       const status = statusOf(error);
       call.sendStatus(status);
-      recordCall(path.slice(1), status.code, (performance.now() - startedAt) / 1_000);
+      new CallDurations(path.slice(1)).record(status.code, (performance.now() - startedAt) / 1_000);
     };
     const onReceiveMetadata = (metadata: Metadata, go: (metadata: Metadata) => void) => {
-      const letIn = (caller: unknown) => {
-        callers.set(metadata, caller);
+      const letIn = (known: unknown) => {
+        (metadata as Metadata & { [caller]?: unknown })[caller] = known;
         go(metadata);
       };
-      let caller: unknown;
+      let known: unknown;
       try {
-        caller = authorize(metadata, path, whoCalls(call));
+        known = authorize(metadata, path, whoCalls(call));
       } catch (thrown) {
         return refuse(thrown);
       }
-      if (caller instanceof Promise) void caller.then(letIn, refuse);
-      else letIn(caller);
+      if (known instanceof Promise) void known.then(letIn, refuse);
+      else letIn(known);
     };
     // A ServerInterceptingCall would wrap every message of every call for the sake of this one step.
     const start = call.start.bind(call);
     call.start = (listener) =>
       start({
         onReceiveMetadata: (metadata) =>
-          onReceiveMetadata(metadata, (known) => listener.onReceiveMetadata(known)),
+          onReceiveMetadata(metadata, (letIn) => listener.onReceiveMetadata(letIn)),
         onReceiveMessage: (message) => listener.onReceiveMessage(message),
         onReceiveHalfClose: () => listener.onReceiveHalfClose(),
         onCancel: () => listener.onCancel(),

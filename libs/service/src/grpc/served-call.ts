@@ -12,13 +12,13 @@ export type RawCall = Pick<
 };
 
 /** What a method is told of its call. Most methods ask for little of it, so it is found out when they ask. */
-export class ServedCall implements Call {
+export class ServedCall implements Call, Cancellation {
   readonly metadata: Call['metadata'];
   readonly draining: AbortSignal;
   readonly caller: unknown;
   readonly #raw: RawCall;
   #abort: AbortController | undefined;
-  #token: Token | undefined;
+  #listeners: Set<() => void> | undefined;
 
   constructor(raw: RawCall, draining: AbortSignal, caller: unknown) {
     this.#raw = raw;
@@ -27,28 +27,38 @@ export class ServedCall implements Call {
     this.caller = caller;
   }
 
-  /** Whether nobody waits for the answer any more. */
-  get isCancelled(): boolean {
-    return this.#raw.cancelled;
-  }
-
   get signal(): AbortSignal {
     if (this.#abort) return this.#abort.signal;
     const abort = new AbortController();
     this.#abort = abort;
     const gone = () => abort.abort(cancelled());
-    if (this.isCancelled) gone();
+    if (this.aborted) gone();
     else this.#raw.once('cancelled', gone);
     return abort.signal;
   }
 
   get cancellation(): Cancellation {
-    if (this.#token) return this.#token;
-    const token = new Token();
-    this.#token = token;
-    if (this.isCancelled) token.abort();
-    else this.#raw.once('cancelled', () => token.abort());
-    return token;
+    return this;
+  }
+
+  /** Whether nobody waits for the answer any more. */
+  get aborted(): boolean {
+    return this.#raw.cancelled;
+  }
+
+  addEventListener(_type: 'abort', listener: () => void): void {
+    if (this.aborted) return;
+    if (!this.#listeners) {
+      this.#listeners = new Set();
+      this.#raw.once('cancelled', () => {
+        for (const tell of this.#listeners ?? []) tell();
+      });
+    }
+    this.#listeners.add(listener);
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    this.#listeners?.delete(listener);
   }
 
   get deadline(): Date | undefined {
@@ -59,26 +69,6 @@ export class ServedCall implements Call {
 
   get peer(): string {
     return this.#raw.getPeer();
-  }
-}
-
-/** An AbortSignal for paths where making one takes longer than the rest. */
-class Token implements Cancellation {
-  aborted = false;
-  #listeners: (() => void)[] = [];
-
-  abort(): void {
-    this.aborted = true;
-    for (const listener of this.#listeners.splice(0)) listener();
-  }
-
-  addEventListener(_type: 'abort', listener: () => void): void {
-    this.#listeners.push(listener);
-  }
-
-  removeEventListener(_type: 'abort', listener: () => void): void {
-    const at = this.#listeners.indexOf(listener);
-    if (at >= 0) this.#listeners.splice(at, 1);
   }
 }
 

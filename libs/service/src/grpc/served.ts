@@ -3,18 +3,16 @@ import type { DescMethod, Message } from '@bufbuild/protobuf';
 import type { ServerDuplexStream, StatusObject, sendUnaryData } from '@grpc/grpc-js';
 import { context } from '@opentelemetry/api';
 import { asPlatformError } from '@perennial/kernel';
-import { recordCall } from '../telemetry/rpc-durations.js';
+import { CallDurations } from '../telemetry/rpc-durations.js';
 import { type ServedSpan, startServerSpan } from '../telemetry/spans.js';
 import { collectsTraces } from '../telemetry/traced-runs.js';
-import type { Callers } from './authorizing.js';
+import { callerIn } from './authorizing.js';
 import { messageOf } from './definition.js';
 import { statusOf } from './errors.js';
 import { type RawCall, ServedCall } from './served-call.js';
 
 export interface ServedOptions {
   readonly draining: AbortSignal;
-  /** Whom the server has let in. */
-  readonly callers: Callers;
   /** Begins no trace of its own. */
   readonly isQuick: boolean;
   readonly onError?: (error: unknown, path: string) => void;
@@ -33,7 +31,7 @@ interface Begun {
 export class Served {
   readonly #method: DescMethod;
   readonly #path: string;
-  readonly #name: string;
+  readonly #durations: CallDurations;
   readonly #work: (...given: unknown[]) => unknown;
   readonly #options: ServedOptions;
 
@@ -45,7 +43,7 @@ export class Served {
   ) {
     this.#method = method;
     this.#path = path;
-    this.#name = path.slice(1);
+    this.#durations = new CallDurations(path.slice(1));
     this.#work = work;
     this.#options = options;
   }
@@ -57,7 +55,7 @@ export class Served {
     const finish = (response: unknown) => {
       try {
         const message = messageOf(this.#method.output, response);
-        if (!begun.given.isCancelled) callback(null, message);
+        if (!begun.given.aborted) callback(null, message);
       } catch (thrown) {
         return fail(thrown);
       }
@@ -79,13 +77,13 @@ export class Served {
     try {
       await inSpan(span, async () => {
         for await (const response of this.#work(input, given) as AsyncIterable<unknown>) {
-          if (given.isCancelled || raw.destroyed) break;
+          if (given.aborted || raw.destroyed) break;
           if (!raw.write(messageOf(this.#method.output, response))) {
             await once(raw, 'drain', { signal: given.signal });
           }
         }
       });
-      if (!given.isCancelled) raw.end();
+      if (!given.aborted) raw.end();
       this.#end(begun, 0);
     } catch (thrown) {
       this.#fail(begun, thrown, (status) => void raw.emit('error', status));
@@ -93,17 +91,17 @@ export class Served {
   }
 
   #begin(raw: RawCall): Begun {
-    const { callers, draining, isQuick } = this.#options;
-    const given = new ServedCall(raw, draining, callers.get(raw.metadata));
+    const { draining, isQuick } = this.#options;
+    const given = new ServedCall(raw, draining, callerIn(raw.metadata));
     const isTraced = !isQuick || collectsTraces() || raw.metadata.get('traceparent').length > 0;
-    const span = isTraced ? startServerSpan(this.#name, raw.metadata) : undefined;
+    const span = isTraced ? startServerSpan(this.#durations.method, raw.metadata) : undefined;
     return { given, span, startedAt: performance.now() };
   }
 
   #fail(begun: Begun, thrown: unknown, tell: (status: StatusObject & Error) => void): void {
     const error = asPlatformError(thrown);
     const status = statusOf(error);
-    const { isCancelled } = begun.given;
+    const isCancelled = begun.given.aborted;
     if (error.fault === 'us' && !isCancelled)
       inSpan(begun.span, () => this.#options.onError?.(error, this.#path));
     if (!isCancelled) tell(Object.assign(new Error(error.message), status));
@@ -112,7 +110,7 @@ export class Served {
 
   #end({ span, startedAt }: Begun, code: number): void {
     span?.end(code);
-    recordCall(this.#name, code, (performance.now() - startedAt) / 1_000);
+    this.#durations.record(code, (performance.now() - startedAt) / 1_000);
   }
 }
 

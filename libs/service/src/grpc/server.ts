@@ -11,7 +11,7 @@ import {
 } from '@grpc/grpc-js';
 import { limits, unavailable } from '@perennial/kernel';
 import type { TlsFiles } from '../tls/tls-files.js';
-import { authorizing, type Callers } from './authorizing.js';
+import { authorizing } from './authorizing.js';
 import { methodDefinition } from './definition.js';
 import { ReloadedCredentials } from './reloaded-credentials.js';
 import { Served, type ServedOptions } from './served.js';
@@ -49,7 +49,6 @@ export interface GrpcServer {
  * @throws PlatformError LISTEN_UNAVAILABLE where the address cannot be had
  */
 export async function serveGrpc(o: ServeOptions): Promise<GrpcServer> {
-  const callers: Callers = new WeakMap();
   const { authorize, streamsMax, onError } = o;
   const server = new Server({
     'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
@@ -58,7 +57,7 @@ export async function serveGrpc(o: ServeOptions): Promise<GrpcServer> {
     'grpc.keepalive_timeout_ms': 10_000,
     'grpc.enable_channelz': 0,
     ...(streamsMax !== undefined && { 'grpc.max_concurrent_streams': streamsMax }),
-    ...(authorize && { interceptors: [authorizing({ authorize, ...(onError && { onError }) }, callers)] }),
+    ...(authorize && { interceptors: [authorizing({ authorize, ...(onError && { onError }) })] }),
   });
   const draining = new AbortController();
   for (const { service, implementation, quick = [], codecs } of o.services) {
@@ -67,7 +66,6 @@ export async function serveGrpc(o: ServeOptions): Promise<GrpcServer> {
       // Absent methods are answered with UNIMPLEMENTED by grpc-js itself.
       if (typeof work === 'function') {
         register(server, service, method, work.bind(implementation), {
-          callers,
           draining: draining.signal,
           isQuick: quick.includes(name),
           ...(codecs && { codecs }),

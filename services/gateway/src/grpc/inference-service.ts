@@ -8,7 +8,7 @@ import type { Deployments } from '../deployments.js';
 import { gatewayLimits } from '../limits.js';
 import type { Predictor } from '../predictor.js';
 import { serverExtensions, serverName, serverVersion } from '../protocol/descriptions.js';
-import { infer } from '../protocol/infer.js';
+import { type Answered, infer } from '../protocol/infer.js';
 import { parameter, readMessage, writeMessage } from '../protocol/message.js';
 import type { Models } from '../protocol/models.js';
 import { checkLoadParameters, checkRepository, modelNamed } from '../protocol/repository.js';
@@ -77,13 +77,14 @@ function callerOf({ caller }: Call): Caller | undefined {
   return caller as Caller | undefined;
 }
 
-async function answer(
+/** At once where nobody else has to be asked. */
+function answer(
   { predictor, deployments }: InferenceServiceOptions,
   message: oip.ModelInferRequest,
   call: Call,
   deadlineAt: number,
-): Promise<oip.ModelInferResponse> {
-  const { request, response } = await infer(predictor, deployments, {
+): oip.ModelInferResponse | Promise<oip.ModelInferResponse> {
+  const answered = infer(predictor, deployments, {
     model: message.modelName,
     version: message.modelVersion,
     transport: 'grpc/v2',
@@ -91,8 +92,12 @@ async function answer(
     caller: callerOf(call),
     headers: (name) => call.metadata.get(name)[0]?.toString(),
     signal: call.cancellation,
-    read: async () => readMessage(message),
+    read: () => readMessage(message),
   });
+  return answered instanceof Promise ? answered.then(written) : written(answered);
+}
+
+function written({ request, response }: Answered): oip.ModelInferResponse {
   return writeMessage(request, response);
 }
 
