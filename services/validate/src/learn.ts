@@ -24,7 +24,7 @@ export async function learn(
     now,
   }: { files: SegmentFiles; origin: Origin; known: SourceKnowledge; profile: Profile; now: number },
 ): Promise<SourceKnowledge> {
-  const schema = inferSchema(profile, known.schema);
+  const schema = inferSchema(profile, known.schema, known.accepted);
   const document = schemaInForce(origin, schema, known.accepted);
   const json = canonicalSchema(document);
   const digest = digestOf(json);

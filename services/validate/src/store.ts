@@ -48,6 +48,19 @@ export interface Tables {
     status: 'open' | 'accepted' | 'superseded';
     proposed_at: Date;
   };
+  segment_profile: {
+    tenant: string;
+    source: string;
+    kind: Kind;
+    segment_id: string;
+    digest: string;
+    level: number;
+    segments: number;
+    rows: Count;
+    event_time_min: Date;
+    event_time_max: Date;
+    profile: Buffer;
+  };
   producer_standing: {
     tenant: string;
     source: string;
@@ -180,8 +193,13 @@ function inForce(
 }
 
 export async function findSchema(db: Store, origin: Origin): Promise<SchemaInForce | undefined> {
+  return findKnowledge(db, origin);
+}
+
+/** What is known of the source, without holding it. */
+export async function findKnowledge(db: Store, origin: Origin): Promise<SourceKnowledge | undefined> {
   const row = await ofOrigin(db.selectFrom('source_knowledge').selectAll(), origin).executeTakeFirst();
-  return row && inForce(origin, row);
+  return row && { profile: row.profile, ...inForce(origin, row) };
 }
 
 export async function saveKnowledge(tx: Store, origin: Origin, known: SourceKnowledge): Promise<void> {

@@ -4,7 +4,9 @@ import { openTables } from '@perennial/tables';
 import { settings } from './config.js';
 import { SegmentFiles } from './effects/segment-files.js';
 import { segmentRecorded } from './handlers/segment-recorded.js';
+import { segmentVerified } from './handlers/segment-verified.js';
 import type { RpcContext } from './rpc/context.js';
+import { schemaService } from './rpc/schema-service.js';
 import { validateService } from './rpc/validate-service.js';
 import type { Store } from './store.js';
 
@@ -32,8 +34,11 @@ async function build(frame: Frame<typeof settings>): Promise<Parts> {
       frame.transact((tx, emitFor) => work(tx as unknown as Store, emitFor({ correlationId }))),
   };
   return {
-    handlers: [segmentRecorded({ tenant, clock, tables, files })],
-    services: [validateService(context)],
+    handlers: [
+      segmentRecorded({ tenant, clock, tables, files }),
+      segmentVerified({ tenant, clock, tables, files, db: context.db }),
+    ],
+    services: [validateService(context), schemaService(context)],
     // A message with the findings of very many columns is the only one that may be large.
     putArtifact: (bytes) => artifacts.put(bytes),
     stop: async () => {

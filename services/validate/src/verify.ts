@@ -99,9 +99,9 @@ function readingWith(
   forms: Readonly<Record<string, TextForms>>,
 ): { known: Knowledge; columns: SchemaDocument['columns'] } {
   const counted = withForms(before.profile, forms);
-  const readings = readingsOf(counted, before.schema);
+  const readings = readingsOf(counted, before.schema, before.accepted);
   const profile = reread(counted, readings);
-  const schema = inferSchema(profile, before.schema);
+  const schema = inferSchema(profile, before.schema, before.accepted);
   const read = Object.entries(readings).flatMap(([name, reading]) =>
     reading ? [[name, reading] as const] : [],
   );

@@ -10,6 +10,7 @@ import {
   events,
   eventType,
   OperationsService,
+  SchemaService,
   SegmentKind,
   ValidateService,
 } from '@perennial/contracts';
@@ -25,6 +26,7 @@ export interface House {
   readonly tables: Tables;
   readonly artifacts: ArtifactStore;
   readonly client: Client<typeof ValidateService>;
+  readonly schemas: Client<typeof SchemaService>;
   /** Tells that these rows were recorded, as ingest does. */
   record(segment: RecordedRows): Promise<string>;
   /** The same for a file that lies ready. */
@@ -61,6 +63,7 @@ export async function openHouse(): Promise<House> {
   const artifacts = await openArtifacts({ url });
   const tables = await openTables({});
   const client = createClient(ValidateService, service.grpcAddress);
+  const schemas = createClient(SchemaService, service.grpcAddress);
   const operations = createClient(OperationsService, service.grpcAddress);
   const heard: { kind: string; id: string; body: unknown }[] = [];
   const listening = new AbortController();
@@ -119,6 +122,7 @@ export async function openHouse(): Promise<House> {
     tables,
     artifacts,
     client,
+    schemas,
     recordFile,
     record: async ({ rows, ...segment }) => {
       const path = join(dir, `${uuidv7()}.parquet`);
@@ -154,6 +158,7 @@ export async function openHouse(): Promise<House> {
     stop: async () => {
       listening.abort();
       client.close();
+      schemas.close();
       operations.close();
       await service.stop();
       await bus.close();

@@ -7,6 +7,7 @@ import { readRows } from '../effects/read-segment.js';
 import type { SegmentFiles } from '../effects/segment-files.js';
 import { learn } from '../learn.js';
 import { findingOf, kindOf } from '../messages.js';
+import { saveSegmentProfile } from '../profile/profile-store.js';
 import { type Entry, saveEntry, saveJudged, wasJudged } from '../quarantine/store.js';
 import { knowledgeFor, lockKnowledge, type Origin, type Store, saveRecent, saveStanding } from '../store.js';
 import { type SegmentToVerify, smallRowsMax, type Verified, verifySegment } from '../verify.js';
@@ -41,6 +42,8 @@ export function segmentRecorded(means: HandlerMeans) {
       const { version } = await learn(db, emit, { files, origin, known, profile: verified.profile, now });
       await saveStanding(db, origin, producer, verified.standing);
       await saveRecent(db, origin, verified.recent);
+      const { good, set } = verified;
+      if (good && set) await saveSegmentProfile(db, origin, { segmentId: body.segmentId, ...good, set });
       const counts = { good: verified.good?.rows ?? 0, held: verified.held?.rows ?? 0 };
       const { segmentId } = body;
       await saveJudged(db, origin, { segmentId, producer, ...counts, schemaVersion: version, now });

@@ -84,17 +84,19 @@ export function formsOfRows(rows: readonly JudgedRow[]): Record<string, TextForm
 }
 
 /**
- * The profile as if its texts had been read so from the beginning: a column of numbers that came as texts begins anew,
- * and known texts lose their blanks and the words for nothing.
+ * The profile as if its texts had been read so from the beginning: a column that is read as another type begins anew
+ * (numbers that came as texts), and known texts lose their blanks and the words for nothing.
  */
 export function reread(profile: Profile, readings: Readonly<Record<string, Reading | undefined>>): Profile {
   const columns = Object.entries(profile.columns).map(([name, column]): [string, ColumnProfile] => {
     const reading = readings[name];
-    if (!reading || column.type !== 'text') return [name, column];
-    if (reading.type === 'number') {
+    if (!reading || column.type === undefined) return [name, column];
+    const type = reading.type as ColumnType;
+    if (type !== column.type) {
       const missing = column.missing + missingTexts(profile.forms?.[name], reading);
-      return [name, { type: 'number', present: 0, missing }];
+      return [name, { type, present: 0, missing }];
     }
+    if (type !== 'text') return [name, column];
     if (!column.categories) return [name, column];
     const categories = readTexts(column.categories, reading);
     const present = Object.values(categories).reduce((sum, count) => sum + count, 0);

@@ -8,6 +8,7 @@ import { readRows } from '../effects/read-segment.js';
 import { copyWhere } from '../effects/split-segment.js';
 import { learn } from '../learn.js';
 import { segmentKind } from '../messages.js';
+import { saveSegmentProfile } from '../profile/profile-store.js';
 import { learningRows } from '../schema/learned.js';
 import { findStanding, knowledgeFor, lockKnowledge, type Origin, type Store, saveRecent } from '../store.js';
 import { type Means, type Part, type SegmentToVerify, smallRowsMax, verifySegment } from '../verify.js';
@@ -73,12 +74,14 @@ export async function applyRepair(
   // The suspicion was about what the producer sends; it stands for its next rows and not for the repaired ones.
   const { verifiedRows } = await findStanding(tx, origin, producer);
   const standing = { verifiedRows: Math.max(verifiedRows, learningRows), suspicions: [] };
-  const { good, held, profile, recent } = await verifySegment(repaired, { ...before, standing }, means);
+  const { good, held, profile, recent, set } = await verifySegment(repaired, { ...before, standing }, means);
   const reasons = held?.reasons ?? [];
   if (!good) return { rowsRepaired: 0, rowsStillHeld: entry.rows, reasons };
   const { files, now } = means;
   const { version } = await learn(tx, emit, { files, origin, known, profile, now });
   await saveRecent(tx, origin, recent);
+  const segmentId = uuidv5('repaired', entry.quarantineId, repair.repairId);
+  if (set) await saveSegmentProfile(tx, origin, { segmentId, ...good, set });
   await (held ? keepHeldRest(tx, means, entry, held) : markRepaired(tx, entry.quarantineId, repair.repairId));
   await tellRepaired(emit, { entry, good, version, repair });
   return { rowsRepaired: good.rows, rowsStillHeld: held?.rows ?? 0, reasons };

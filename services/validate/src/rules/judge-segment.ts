@@ -86,7 +86,7 @@ function afterGood(knowledge: Knowledge, row: JudgedRow): Knowledge {
   const profile = profileAdd(knowledge.profile, [row]);
   return {
     profile,
-    schema: inferSchema(profile, knowledge.schema),
+    schema: inferSchema(profile, knowledge.schema, knowledge.accepted),
     standing: passed(knowledge.standing, 1),
     recent: [...knowledge.recent.slice(-(recentRows - 1)), row],
   };

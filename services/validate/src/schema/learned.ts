@@ -1,4 +1,4 @@
-import type { ColumnSchema } from '@perennial/spec';
+import type { ColumnSchema, SchemaDocument } from '@perennial/spec';
 import type { ColumnProfile, Profile } from '../profile/profile.js';
 import { type Tails, tailsAlike, tailsOf } from '../rules/tails.js';
 import { readingOf } from './reading.js';
@@ -42,13 +42,13 @@ export interface ColumnExpectation {
  * The schema that the verified rows imply. Bounds of a column are kept from `before` until its extremes move, so that
  * an unchanged world gives an unchanged schema.
  */
-export function inferSchema(profile: Profile, before?: Schema): Schema {
+export function inferSchema(profile: Profile, before?: Schema, accepted?: SchemaDocument): Schema {
   const columns: [string, ColumnExpectation][] = [];
   for (const [name, column] of Object.entries(profile.columns)) {
     if (column.type === undefined) continue;
     const range = rangeOf(column, before?.columns[name]?.range);
     const categories = categoriesOf(column, profile.rows);
-    const reading = readingIn(profile, name, before);
+    const reading = readingIn(profile, name, { before, accepted });
     const expectation = {
       type: column.type,
       required: profile.rows >= learningRows && column.missing === 0,
@@ -61,13 +61,23 @@ export function inferSchema(profile: Profile, before?: Schema): Schema {
   return { columns: Object.fromEntries(columns) };
 }
 
-/** How each column's cells are read, by what its texts look like. */
-export function readingsOf(profile: Profile, before?: Schema): Record<string, Reading | undefined> {
-  const names = Object.keys(profile.forms ?? {});
-  return Object.fromEntries(names.map((name) => [name, readingIn(profile, name, before)]));
+/** How each column's cells are read: as somebody accepted, or by what its texts look like. */
+export function readingsOf(
+  profile: Profile,
+  before?: Schema,
+  accepted?: SchemaDocument,
+): Record<string, Reading | undefined> {
+  const names = new Set([...Object.keys(profile.forms ?? {}), ...Object.keys(accepted?.columns ?? {})]);
+  return Object.fromEntries([...names].map((name) => [name, readingIn(profile, name, { before, accepted })]));
 }
 
-function readingIn(profile: Profile, name: string, before: Schema | undefined): Reading | undefined {
+function readingIn(
+  profile: Profile,
+  name: string,
+  { before, accepted }: { before: Schema | undefined; accepted: SchemaDocument | undefined },
+): Reading | undefined {
+  const written = accepted?.columns[name];
+  if (written) return acceptedReading(written);
   const forms = profile.forms?.[name];
   if (!forms) return undefined;
   const column = profile.columns[name];
@@ -75,6 +85,13 @@ function readingIn(profile: Profile, name: string, before: Schema | undefined): 
   // Numbers that were texts are counted among the texts already.
   const numbers = column?.type === 'number' && known?.type !== 'number' ? column.present : 0;
   return readingOf(forms, numbers, known);
+}
+
+/** What cells of an accepted column are read as; times and lists stay texts. */
+function acceptedReading({ type, trim, missingAs }: ColumnSchema): Reading {
+  const rest = { ...(trim && { trim }), ...(missingAs && { missingAs }) };
+  if (type === 'number' || type === 'integer') return { type: 'number', ...rest };
+  return { type: type === 'boolean' ? 'boolean' : 'text', ...rest };
 }
 
 function rangeOf(

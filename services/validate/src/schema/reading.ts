@@ -35,8 +35,10 @@ export function readingOf(
   const isNumber = before?.type === 'number' || numbers > 0;
   if (!isNumber && informative < rowsMin) return undefined;
   const share = (forms.numbers + numbers) / Math.max(1, informative + numbers);
-  const alike = before?.type === 'number' ? 0.5 : enoughAlike;
+  // What came as numbers so far does not become words by a few.
+  const alike = isNumber ? 0.5 : enoughAlike;
   const type = (numbers > 0 || !isCode(forms)) && share >= alike ? 'number' : 'text';
+  if (type === 'text' && numbers > 0) return undefined;
   const missing = type === 'number' ? missingAmongNumbers : surelyMissing;
   const tokens = Object.keys(forms.tokens).filter((token) => missing.has(token));
   const missingAs = [...new Set([...(forms.blank > 0 ? [''] : []), ...tokens])].sort();

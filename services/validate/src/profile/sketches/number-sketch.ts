@@ -49,10 +49,11 @@ export class NumberSketch {
   #exact: CountTable | undefined;
   #sketched: Sketched | undefined;
   #scratch = new Float64Array(0);
-  #block = new Float64Array(1 << samplingLevelMax);
+  readonly #block: Float64Array;
   #blockSize = 0;
   /** Drawn values that wait to be sorted together. */
-  readonly #batch: Float64Array;
+  #batch = new Float64Array(0);
+  readonly #batchLength: number;
   #batchSize = 0;
   #draw = 0x2545f491;
   readonly #samplingLevel: number;
@@ -61,7 +62,8 @@ export class NumberSketch {
   constructor({ state, expected = 0 }: { state?: NumberSketchState; expected?: number } = {}) {
     const level = Math.floor(Math.log2(Math.max(1, expected / sampleMin)));
     this.#samplingLevel = Math.min(samplingLevelMax, level);
-    this.#batch = new Float64Array(expected < batchLength ? 256 : batchLength);
+    this.#block = new Float64Array(this.#samplingLevel === 0 ? 0 : 1 << this.#samplingLevel);
+    this.#batchLength = expected < batchLength ? 256 : batchLength;
     this.moments = state ? { ...state.moments } : emptyMoments();
     this.nan = state?.nan ?? 0;
     this.#infinite = state?.infinite ?? 0;
@@ -255,8 +257,9 @@ export class NumberSketch {
   }
 
   #addSampled(value: number): void {
+    if (this.#batch.length === 0) this.#batch = new Float64Array(this.#batchLength);
     this.#batch[this.#batchSize++] = value;
-    if (this.#batchSize === this.#batch.length) this.#sortBatch();
+    if (this.#batchSize === this.#batchLength) this.#sortBatch();
   }
 
   #sortBatch(): void {
