@@ -29,6 +29,32 @@ export const settings = {
     .describe(
       'A published file as it lies in the temporary folder while it is taken; beyond it, send it in parts.',
     ),
+  bodiesAtOnceMax: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(16)
+    .describe('Bodies of rows that are received at the same time; each has a file in the temporary folder.'),
+  bodiesWaitingMax: z.coerce
+    .number()
+    .int()
+    .nonnegative()
+    .default(64)
+    .describe('Bodies of rows that wait for their turn, unread; the next is told to come later.'),
+  bodiesOfProducerMax: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(12)
+    .describe('Bodies of one producer, received or waiting: below all places, so that others find one.'),
+  bodyWaitMs: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(10_000)
+    .describe(
+      'Ms that a body waits for its turn before its sender is told to come later; senders give up at 30 s.',
+    ),
   waitingMessagesMax: z.coerce
     .number()
     .int()

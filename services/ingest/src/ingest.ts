@@ -6,6 +6,7 @@ import { settings } from './config.js';
 import { openDatasets } from './datasets/open-datasets.js';
 import { arrivals } from './handlers/arrivals.js';
 import { systemApplied } from './handlers/system-applied.js';
+import { Admission } from './publish/admission.js';
 import type { ProducerSettings, RpcContext } from './rpc/context.js';
 import { ingestService } from './rpc/ingest-service.js';
 import { countTakeable, type Store } from './store.js';
@@ -13,6 +14,10 @@ import { Waiting } from './waiting.js';
 
 /** One file at a time is converted; a second one waits for the lane. */
 const memoryLimitBytes = 384 * 1024 * 1024;
+/** Bodies that are turned into segments at the same time; each may hold 32 MiB of text as rows. */
+const cutsAtOnce = 2;
+/** As long as the largest file may take, for those that are here already. */
+const cutWaitMs = 3_600_000;
 
 /** The service as it is started, by its own process or by a test. */
 export const ingest: ServiceOptions<typeof settings> = {
@@ -40,6 +45,14 @@ async function build(frame: Frame<typeof settings>): Promise<Parts> {
     db,
     means: { artifacts, tables: fileTables, workDir },
     fileBytesMax,
+    bodies: new Admission({
+      atOnce: frame.settings.bodiesAtOnceMax,
+      waiting: frame.settings.bodiesWaitingMax,
+      ofOne: frame.settings.bodiesOfProducerMax,
+      waitMs: frame.settings.bodyWaitMs,
+    }),
+    cuts: new Admission({ atOnce: cutsAtOnce, waiting: Infinity, ofOne: Infinity, waitMs: cutWaitMs }),
+    lookForWaiting: () => waiting.look(),
     producerCredentials: producerSettings(frame.settings),
     transact: (work) => frame.transact((tx, emitFor) => work(tx as unknown as Store, emitFor())),
   };

@@ -1,6 +1,7 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Emitter } from '@perennial/bus';
 import { events, SegmentKind } from '@perennial/contracts';
+import { moveNewestEvent } from './sources/store.js';
 import { type CutSegment, type Kind, type Store, saveSegment } from './store.js';
 
 export function segmentKind(kind: Kind): SegmentKind {
@@ -14,6 +15,10 @@ export async function recordSegment(
   { tenant, segment, now }: { tenant: string; segment: CutSegment; now: number },
 ): Promise<void> {
   await saveSegment(tx, tenant, segment, now);
+  if (segment.kind === 'rows') {
+    const { source, eventTimeMax: eventTime } = segment;
+    await moveNewestEvent(tx, { tenant, source, eventTime });
+  }
   await emit(events.segmentRecorded, segment.segmentId, {
     segmentId: segment.segmentId,
     source: segment.source,
@@ -26,5 +31,6 @@ export async function recordSegment(
     eventTimeMax: timestampFromMs(segment.eventTimeMax),
     streamSequenceFirst: BigInt(segment.sequenceFirst),
     streamSequenceLast: BigInt(segment.sequenceLast),
+    hold: segment.hold,
   });
 }

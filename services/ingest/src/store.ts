@@ -6,14 +6,6 @@ export type { Kind } from './tables.js';
 
 export type Store = Kysely<Tables> | Transaction<Tables>;
 
-/** How rows of a source are read. */
-export interface SourceReading {
-  readonly source: string;
-  readonly timeColumn: string;
-  readonly keyColumns: readonly string[];
-  readonly system: string;
-}
-
 /** A segment that was cut. Times are ms since the epoch. */
 export interface CutSegment {
   readonly segmentId: string;
@@ -27,34 +19,8 @@ export interface CutSegment {
   readonly eventTimeMax: number;
   readonly sequenceFirst: number;
   readonly sequenceLast: number;
-}
-
-export async function saveSource(db: Store, tenant: string, reading: SourceReading): Promise<void> {
-  const row = {
-    time_column: reading.timeColumn,
-    key_columns: JSON.stringify(reading.keyColumns),
-    system: reading.system,
-  };
-  await db
-    .insertInto('source')
-    .values({ tenant, source: reading.source, ...row })
-    .onConflict((conflict) => conflict.columns(['tenant', 'source']).doUpdateSet(row))
-    .execute();
-}
-
-export async function findSource(
-  db: Store,
-  tenant: string,
-  source: string,
-): Promise<SourceReading | undefined> {
-  const row = await db
-    .selectFrom('source')
-    .selectAll()
-    .where('tenant', '=', tenant)
-    .where('source', '=', source)
-    .executeTakeFirst();
-  if (!row) return undefined;
-  return { source: row.source, timeColumn: row.time_column, keyColumns: row.key_columns, system: row.system };
+  /** Why all of its rows are to be held back; empty: they are judged by what they hold. */
+  readonly hold: string;
 }
 
 /** Of these row ids, the ones that were taken before. */
@@ -91,7 +57,6 @@ export async function takeRowIds(
   return Number(taken.numAffectedRows ?? 0n) === rowIds.length;
 }
 
-/** Writes the segment, and counts its rows for its producer. */
 export async function saveSegment(
   db: Store,
   tenant: string,
@@ -116,14 +81,6 @@ export async function saveSegment(
       recorded_at: new Date(now),
     })
     .execute();
-  await sql`
-    insert into producer (tenant, source, producer, rows, last_event_time, last_received_at)
-    values (${tenant}, ${segment.source}, ${segment.producer}, ${segment.rows},
-            ${new Date(segment.eventTimeMax)}, ${new Date(now)})
-    on conflict (tenant, source, producer) do update set
-      rows = producer.rows + excluded.rows,
-      last_event_time = greatest(producer.last_event_time, excluded.last_event_time),
-      last_received_at = excluded.last_received_at`.execute(db);
 }
 
 /** What came of a file. */
@@ -132,6 +89,8 @@ export interface TakenFile {
   readonly rows: number;
   readonly refused: number;
   readonly firstRefusal: string;
+  /** Of the rows and the refused ones, those behind the watermark. */
+  readonly late: number;
 }
 
 export async function findFile(
@@ -146,7 +105,15 @@ export async function findFile(
     .where('kind', '=', kind)
     .where('digest', '=', digest)
     .executeTakeFirst();
-  return row && { digest: row.digest, rows: row.rows, refused: row.refused, firstRefusal: row.first_refusal };
+  return (
+    row && {
+      digest: row.digest,
+      rows: row.rows,
+      refused: row.refused,
+      firstRefusal: row.first_refusal,
+      late: row.late,
+    }
+  );
 }
 
 /** @returns false when another call has taken the same file meanwhile */
@@ -170,80 +137,12 @@ export async function saveFile(
       rows: file.rows,
       refused: file.refused,
       first_refusal: file.firstRefusal,
+      late: file.late,
       taken_at: new Date(now),
     })
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst();
   return saved.numInsertedOrUpdatedRows === 1n;
-}
-
-export async function saveProducer(
-  db: Store,
-  {
-    tenant,
-    source,
-    producer,
-    publicKey,
-  }: { tenant: string; source: string; producer: string; publicKey: string },
-): Promise<void> {
-  await db
-    .insertInto('producer')
-    .values({
-      tenant,
-      source,
-      producer,
-      public_key: publicKey,
-      rows: 0,
-      last_event_time: null,
-      last_received_at: null,
-    })
-    .onConflict((conflict) =>
-      conflict.columns(['tenant', 'source', 'producer']).doUpdateSet({ public_key: publicKey }),
-    )
-    .execute();
-}
-
-export async function listProducers(db: Store, tenant: string, source: string) {
-  let query = db.selectFrom('producer').selectAll().where('tenant', '=', tenant);
-  if (source) query = query.where('source', '=', source);
-  return query.orderBy('source').orderBy('producer').execute();
-}
-
-/** Known sources with what came for each; a source that sent nothing yet has a line of its own. */
-export async function listSources(
-  db: Store,
-  tenant: string,
-): Promise<{ source: string; kind: Kind; rows: string; segments: number; lastEventTime: Date | null }[]> {
-  const { rows } = await sql<{
-    source: string;
-    kind: Kind;
-    rows: string;
-    segments: string;
-    last_event_time: Date | null;
-  }>`
-    select source, coalesce(kind, 'rows') as kind, coalesce(sum(segment.rows), 0) as rows,
-      count(segment_id) as segments, max(event_time_max) as last_event_time
-    from (select source from source where tenant = ${tenant}
-          union select source from segment where tenant = ${tenant}) as known
-    left join segment using (source)
-    where segment.tenant is null or segment.tenant = ${tenant}
-    group by 1, 2 order by 1, 2 desc`.execute(db);
-  return rows.map(({ last_event_time, segments, ...row }) => ({
-    ...row,
-    segments: Number(segments),
-    lastEventTime: last_event_time,
-  }));
-}
-
-/** Names of the known sources, for an answer to a mistyped one. */
-export async function sourceNames(db: Store, tenant: string): Promise<string[]> {
-  const rows = await db
-    .selectFrom('source')
-    .select('source')
-    .where('tenant', '=', tenant)
-    .orderBy('source')
-    .execute();
-  return rows.map((row) => row.source);
 }
 
 /** A message of a source that no system describes yet. */
@@ -255,14 +154,8 @@ export interface WaitingMessage {
   readonly messageId: string;
   readonly sequence: number;
   readonly body: Uint8Array;
-}
-
-/**
- * Holds back whoever else decides whether a source is known, to the end of the transaction: a message is either seen
- * by the system that is being applied, or sees it.
- */
-export async function lockSource(tx: Store, tenant: string, source: string): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`source/${tenant}/${source}`}, 0))`.execute(tx);
+  /** Those that say how the body is read. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export async function saveWaiting(
@@ -283,6 +176,7 @@ export async function saveWaiting(
         producer: message.producer,
         stream_sequence: message.sequence,
         body: message.body,
+        headers: JSON.stringify(message.headers),
         received_at: new Date(now),
       })),
     )
@@ -325,6 +219,7 @@ export async function takeableMessages(db: Store, tenant: string, most: number):
     messageId: row.message_id,
     sequence: Number(row.stream_sequence),
     body: row.body,
+    headers: row.headers,
   }));
 }
 

@@ -1,4 +1,7 @@
+import type { Late } from '@perennial/spec';
 import type { ColumnType } from 'kysely';
+import type { Way } from './producers/store.js';
+import type { SystemReading } from './sources/store.js';
 
 export type Kind = 'rows' | 'labels';
 
@@ -12,7 +15,39 @@ export interface Tables {
     source: string;
     time_column: string;
     key_columns: ColumnType<string[], string, string>;
+    zone: string;
+    watermark_ms: ColumnType<string | null, number | null, number | null>;
+    late_policy: Late['policy'];
+    version: number;
+  };
+  source_document: {
+    tenant: string;
+    source: string;
+    version: number;
+    document_json: string;
+    declared_by: string;
+    declared_at: Date;
+  };
+  source_system: {
+    tenant: string;
     system: string;
+    source: string;
+    reading: ColumnType<SystemReading['reading'], string, string>;
+  };
+  newest_event: { tenant: string; source: string; event_time: Date };
+  delivery: {
+    tenant: string;
+    source: string;
+    producer: string;
+    kind: Kind;
+    way: Way;
+    hour: Date;
+    messages: Count;
+    rows: Count;
+    duplicates: Count;
+    refused: Count;
+    late: Count;
+    bytes: Count;
   };
   producer: {
     tenant: string;
@@ -21,6 +56,7 @@ export interface Tables {
     public_key: string;
     rows: Count;
     last_event_time: Date | null;
+    first_received_at: Date | null;
     last_received_at: Date | null;
   };
   segment: {
@@ -48,6 +84,7 @@ export interface Tables {
     refused: number;
     first_refusal: string;
     taken_at: Date;
+    late: number;
   };
   waiting_message: {
     tenant: string;
@@ -58,5 +95,6 @@ export interface Tables {
     stream_sequence: Count;
     body: Uint8Array;
     received_at: Date;
+    headers: ColumnType<Record<string, string>, string, string>;
   };
 }

@@ -55,13 +55,19 @@ export class Waiting {
     const { bus, db, tenant, log } = this.#o;
     const messages = await takeableMessages(db, tenant, messagesMax);
     for (const message of messages) {
-      const { source, kind, producer, messageId } = message;
+      const { source, kind, producer, messageId, headers } = message;
       await publishRaw(bus, {
         subject: arrivalSubject({ arrival: kind, tenant, source, producer }),
         body: message.body,
         // Not the first message's own id: the bus would take it for a repetition and drop it.
         id: uuidv5('waited', source, kind, messageId),
-        headers: { [eventHeaders.id]: encodeURIComponent(messageId) },
+        headers: {
+          [eventHeaders.id]: encodeURIComponent(messageId),
+          ...(headers['content-type'] && { 'content-type': headers['content-type'] }),
+          ...(headers[eventHeaders.time] && {
+            [eventHeaders.time]: encodeURIComponent(headers[eventHeaders.time] ?? ''),
+          }),
+        },
       });
       await forgetWaiting(db, tenant, message);
     }

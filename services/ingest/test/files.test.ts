@@ -26,6 +26,8 @@ test('a CSV file becomes rows of numbers, texts and truths, and sent again chang
   expect(rows.map((row) => row.cells)).toEqual([
     {
       _p_event_time: Date.UTC(2012, 0, 1),
+      _p_arrived_at: expect.any(Number),
+      _p_producer: 'desk',
       date: '2012-01-01',
       temp_min: 5,
       weather: 'drizzle',
@@ -34,6 +36,8 @@ test('a CSV file becomes rows of numbers, texts and truths, and sent again chang
     },
     {
       _p_event_time: Date.UTC(2012, 0, 2),
+      _p_arrived_at: expect.any(Number),
+      _p_producer: 'desk',
       date: '2012-01-02',
       temp_min: null,
       weather: 'rain, heavy',

@@ -54,7 +54,7 @@ test('what could not be taken is there to be looked at', async () => {
       'ROW_ID_INVALID',
       'ROW_ID_INVALID',
       'ROW_MALFORMED',
-      'ROW_MALFORMED',
+      'ROW_TOO_LARGE',
     ].sort(),
   );
 });

@@ -5,11 +5,14 @@ import { because, count, day, span } from './words.js';
 const noun = (kind: SegmentKind) => (kind === SegmentKind.LABELS ? 'label' : 'row');
 
 type DataEvent =
+  | 'sourceDeclared'
   | 'sourceProducerAdded'
   | 'segmentRecorded'
   | 'segmentVerified'
   | 'segmentQuarantined'
   | 'segmentRepaired'
+  | 'segmentDiscarded'
+  | 'anomalyFound'
   | 'schemaAccepted'
   | 'schemaProposed'
   | 'featureViewDefined'
@@ -17,6 +20,8 @@ type DataEvent =
   | 'datasetRefused';
 
 export const dataSentences: Sentences<DataEvent> = {
+  sourceDeclared: ({ source, version, declaredBy }) =>
+    `${declaredBy || 'somebody'} declared how rows of ${source} are read, version ${version}`,
   sourceProducerAdded: ({ producer, source }) => `producer ${producer} got a credential for source ${source}`,
   segmentRecorded: ({ rows, kind, source, producer, eventTimeMin, eventTimeMax }) =>
     `${count(rows, noun(kind))} of ${source}${span(eventTimeMin, eventTimeMax)} came from producer ${producer}`,
@@ -24,8 +29,16 @@ export const dataSentences: Sentences<DataEvent> = {
     `${count(rows, noun(kind))} of ${source}${span(eventTimeMin, eventTimeMax)} passed verification by schema version ${schemaVersion}${repairId ? ', repaired' : ''}`,
   segmentQuarantined: ({ rows, kind, source, producer, eventTimeMin, eventTimeMax, findings }) =>
     `${count(rows, noun(kind))} of ${source}${span(eventTimeMin, eventTimeMax)} from producer ${producer} were held back${because(findings.map(found).join('; '))}`,
-  segmentRepaired: ({ repairedBy, rows, source, column, expression }) =>
-    `${repairedBy || 'somebody'} repaired ${count(rows, 'held row')} of ${source} with ${column} = ${expression}`,
+  segmentRepaired: ({ repairedBy, rows, source, column, expression, action, reason }) => {
+    const [who, what] = [repairedBy || 'somebody', `${count(rows, 'held row')} of ${source}`];
+    if (action === 'release') return `${who} let ${what} through as they are${because(reason)}`;
+    if (action === 'revalidate') return `${who} had ${what} verified again, and they passed`;
+    return `${who} repaired ${what} with ${column} = ${expression}`;
+  },
+  segmentDiscarded: ({ discardedBy, rows, source, reason }) =>
+    `${discardedBy || 'somebody'} gave up ${count(rows, 'held row')} of ${source}${because(reason)}`,
+  anomalyFound: ({ source, kind, producer, finding }) =>
+    `${kind === SegmentKind.LABELS ? `labels of ${source}` : source}${producer ? ` from producer ${producer}` : ''}: ${finding ? found(finding) : 'something is odd'}`,
   schemaAccepted: ({ source, kind, version }) =>
     `the expectations of ${kind === SegmentKind.LABELS ? `${source}'s labels` : source} became schema version ${version}`,
   schemaProposed: ({ source, kind, rows, compatibility, notes }) =>

@@ -7,7 +7,20 @@ export type Cell = string | number | boolean | null;
 export interface ArrivingRow {
   readonly rowId: string;
   readonly eventTime: number;
+  /** When it came to the platform. */
+  readonly arrivedAt: number;
   readonly values: Readonly<Record<string, Cell>>;
+}
+
+/** How a row is read. */
+export interface RowReading {
+  readonly timeColumn: string;
+  /** IANA zone of times without an offset; undefined: UTC. */
+  readonly zone: string | undefined;
+  /** Ms since the epoch. */
+  readonly arrivedAt: number;
+  /** The event time of a row that has none, as text: the time of the event that carried it. */
+  readonly fallbackTime?: string | undefined;
 }
 
 /** Columns in one row; a record, not a document. */
@@ -30,9 +43,9 @@ const controls = /[\u0000-\u001f\u007f\p{Cs}]/u;
  *
  * @throws PlatformError ROW_MALFORMED, ROW_TOO_WIDE, ROW_COLUMN_NAME, ROW_ID_INVALID or ROW_EVENT_TIME, naming the field
  */
-export function readRow(value: unknown, rowId: string, timeColumn: string): ArrivingRow {
+export function readRow(value: unknown, rowId: string, reading: RowReading): ArrivingRow {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    throw invalid('ROW_MALFORMED', `a row is a JSON object, not ${JSON.stringify(value)?.slice(0, 40)}`);
+    throw invalid('ROW_MALFORMED', `a row is a JSON object, not ${shown(value)}`);
   }
   checkRowId(rowId);
   const members = Object.entries(value);
@@ -46,15 +59,17 @@ export function readRow(value: unknown, rowId: string, timeColumn: string): Arri
     values[name] = asCell(name, cell);
   }
   checkCase(members.map(([name]) => name));
-  return { rowId, eventTime: eventTimeOf(value as Record<string, unknown>, timeColumn), values };
+  const { timeColumn, arrivedAt, fallbackTime } = reading;
+  if (fallbackTime !== undefined && isNothing(values[timeColumn])) values[timeColumn] = fallbackTime;
+  return { rowId, eventTime: eventTimeOf(values, reading), arrivedAt, values };
 }
 
 /** @throws PlatformError ROW_COLUMN_NAME */
 export function checkColumnName(name: string): void {
-  if (name === '' || name.length > columnNameMax || controls.test(name)) {
+  if (name === '' || name === '__proto__' || name.length > columnNameMax || controls.test(name)) {
     throw invalid(
       'ROW_COLUMN_NAME',
-      `${JSON.stringify(name.slice(0, 40))}: a column name has 1 to ${columnNameMax} characters and no control characters`,
+      `${JSON.stringify(name.slice(0, 40))}: a column name has 1 to ${columnNameMax} characters, no control characters, and is not __proto__`,
       { field: name.slice(0, 40) },
     );
   }
@@ -86,6 +101,10 @@ export function checkRowId(rowId: string): void {
   }
 }
 
+function shown(value: unknown): string {
+  return Array.isArray(value) ? 'an array' : String(JSON.stringify(value)).slice(0, 40);
+}
+
 function asCell(name: string, cell: unknown): Cell {
   if (cell === null || typeof cell === 'number' || typeof cell === 'boolean') return cell;
   const text = typeof cell === 'string' ? cell : (JSON.stringify(cell) ?? '');
@@ -97,14 +116,18 @@ function asCell(name: string, cell: unknown): Cell {
   return text;
 }
 
-function eventTimeOf(row: Record<string, unknown>, timeColumn: string): number {
-  const cell = Object.hasOwn(row, timeColumn) ? row[timeColumn] : undefined;
-  if (cell === undefined || cell === null || cell === '') {
+function isNothing(cell: Cell | undefined): boolean {
+  return cell === undefined || cell === null || cell === '';
+}
+
+function eventTimeOf(values: Readonly<Record<string, Cell>>, { timeColumn, zone }: RowReading): number {
+  const cell = values[timeColumn];
+  if (isNothing(cell)) {
     throw invalid('ROW_EVENT_TIME', `${timeColumn} is missing; it is the event time of this source`, {
       field: timeColumn,
     });
   }
-  const time = parsedTime(cell, timeColumn);
+  const time = parsedTime(cell, timeColumn, zone);
   if (time < eventTimeMin || time > eventTimeMax) {
     throw invalid('ROW_EVENT_TIME', `${timeColumn}: ${String(cell)} lies outside the years 1 to 9999`, {
       field: timeColumn,
@@ -113,9 +136,9 @@ function eventTimeOf(row: Record<string, unknown>, timeColumn: string): number {
   return time;
 }
 
-function parsedTime(cell: unknown, timeColumn: string): number {
+function parsedTime(cell: unknown, timeColumn: string, zone: string | undefined): number {
   try {
-    return parseEventTime(cell, timeColumn);
+    return parseEventTime(cell, timeColumn, zone);
   } catch (error) {
     throw invalid('ROW_EVENT_TIME', asPlatformError(error).message, { field: timeColumn });
   }

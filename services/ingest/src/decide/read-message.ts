@@ -1,7 +1,7 @@
 import { parseArrivalSubject } from '@perennial/contracts';
 import { invalid, PlatformError } from '@perennial/kernel';
-import { checkRowId } from './arriving-row.js';
-import { readBody } from './read-body.js';
+import { checkRowId, type RowReading } from './arriving-row.js';
+import { readBody, readEvents } from './read-body.js';
 import type { Arrival } from './segments-of-batch.js';
 
 /** A message of the bus, as far as its rows are concerned. */
@@ -12,8 +12,12 @@ export interface RowsMessage {
   readonly sequence: number;
   /** When the bus stored it, ms since the epoch. */
   readonly time: number;
-  /** CloudEvents id, else Nats-Msg-Id; undefined where the producer gave none. */
+  /** Of a CloudEvent: source and id, else the Nats-Msg-Id; undefined where the producer gave none. */
   readonly givenId: string | undefined;
+  /** Header `content-type`; what is no CloudEvent in structured form is JSON. */
+  readonly contentType: string | undefined;
+  /** The time of a CloudEvent in binary form, for rows that have none. */
+  readonly eventTime: string | undefined;
 }
 
 /** Where a message belongs, before its rows are read. */
@@ -43,34 +47,31 @@ export function senderOf(message: RowsMessage, tenant: string): Sender {
   return { source: subject.source, kind: subject.arrival, producer: subject.producer, messageId };
 }
 
+/** CloudEvents in structured form, one or a batch. */
+const structured = /^application\/cloudevents(-batch)?\+json\s*(;|$)/i;
+
 /** Reads a message's rows; the error, if some were refused, names the first one. The good ones are taken. */
 export function readMessage(
   message: RowsMessage,
   sender: Sender,
-  timeColumn: string,
-): { arrivals: Arrival[]; error: PlatformError | undefined } {
+  { timeColumn, zone }: Pick<RowReading, 'timeColumn' | 'zone'>,
+): { arrivals: Arrival[]; refused: number; error: PlatformError | undefined } {
   const { source, kind, producer, messageId } = sender;
+  const reading = { timeColumn, zone, arrivedAt: message.time, fallbackTime: message.eventTime };
   const idOf = (ordinal: number, count: number) => (count > 1 ? `${messageId}/${ordinal}` : messageId);
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(message.data);
   } catch {
-    return { arrivals: [], error: invalid('ROW_MALFORMED', 'the message is not UTF-8') };
+    return { arrivals: [], refused: 1, error: invalid('ROW_MALFORMED', 'the message is not UTF-8') };
   }
-  let read: ReturnType<typeof readBody>;
-  try {
-    read = readBody(text, { timeColumn, idOf });
-  } catch (error) {
-    // Arrays in arrays by the thousand: the engine reads them and cannot write them.
-    return {
-      arrivals: [],
-      error: invalid('ROW_MALFORMED', 'the message cannot be read as rows', { internal: String(error) }),
-    };
-  }
+  const read = structured.test(message.contentType ?? '')
+    ? readEvents(text, reading)
+    : readBody(text, reading, idOf);
   const { rows, refused } = read;
-  const arrivals = rows.map((row) => ({ source, kind, producer, sequence: message.sequence, row }));
+  const arrivals = rows.map((row) => ({ source, kind, producer, sequence: message.sequence, row, hold: '' }));
   const [first] = refused;
-  if (!first) return { arrivals, error: undefined };
+  if (!first) return { arrivals, refused: 0, error: undefined };
   const more = refused.length > 1 ? ` (and ${refused.length - 1} more)` : '';
   const error = new PlatformError(
     first.error.code,
@@ -79,5 +80,5 @@ export function readMessage(
     `${first.where}: ${first.error.message}${more}`,
     first.error.field === undefined ? {} : { field: first.error.field },
   );
-  return { arrivals, error };
+  return { arrivals, refused: refused.length, error };
 }

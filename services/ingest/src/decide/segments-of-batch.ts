@@ -10,6 +10,8 @@ export interface Arrival {
   /** Of the bus message, 0 where there was none. */
   readonly sequence: number;
   readonly row: ArrivingRow;
+  /** Why it is to be held back whatever it holds; empty: it is judged. */
+  readonly hold: string;
 }
 
 /** Rows that become one segment. */
@@ -22,28 +24,29 @@ export interface SegmentDraft {
   readonly rows: readonly ArrivingRow[];
   readonly sequenceFirst: number;
   readonly sequenceLast: number;
+  readonly hold: string;
 }
 
 /**
- * One segment for each source, kind, producer and shape of the batch, of rows not taken before; a row id that comes
+ * One segment for each source, kind, producer, shape and verdict on lateness of the batch, of rows not taken before; a row id that comes
  * twice in the batch is kept once. The segment's id follows from its rows' ids: the same batch gives the same ids.
  */
 export function segmentsOfBatch(
   arrivals: readonly Arrival[],
   isTaken: (arrival: Arrival) => boolean,
-): { drafts: SegmentDraft[]; duplicates: number } {
+): { drafts: SegmentDraft[]; duplicates: Arrival[] } {
   const fresh = new Map<string, Arrival[]>();
   const seen = new Set<string>();
-  let duplicates = 0;
+  const duplicates: Arrival[] = [];
   for (const arrival of arrivals) {
-    const { source, kind, producer, row } = arrival;
+    const { source, kind, producer, row, hold } = arrival;
     const key = JSON.stringify([source, kind, row.rowId]);
     if (seen.has(key) || isTaken(arrival)) {
-      duplicates++;
+      duplicates.push(arrival);
       continue;
     }
     seen.add(key);
-    const sender = JSON.stringify([source, kind, producer]);
+    const sender = JSON.stringify([source, kind, producer, hold]);
     const group = fresh.get(sender);
     if (group) group.push(arrival);
     else fresh.set(sender, [arrival]);
@@ -54,7 +57,7 @@ export function segmentsOfBatch(
 function draftsOf(arrivals: readonly Arrival[]): SegmentDraft[] {
   const [first] = arrivals;
   if (!first) return [];
-  const { source, kind, producer } = first;
+  const { source, kind, producer, hold } = first;
   const sequences = new Map(arrivals.map((arrival) => [arrival.row, arrival.sequence]));
   const groups = groupRows(arrivals.map((arrival) => arrival.row));
   return groups.flatMap(({ columns, rows: all }) =>
@@ -67,6 +70,7 @@ function draftsOf(arrivals: readonly Arrival[]): SegmentDraft[] {
         producer,
         columns,
         rows,
+        hold,
         sequenceFirst: numbers.reduce((a, b) => Math.min(a, b)),
         sequenceLast: numbers.reduce((a, b) => Math.max(a, b)),
       };

@@ -24,20 +24,23 @@ export interface WrittenFile {
   readonly eventTimeMax: number;
 }
 
-/** Writes rows as a segment file. The same rows give the same digest. */
+/** Writes rows of one producer as a segment file. The same rows, arrived at the same time, give the same digest. */
 export async function writeSegment(
   means: Means,
-  columns: readonly Column[],
-  rows: readonly ArrivingRow[],
+  { columns, rows, producer }: { columns: readonly Column[]; rows: readonly ArrivingRow[]; producer: string },
 ): Promise<WrittenFile> {
   const all = [
     { name: '_p_row_id', type: 'VARCHAR' as const },
     { name: '_p_event_time', type: 'TIMESTAMP' as const },
+    { name: '_p_arrived_at', type: 'TIMESTAMP' as const },
+    { name: '_p_producer', type: 'VARCHAR' as const },
     ...columns,
   ];
   const cells = rows.map((row): Cell[] => [
     row.rowId,
     row.eventTime,
+    row.arrivedAt,
+    producer,
     ...columns.map(({ name }) => row.values[name] ?? null),
   ]);
   const stored = await storeFile(means, (path) => writeRows(means.tables, path, all, cells));

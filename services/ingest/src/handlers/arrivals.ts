@@ -1,17 +1,19 @@
 import { batchHandler, eventHeaders, type Log, type RawMessage } from '@perennial/bus';
 import { arrivalFilters } from '@perennial/contracts';
 import { asPlatformError, type Clock, limits, PlatformError } from '@perennial/kernel';
+import { eventRowId } from '../decide/cloud-event.js';
+import { type Counts, countsOf, deliveriesOf } from '../decide/deliveries.js';
+import { judgeLate, type LateSource } from '../decide/late.js';
 import { type RowsMessage, readMessage, type Sender, senderOf } from '../decide/read-message.js';
 import { type Arrival, segmentsOfBatch } from '../decide/segments-of-batch.js';
 import { type Means, writeSegment } from '../effects/write-segment.js';
+import { countDelivery } from '../producers/store.js';
 import { recordSegment } from '../record.js';
+import { findSource, lockSource, newestEvent, type SourceReading } from '../sources/store.js';
 import {
   type CutSegment,
   countWaiting,
-  findSource,
   type Kind,
-  lockSource,
-  type SourceReading,
   type Store,
   saveWaiting,
   takenRowIds,
@@ -37,6 +39,7 @@ interface Prepared {
   readonly segments: readonly { segment: CutSegment; rowIds: readonly string[] }[];
   readonly waiting: readonly { message: RawMessage; waiting: WaitingMessage }[];
   readonly bad: readonly { message: RawMessage; error: PlatformError }[];
+  readonly received: readonly { message: RawMessage; counts: Counts }[];
 }
 
 /** Takes rows, or labels, from the bus: one segment for each source, producer and shape of a batch. */
@@ -58,15 +61,25 @@ export function arrivals(kind: Kind, means: ArrivalMeans) {
       // Another replica may have handled the first of them meanwhile.
       const isMine = ({ message }: { message: RawMessage }) => messages.includes(message);
       for (const { message, error } of prepared.bad.filter(isMine)) await park(message, error);
+      for (const delivery of deliveriesOf(prepared.received.filter(isMine).map(({ counts }) => counts)))
+        await countDelivery(db, { tenant, delivery, now });
       await letWait(db, prepared.waiting.filter(isMine), { means, now, park });
     },
   });
 }
 
+/** A message whose rows were read. */
+interface ReadMessage {
+  readonly message: RawMessage;
+  readonly arrivals: readonly Arrival[];
+  readonly refused: number;
+  readonly error: PlatformError | undefined;
+}
+
 async function prepare(messages: readonly RawMessage[], means: ArrivalMeans): Promise<Prepared> {
   const { db, tenant } = means;
   const sources = new Map<string, SourceReading | undefined>();
-  const arrived: Arrival[] = [];
+  const read: ReadMessage[] = [];
   const waiting: Prepared['waiting'][number][] = [];
   const bad: Prepared['bad'][number][] = [];
   for (const message of messages) {
@@ -77,35 +90,68 @@ async function prepare(messages: readonly RawMessage[], means: ArrivalMeans): Pr
         sources.set(sender.source, await findSource(db, tenant, sender.source));
       }
       const reading = sources.get(sender.source);
-      if (reading) {
-        const { arrivals: rows, error } = readMessage(raw, sender, reading.timeColumn);
-        arrived.push(...rows);
-        if (error) bad.push({ message, error });
-      } else {
-        waiting.push({ message, waiting: waitingOf(raw, sender) });
-      }
+      if (reading) read.push({ message, ...readMessage(raw, sender, reading) });
+      else waiting.push({ message, waiting: waitingOf(raw, sender) });
     } catch (error) {
       if (!(error instanceof PlatformError) || error.retry !== 'never') throw error;
       bad.push({ message, error: asPlatformError(error) });
     }
   }
-  return { segments: await cut(arrived, means), waiting, bad };
+  const known = [...sources.values()].filter((source) => source !== undefined);
+  const cutRead = await cut(read, known, means);
+  return { ...cutRead, waiting, bad: [...bad, ...cutRead.bad] };
 }
 
-async function cut(arrived: readonly Arrival[], means: ArrivalMeans): Promise<Prepared['segments']> {
+async function cut(
+  read: readonly ReadMessage[],
+  known: readonly SourceReading[],
+  means: ArrivalMeans,
+): Promise<Omit<Prepared, 'waiting'>> {
   const { db, tenant } = means;
+  const arrived = read.flatMap((one) => one.arrivals);
   const taken = new Set<string>();
   for (const { source, kind, rowIds } of idsBySource(arrived)) {
     for (const id of await takenRowIds(db, { tenant, source, kind, rowIds }))
       taken.add(`${source}/${kind}/${id}`);
   }
   const isTaken = ({ source, kind, row }: Arrival) => taken.has(`${source}/${kind}/${row.rowId}`);
+  const judged = judgeLate(arrived, await lateSources(db, tenant, known), isTaken);
+  const { drafts, duplicates } = segmentsOfBatch(judged.kept, isTaken);
   const segments: Prepared['segments'][number][] = [];
-  for (const { columns, rows, ...draft } of segmentsOfBatch(arrived, isTaken).drafts) {
-    const file = await writeSegment(means, columns, rows);
+  for (const { columns, rows, ...draft } of drafts) {
+    const file = await writeSegment(means, { columns, rows, producer: draft.producer });
     segments.push({ segment: { ...draft, ...file }, rowIds: rows.map((row) => row.rowId) });
   }
-  return segments;
+  const lateError = new Map(judged.refused.map(({ arrival, error }) => [arrival.row, error]));
+  const isLate = new Set(judged.late.map(({ row }) => row));
+  const isDuplicate = new Set(duplicates.map(({ row }) => row));
+  const received = read.map((one) => ({
+    message: one.message,
+    counts: countsOf(
+      {
+        subject: one.message.subject,
+        bytes: one.message.data.byteLength,
+        rows: one.arrivals,
+        refused: one.refused,
+      },
+      { isLate, isDuplicate, isRefused: lateError },
+    ),
+  }));
+  const bad = read.flatMap(({ message, arrivals: rows, error }) => {
+    const late = rows.find(({ row }) => lateError.has(row));
+    const first = error ?? (late && lateError.get(late.row));
+    return first ? [{ message, error: first }] : [];
+  });
+  return { segments, bad, received };
+}
+
+async function lateSources(db: Store, tenant: string, known: readonly SourceReading[]) {
+  const sources = new Map<string, LateSource>();
+  for (const { source, late } of known) {
+    if (late.watermarkMs === undefined) continue;
+    sources.set(source, { late, newest: await newestEvent(db, tenant, source) });
+  }
+  return sources;
 }
 
 function idsBySource(arrived: readonly Arrival[]) {
@@ -159,12 +205,24 @@ function rowsMessage(message: RawMessage): RowsMessage {
     stream: message.stream,
     sequence: message.sequence,
     time: message.time.getTime(),
-    givenId: message.header(eventHeaders.id) || message.messageId || undefined,
+    givenId: givenIdOf(message),
+    contentType: message.header('content-type') || undefined,
+    eventTime: message.header(eventHeaders.time) || undefined,
   };
 }
 
+function givenIdOf(message: RawMessage): string | undefined {
+  const id = message.header(eventHeaders.id);
+  if (!id) return message.messageId || undefined;
+  return eventRowId(message.header(eventHeaders.source) ?? '', id);
+}
+
 function waitingOf(raw: RowsMessage, { source, kind, producer, messageId }: Sender): WaitingMessage {
-  return { source, kind, producer, messageId, sequence: raw.sequence, body: raw.data };
+  const headers = {
+    ...(raw.contentType !== undefined && { 'content-type': raw.contentType }),
+    ...(raw.eventTime !== undefined && { [eventHeaders.time]: raw.eventTime }),
+  };
+  return { source, kind, producer, messageId, sequence: raw.sequence, body: raw.data, headers };
 }
 
 function takenMeanwhile(): PlatformError {
@@ -176,7 +234,7 @@ function tooManyWait(source: string, max: number): PlatformError {
     'SOURCE_UNKNOWN',
     'caller',
     'never',
-    `no system describes the source "${source}" and ${max} messages wait for one; apply a system.yaml, then requeue this`,
+    `no system describes the source "${source}" and ${max} messages wait for one; declare it or apply a system.yaml, then requeue this`,
   );
 }
 
@@ -185,6 +243,6 @@ function tooLargeToWait(source: string): PlatformError {
     'SOURCE_UNKNOWN',
     'caller',
     'never',
-    `no system describes the source "${source}", and a message of over ${waitingBytesMax} bytes cannot wait for one; apply a system.yaml, then requeue this`,
+    `no system describes the source "${source}", and a message of over ${waitingBytesMax} bytes cannot wait for one; declare it or apply a system.yaml, then requeue this`,
   );
 }

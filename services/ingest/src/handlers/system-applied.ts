@@ -1,7 +1,8 @@
 import { handler } from '@perennial/bus';
 import { events } from '@perennial/contracts';
 import { systemFromJson } from '@perennial/spec';
-import { lockSource, type Store, saveSource } from '../store.js';
+import { readSystem } from '../sources/declare.js';
+import type { Store } from '../store.js';
 
 /** A system says how the rows of its source are read; messages that waited for that are looked for afterwards. */
 export function systemApplied(tenant: string, lookForWaiting: () => void) {
@@ -11,10 +12,7 @@ export function systemApplied(tenant: string, lookForWaiting: () => void) {
     pace: 'control',
     handle: async ({ event, tx }) => {
       const db = tx as unknown as Store;
-      const system = systemFromJson(event.body.specJson);
-      const { name: source, time: timeColumn, key: keyColumns } = system.source;
-      await lockSource(db, tenant, source);
-      await saveSource(db, tenant, { source, timeColumn, keyColumns, system: system.name });
+      await readSystem(db, tenant, systemFromJson(event.body.specJson));
       lookForWaiting();
     },
   });

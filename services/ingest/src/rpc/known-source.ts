@@ -1,6 +1,7 @@
 import { isName } from '@perennial/contracts';
 import { invalid, notFound, waitFor } from '@perennial/kernel';
-import { findSource, type SourceReading, type Store, sourceNames } from '../store.js';
+import { findSource, type SourceReading, sourceNames } from '../sources/store.js';
+import type { Store } from '../store.js';
 
 /** How long the event of a system that was applied a moment ago may take to come here. */
 const waitMsMax = 5_000;

@@ -1,19 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { create } from '@bufbuild/protobuf';
-import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
 import {
   type AddProducerRequest,
   AddProducerResponseSchema,
   arrivalSubject,
   events,
+  type ListDeliveriesRequest,
+  ListDeliveriesResponseSchema,
   type ListProducersRequest,
   ListProducersResponseSchema,
-  ListSourcesResponseSchema,
 } from '@perennial/contracts';
 import { PlatformError } from '@perennial/kernel';
 import { mintProducerCredentials } from '../effects/producer-credentials.js';
+import { listDeliveries, listProducers, saveProducer } from '../producers/store.js';
 import { segmentKind } from '../record.js';
-import { listProducers, listSources, saveProducer } from '../store.js';
 import type { ProducerSettings, RpcContext } from './context.js';
 import { checkName } from './known-source.js';
 
@@ -63,6 +64,7 @@ function notConfigured(): PlatformError {
   );
 }
 
+/** Producers of a source, or of all, with the sums of what they sent. */
 export async function producersOf({ db, tenant }: RpcContext, { source }: ListProducersRequest) {
   const producers = await listProducers(db, tenant, source);
   return create(ListProducersResponseSchema, {
@@ -70,21 +72,50 @@ export async function producersOf({ db, tenant }: RpcContext, { source }: ListPr
       source: row.source,
       producer: row.producer,
       rows: BigInt(row.rows),
+      bytes: BigInt(row.bytes),
+      duplicates: BigInt(row.duplicates),
+      refused: BigInt(row.refused),
+      late: BigInt(row.late),
+      ways: row.ways,
+      hasBusCredential: row.public_key !== '',
       ...(row.last_event_time && { lastEventTime: timestampFromDate(row.last_event_time) }),
+      ...(row.first_received_at && { firstReceivedAt: timestampFromDate(row.first_received_at) }),
       ...(row.last_received_at && { lastReceivedAt: timestampFromDate(row.last_received_at) }),
     })),
   });
 }
 
-export async function sourcesOf({ db, tenant }: RpcContext) {
-  const sources = await listSources(db, tenant);
-  return create(ListSourcesResponseSchema, {
-    sources: sources.map((row) => ({
-      source: row.source,
-      kind: segmentKind(row.kind),
-      rows: BigInt(row.rows),
-      segments: row.segments,
-      ...(row.lastEventTime && { lastEventTime: timestampFromDate(row.lastEventTime) }),
-    })),
+const weekMs = 7 * 86_400_000;
+const listedDefault = 100;
+const listedMax = 1_000;
+
+/** What was sent, by the hour of arrival, newest first. */
+export async function deliveriesOf(
+  { db, tenant, clock }: RpcContext,
+  { source, producer, since, limit }: ListDeliveriesRequest,
+) {
+  const deliveries = await listDeliveries(db, {
+    tenant,
+    source,
+    producer,
+    since: since ? timestampDate(since) : new Date(clock.now() - weekMs),
+    limit: Math.min(limit || listedDefault, listedMax),
+  });
+  return create(ListDeliveriesResponseSchema, {
+    deliveries: deliveries.map(
+      ({ hour, kind, messages, rows, duplicates, refused, late, bytes, ...row }) => ({
+        source: row.source,
+        producer: row.producer,
+        way: row.way,
+        kind: segmentKind(kind),
+        hour: timestampFromDate(hour),
+        messages: BigInt(messages),
+        rows: BigInt(rows),
+        duplicates: BigInt(duplicates),
+        refused: BigInt(refused),
+        late: BigInt(late),
+        bytes: BigInt(bytes),
+      }),
+    ),
   });
 }
