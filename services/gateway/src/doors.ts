@@ -14,6 +14,7 @@ import { operationsRoutes, type ServiceStatus } from './control/operations.js';
 import { producerRoutes } from './control/producers.js';
 import { quarantineRoutes } from './control/quarantine.js';
 import type { ControlRoute } from './control/route.js';
+import { schemaRoutes } from './control/schemas.js';
 import { controlHandler, streamRoutes } from './control/server.js';
 import { sourceRoutes } from './control/sources.js';
 import { systemRoutes } from './control/systems.js';
@@ -98,7 +99,12 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   const httpAddress = await listen(front.server, settings.httpListen);
   const grpc = await serveGrpc({
     listen: settings.publicGrpcListen,
-    ...grpcDoor(inferenceService({ deployments, predictor, models, clock }), { access, denials, predictor }),
+    ...grpcDoor(inferenceService({ deployments, predictor, models, clock }), {
+      access,
+      denials,
+      predictor,
+      ingest: gateway.peers.ingest,
+    }),
     drainTimeoutMs: gatewayLimits.doorsDrainMs,
     tls,
     onError,
@@ -148,6 +154,7 @@ export function controlRoutes(
     ...producerRoutes(gateway.peers),
     ...quarantineRoutes(gateway.peers),
     ...datasetRoutes(gateway.peers),
+    ...schemaRoutes(gateway.peers),
     ...garbageRoutes(gateway.peers),
     ...gateway.requests.routes,
     ...labelRoutes({ peers: gateway.peers, publish: gateway.publishLabel }),

@@ -234,6 +234,10 @@ function ingest(state: World) {
     addProducer: nothing,
     listProducers: nothing,
     listSources: nothing,
+    listDeliveries: nothing,
+    applySource: nothing,
+    getSource: nothing,
+    checkSystem: nothing,
     publishRows: async (requests) => {
       let bytes = 0;
       for await (const { part } of requests) {

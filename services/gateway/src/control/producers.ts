@@ -1,10 +1,13 @@
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
   AddProducerRequestSchema,
   AddProducerResponseSchema,
+  ListDeliveriesResponseSchema,
   ListProducersResponseSchema,
 } from '@perennial/contracts';
+import { parseEventTime } from '@perennial/kernel';
 import type { Peers } from '../effects/peers.js';
-import { type ControlRoute, checkName, jsonOf, messageOf, optionalName } from './route.js';
+import { type ControlRoute, checkName, jsonOf, messageOf, numberOf, optionalName } from './route.js';
 
 /** Who sends rows, and what each has sent. */
 export function producerRoutes({ ingest }: Pick<Peers, 'ingest'>): ControlRoute[] {
@@ -18,6 +21,21 @@ export function producerRoutes({ ingest }: Pick<Peers, 'ingest'>): ControlRoute[
           ListProducersResponseSchema,
           await ingest.listProducers({ source: optionalName('source', query['source']) }),
         ),
+    },
+    {
+      method: 'GET',
+      path: '/v1/deliveries',
+      needs: 'inspect',
+      answer: async ({ query }) => {
+        const since = query['since'];
+        const answer = await ingest.listDeliveries({
+          source: optionalName('source', query['source']),
+          producer: optionalName('producer', query['producer']),
+          limit: numberOf(query, 'limit', { fallback: 100, max: 1_000 }),
+          ...(since && { since: timestampFromMs(parseEventTime(since, 'since')) }),
+        });
+        return jsonOf(ListDeliveriesResponseSchema, answer);
+      },
     },
     {
       method: 'POST',

@@ -1,24 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
+  type PublishRowsHeaderSchema,
   type PublishRowsRequestSchema,
   PublishRowsResponseSchema,
   type SegmentKind,
 } from '@perennial/contracts';
-import { invalid } from '@perennial/kernel';
 import { producerFor } from '../decide/access.js';
+import { arrivalForm } from '../decide/arrival-form.js';
 import type { Peers } from '../effects/peers.js';
 import { gatewayLimits } from '../limits.js';
 import { type ControlRequest, checkName, jsonOf } from './route.js';
-
-const formats = ['json', 'jsonl', 'csv', 'parquet'];
-const formatOfType: Readonly<Record<string, string>> = {
-  'application/json': 'json',
-  'application/jsonl': 'jsonl',
-  'application/x-ndjson': 'jsonl',
-  'text/csv': 'csv',
-  'application/vnd.apache.parquet': 'parquet',
-};
 
 /** Streams the body of `POST /v1/sources/<name>/rows` (or labels) into ingest; no more than a chunk is held here. */
 export async function publishArrivals(
@@ -32,8 +24,9 @@ export async function publishArrivals(
     source: checkName('source', params['source'] ?? ''),
     kind,
     producer: checkName('producer', producerFor(caller, query['producer'])),
-    format: formatOf(query['format'], body.headers['content-type']),
+    ...arrivalForm(query['format'], request.header),
     rowIdField: query['row-id'] ?? '',
+    way: query['way'] === 'files' ? 'files' : 'http',
   };
   // How many there are is known when they are through: one must be left, the others are counted then.
   caller.meter?.takeRows(1);
@@ -45,23 +38,13 @@ export async function publishArrivals(
   return jsonOf(PublishRowsResponseSchema, answer);
 }
 
+type Header = MessageInitShape<typeof PublishRowsHeaderSchema>;
+
 /** The header once, then the body's chunks as they come. */
 async function* parts(
-  header: { source: string; kind: SegmentKind; producer: string; format: string; rowIdField: string },
+  header: Header,
   body: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<MessageInitShape<typeof PublishRowsRequestSchema>> {
   yield { part: { case: 'header', value: header } };
   for await (const chunk of body) yield { part: { case: 'chunk', value: chunk } };
-}
-
-/** @throws PlatformError FORMAT_UNKNOWN */
-function formatOf(asked: string | undefined, contentType: string | undefined): string {
-  const type = contentType?.split(';')[0]?.trim().toLowerCase() ?? '';
-  const format = asked ?? formatOfType[type];
-  if (format !== undefined && formats.includes(format)) return format;
-  throw invalid(
-    'FORMAT_UNKNOWN',
-    `say what the body is: ?format= with one of ${formats.join(', ')}, or a content-type of ${Object.keys(formatOfType).join(', ')}`,
-    { field: 'format' },
-  );
 }

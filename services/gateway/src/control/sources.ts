@@ -1,4 +1,11 @@
-import { GetSchemaResponseSchema, ListSourcesResponseSchema, SegmentKind } from '@perennial/contracts';
+import {
+  ApplySourceResponseSchema,
+  GetSchemaResponseSchema,
+  GetSourceResponseSchema,
+  ListSourcesResponseSchema,
+  SegmentKind,
+} from '@perennial/contracts';
+import { invalid } from '@perennial/kernel';
 import type { Peers } from '../effects/peers.js';
 import { type ControlRoute, jsonOf } from './route.js';
 
@@ -10,6 +17,27 @@ export function sourceRoutes({ ingest, validate }: Pick<Peers, 'ingest' | 'valid
       path: '/v1/sources',
       needs: 'inspect',
       answer: async () => jsonOf(ListSourcesResponseSchema, await ingest.listSources({})),
+    },
+    {
+      method: 'POST',
+      path: '/v1/sources',
+      needs: 'operate',
+      answer: async ({ text, query, caller }) => {
+        if (text.trim() === '')
+          throw invalid('BODY_INVALID', 'the body must be the text of a document of kind Source', {
+            field: 'body',
+          });
+        const dryRun = query['dry-run'] === 'true';
+        const answer = await ingest.applySource({ documentYaml: text, dryRun, appliedBy: caller.name });
+        return jsonOf(ApplySourceResponseSchema, answer);
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/sources/:source',
+      needs: 'inspect',
+      answer: async ({ params }) =>
+        jsonOf(GetSourceResponseSchema, await ingest.getSource({ source: params['source'] ?? '' })),
     },
     {
       method: 'GET',

@@ -50,7 +50,7 @@ export function systemRoutes(needs: Needs): ControlRoute[] {
   return [...registryRoutes(needs), ...moveRoutes(needs), ...rolloutRoutes(needs), ...knowledgeRoutes(needs)];
 }
 
-function registryRoutes({ peers: { registry } }: Needs): ControlRoute[] {
+function registryRoutes({ peers: { registry, ingest } }: Needs): ControlRoute[] {
   return [
     {
       method: 'POST',
@@ -60,6 +60,8 @@ function registryRoutes({ peers: { registry } }: Needs): ControlRoute[] {
         if (text.trim() === '')
           throw invalid('BODY_INVALID', 'the body must be the text of a system.yaml', { field: 'body' });
         const dryRun = query['dry-run'] === 'true';
+        // A source that is declared by a document says itself how its rows are read.
+        await ingest.checkSystem({ specYaml: text });
         const answer = await registry.applySystem({ specYaml: text, dryRun, appliedBy: caller.name });
         return jsonOf(ApplySystemResponseSchema, answer);
       },

@@ -4,9 +4,11 @@ import type { RpcService, ServeOptions } from '@perennial/service';
 import type { Access } from '../access/access.js';
 import type { Denials } from '../access/denials.js';
 import { type GrpcCall, grpcCalls } from '../decide/protocol-access.js';
+import type { Peers } from '../effects/peers.js';
 import { gatewayLimits } from '../limits.js';
 import type { Predictor } from '../predictor.js';
-import { guarded } from './guarded.js';
+import { rowsService } from '../rows/rows-service.js';
+import { type GuardOptions, guarded } from './guarded.js';
 
 /** By `/package.Service/Method`. */
 const rules: ReadonlyMap<string, GrpcCall> = new Map(
@@ -19,20 +21,28 @@ const rules: ReadonlyMap<string, GrpcCall> = new Map(
 /** How the gRPC port lets people in: who calls is found out first, what they may is asked of every message. */
 export function grpcDoor(
   service: RpcService,
-  { access, denials, predictor }: { access: Access; denials: Denials; predictor: Predictor },
+  {
+    access,
+    denials,
+    predictor,
+    ingest,
+  }: { access: Access; denials: Denials; predictor: Predictor; ingest: Peers['ingest'] },
 ): Pick<ServeOptions, 'services' | 'authorize' | 'streamsMax'> {
+  const onForbidden: GuardOptions['onForbidden'] = (path, caller, { peer }) =>
+    denials.add({ door: 'grpc', code: 'FORBIDDEN', path, caller: caller.name, remote: peer });
+  // A certificate was checked when the connection began.
+  const callerAgain: GuardOptions['callerAgain'] = ({ metadata }) => {
+    const authorization = metadata.get('authorization')[0]?.toString();
+    return authorization === undefined ? undefined : access.callerOf(authorization);
+  };
   return {
     services: [
+      rowsService({ ingest, onForbidden, callerAgain }),
       guarded(service, {
-        onForbidden: (path, caller, { peer }) =>
-          denials.add({ door: 'grpc', code: 'FORBIDDEN', path, caller: caller.name, remote: peer }),
+        onForbidden,
         onRefused: (system, caller, thrown) =>
           predictor.refused({ system, transport: 'grpc/v2', caller }, thrown),
-        // A certificate was checked when the connection began.
-        callerAgain: ({ metadata }) => {
-          const authorization = metadata.get('authorization')[0]?.toString();
-          return authorization === undefined ? undefined : access.callerOf(authorization);
-        },
+        callerAgain,
       }),
     ],
     streamsMax: gatewayLimits.grpcStreamsMax,

@@ -3,6 +3,7 @@ import {
   AddProducerResponseSchema,
   AddShadowRequestSchema,
   AddShadowResponseSchema,
+  ApplySourceResponseSchema,
   ApplySystemResponseSchema,
   CancelRolloutRequestSchema,
   CancelRolloutResponseSchema,
@@ -16,9 +17,11 @@ import {
   GetQualityResponseSchema,
   GetQuarantineResponseSchema,
   GetSchemaResponseSchema,
+  GetSourceResponseSchema,
   GetSystemResponseSchema,
   ListApiKeysResponseSchema,
   ListDatasetsResponseSchema,
+  ListDeliveriesResponseSchema,
   ListEventsResponseSchema,
   ListModelsResponseSchema,
   ListProducersResponseSchema,
@@ -45,22 +48,27 @@ import {
   VerifyResponseSchema,
   WhyResponseSchema,
 } from '@perennial/contracts';
+import { formats } from '../decide/arrival-form.js';
 import { type Described, file, flag, oneOf, whole, word } from './describe.js';
 import { describedDatasets } from './described-datasets.js';
 import { describedModels } from './described-models.js';
+import { describedSchemas } from './described-schemas.js';
 
 const system = ['system'];
-const fileForms = ['text/csv', 'application/jsonl', 'application/json', 'application/vnd.apache.parquet'];
+const fileForms = [
+  'text/csv',
+  'application/jsonl',
+  'application/json',
+  'application/vnd.apache.parquet',
+  'application/vnd.apache.arrow.stream',
+  'application/cloudevents+json',
+  'application/cloudevents-batch+json',
+];
 const arrivalQuery = {
-  format: oneOf(
-    'What the body is, where its content type does not say it.',
-    'csv',
-    'json',
-    'jsonl',
-    'parquet',
-  ),
+  format: oneOf('What the body is, where its content type does not say it.', ...formats),
   producer: word('Who sends; by default whose token it is.'),
   'row-id': word('Of JSON: the column with the id of each row.'),
+  way: oneOf('How the rows are counted: http when left out.', 'http', 'files'),
 };
 const subject = { subject: word('For example "model seattle-temperature@champion".') };
 const limit = { limit: whole('How many at most.') };
@@ -69,6 +77,7 @@ const limit = { limit: whole('How many at most.') };
 export const described: Readonly<Record<string, Described>> = {
   ...describedModels,
   ...describedDatasets,
+  ...describedSchemas,
   'POST /v1/systems': {
     says: 'Make a system.yaml so, or say what would change.',
     body: { 'application/yaml': { type: 'string' } },
@@ -171,6 +180,13 @@ export const described: Readonly<Record<string, Described>> = {
     gives: PublishRowsResponseSchema,
   },
   'GET /v1/sources': { says: 'Sources.', gives: ListSourcesResponseSchema },
+  'POST /v1/sources': {
+    says: 'Declare a source by its document, or say what would change.',
+    body: { 'application/yaml': { type: 'string' } },
+    query: { 'dry-run': flag('Change nothing.') },
+    gives: ApplySourceResponseSchema,
+  },
+  'GET /v1/sources/:source': { says: 'A source with its document.', gives: GetSourceResponseSchema },
   'GET /v1/sources/:source/schema': {
     says: 'What a source is expected to look like.',
     gives: GetSchemaResponseSchema,
@@ -180,6 +196,16 @@ export const described: Readonly<Record<string, Described>> = {
     says: 'Who may publish on the bus.',
     gives: ListProducersResponseSchema,
     query: { source: word('Of one source.') },
+  },
+  'GET /v1/deliveries': {
+    says: 'What producers sent, by the hour of arrival, newest first.',
+    gives: ListDeliveriesResponseSchema,
+    query: {
+      ...limit,
+      source: word('Of one source.'),
+      producer: word('Of one producer.'),
+      since: word('Arrived at this time or later; a week ago when left out.'),
+    },
   },
   'POST /v1/producers': {
     says: 'Make a producer; its credential is told once.',
