@@ -11,6 +11,7 @@ import { producersCommands } from './commands/producers.js';
 import { quarantineCommands } from './commands/quarantine.js';
 import { rowsCommands } from './commands/rows.js';
 import { routeCommands } from './commands/served-models.js';
+import { sourcesCommands } from './commands/sources.js';
 import { systemCommands } from './commands/systems.js';
 
 /** The whole command line, as data; nothing runs until it is parsed. */
@@ -22,6 +23,7 @@ export function program(): Command {
     .showHelpAfterError('(perennial --help lists the commands)')
     .showSuggestionAfterError();
   systemCommands(root);
+  sourcesCommands(root);
   rowsCommands(root);
   quarantineCommands(root);
   datasetCommands(root);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatEventTime, invalid, parseEventTime } from '@perennial/kernel';
 
-type Format = 'json' | 'jsonl' | 'csv' | 'parquet';
+type Format = 'json' | 'jsonl' | 'csv' | 'parquet' | 'arrow';
 
 /** The file itself, or a temporary Parquet file with only what happened from `from` to before `to`. */
 export async function selectSpan(
@@ -12,8 +12,10 @@ export async function selectSpan(
   { from, to, time = 'date' }: { from?: string; to?: string; time?: string },
 ): Promise<{ path: string; format: Format; remove: () => Promise<void> }> {
   if (from === undefined && to === undefined) return { path: file, format, remove: async () => {} };
-  if (format !== 'parquet' && format !== 'csv') {
-    throw invalid('SPAN_UNSUPPORTED', '--from and --to work on .parquet and .csv files', { field: 'from' });
+  if ((format !== 'parquet' && format !== 'csv') || /\.(gz|zst)$/i.test(file)) {
+    throw invalid('SPAN_UNSUPPORTED', '--from and --to work on plain .parquet and .csv files', {
+      field: 'from',
+    });
   }
   // The native library takes longer to load than most commands to run.
   const { openTables, quoteIdentifier, quoteText } = await import('@perennial/tables');

@@ -243,7 +243,7 @@ test('a file is streamed with its format and its producer', async () => {
   await perennial('rows', 'publish', file, '--source', 'meter', '--producer', 'desk');
   expect(asked.at(-1)).toEqual({
     method: 'POST',
-    url: '/v1/sources/meter/rows?producer=desk&format=csv',
+    url: '/v1/sources/meter/rows?producer=desk&format=csv&way=files',
     body: 'hour,outside\n2024-01-01,3\n',
   });
 });

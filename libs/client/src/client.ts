@@ -6,6 +6,7 @@ import { httpsFetch } from './https-fetch.js';
 import { Later } from './later.js';
 import { RequestError, requestErrorOf } from './request-error.js';
 import { retryMsDefault, tryAgain } from './retry.js';
+import { Sources } from './sources.js';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type Row = Record<string, Json>;
@@ -62,11 +63,22 @@ export interface PredictAnswer {
   unused?: string[];
 }
 
+export interface PublishOptions {
+  producer: string;
+  format: 'json' | 'jsonl' | 'csv' | 'parquet' | 'arrow' | 'cloudevent' | 'cloudevents';
+  /** How the body is packed. */
+  encoding?: 'gzip' | 'zstd';
+  /** How the rows are counted; http when left out. */
+  way?: 'http' | 'files';
+}
+
 export interface PublishAnswer {
   taken: number;
   duplicates: number;
   refused: number;
   first_refusal: string;
+  /** Rows behind the source's watermark, among those taken or refused. */
+  late: number;
 }
 
 export interface WatermarkAnswer {
@@ -100,6 +112,11 @@ export class Perennial {
   /** Versions of verified rows. */
   get datasets(): Datasets {
     return new Datasets(this);
+  }
+
+  /** Where rows come from. */
+  get sources(): Sources {
+    return new Sources(this);
   }
 
   /** What deletes. */
@@ -190,12 +207,13 @@ export class Perennial {
     source: string,
     kind: 'rows' | 'labels',
     body: Uint8Array | string | Readable,
-    { producer, format }: { producer: string; format: 'json' | 'jsonl' | 'csv' | 'parquet' },
+    { encoding, ...how }: PublishOptions,
   ): Promise<PublishAnswer> {
-    const query = new URLSearchParams({ producer, format });
+    const query = new URLSearchParams({ ...how });
     return this.call('POST', `/v1/sources/${encodeURIComponent(source)}/${kind}?${query}`, {
       body,
       contentType: 'application/octet-stream',
+      ...(encoding !== undefined && { headers: { 'content-encoding': encoding } }),
       // A stream can be read only once.
       isRepeatable: typeof body === 'string' || body instanceof Uint8Array,
     });

@@ -6,6 +6,7 @@ export {
   type PredictAnswer,
   type PredictOptions,
   type PublishAnswer,
+  type PublishOptions,
   type Row,
   type WatermarkAnswer,
 } from './client.js';
@@ -21,3 +22,11 @@ export { GrpcPerennial } from './grpc.js';
 export { type Erasure, type ErasureAnswer, type GarbageAnswer, Housekeeping } from './housekeeping.js';
 export type { BatchOptions, Later, Submission, SubmitOptions } from './later.js';
 export { RequestError } from './request-error.js';
+export {
+  type Delivery,
+  type ProducerSummary,
+  type SourceAnswer,
+  type SourceApplied,
+  type SourceSummary,
+  Sources,
+} from './sources.js';

@@ -14,7 +14,10 @@ const formats = {
   '.ndjson': 'jsonl',
   '.csv': 'csv',
   '.parquet': 'parquet',
+  '.arrow': 'arrow',
+  '.arrows': 'arrow',
 } as const;
+const encodings = { '.gz': 'gzip', '.zst': 'zstd' } as const;
 
 interface PublishOptions {
   source: string;
@@ -31,7 +34,7 @@ export function rowsCommands(root: Command): void {
       .description(kind === 'rows' ? 'data events' : 'late truths about rows')
       .command('publish <files...>')
       .description(
-        `publish files of ${kind}, by name, folder or pattern such as "days/**/*.csv": CSV, JSON, JSON lines or Parquet; publishing the same file again changes nothing`,
+        `publish files of ${kind}, by name, folder or pattern such as "days/**/*.csv": CSV, JSON, JSON lines, Parquet or Arrow IPC streams, plain or as .gz or .zst; publishing the same file again changes nothing`,
       )
       .requiredOption('--source <name>', 'the source of the system.yaml')
       .option('--producer <name>', 'who sends', 'files')
@@ -114,9 +117,18 @@ function filesText(kind: string, { files, failed, ...sum }: FilesAnswer): string
 }
 
 async function publishFile(kind: 'rows' | 'labels', file: string, options: PublishOptions) {
-  const format = formats[extname(file).toLowerCase() as keyof typeof formats];
-  if (!format)
-    throw invalid('FORMAT_UNKNOWN', `${file}: send .csv, .json, .jsonl or .parquet`, { field: 'file' });
+  const encoding = encodings[extname(file).toLowerCase() as keyof typeof encodings];
+  const plain = encoding ? file.slice(0, -extname(file).length) : file;
+  const format = formats[extname(plain).toLowerCase() as keyof typeof formats];
+  if (!format) {
+    throw invalid(
+      'FORMAT_UNKNOWN',
+      `${file}: send .csv, .json, .jsonl, .parquet or .arrow, plain or as .gz or .zst`,
+      {
+        field: 'file',
+      },
+    );
+  }
   const found = await stat(file).catch((cause: unknown) => {
     throw unreadable(file, cause);
   });
@@ -132,6 +144,8 @@ async function publishFile(kind: 'rows' | 'labels', file: string, options: Publi
         platform().publish(options.source, kind, content, {
           producer: options.producer,
           format: selected.format,
+          way: 'files',
+          ...(encoding && { encoding }),
         }),
     );
   } finally {
@@ -141,8 +155,9 @@ async function publishFile(kind: 'rows' | 'labels', file: string, options: Publi
 
 function publishText(
   kind: string,
-  answer: { taken?: number; duplicates?: number; refused?: number; first_refusal?: string },
+  answer: { taken?: number; duplicates?: number; refused?: number; first_refusal?: string; late?: number },
 ): string {
   const refusal = answer.refused ? `; the first: ${answer.first_refusal}` : '';
-  return `${answer.taken ?? 0} ${kind} taken, ${answer.duplicates ?? 0} duplicates, ${answer.refused ?? 0} refused${refusal}`;
+  const late = answer.late ? `, ${answer.late} late` : '';
+  return `${answer.taken ?? 0} ${kind} taken, ${answer.duplicates ?? 0} duplicates, ${answer.refused ?? 0} refused${late}${refusal}`;
 }

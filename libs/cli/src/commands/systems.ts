@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { RequestError } from '@perennial/client';
+import { invalid } from '@perennial/kernel';
 import type { Command } from 'commander';
 import { listing, platform, print, unreadable } from '../context.js';
 import { withProgress } from '../progress.js';
+import { sourceAppliedText, sourcePlanText } from './sources.js';
 
 const waitMsMax = 60_000;
 const waitEveryMs = 250;
@@ -17,22 +19,32 @@ interface Applied {
 
 export function systemCommands(root: Command): void {
   root
-    .command('plan')
-    .description('say what applying a system.yaml would change')
-    .requiredOption('-f, --file <path>', 'the system.yaml')
-    .action(async (options: { file: string }, command: Command) => {
-      const answer = (await platform().applySystem(await fileText(options.file), {
-        dryRun: true,
-      })) as unknown as Applied;
+    .command('plan [path]')
+    .description('say what applying a document (a system.yaml, or of kind Source) would change')
+    .option('-f, --file <path>', 'the document')
+    .action(async (path: string | undefined, options: { file?: string }, command: Command) => {
+      const text = await fileText(namedFile(path, options));
+      if (isSource(text)) {
+        const answer = await platform().sources.apply(text, { dryRun: true });
+        print(command, answer, () => sourcePlanText(answer));
+        return;
+      }
+      const answer = (await platform().applySystem(text, { dryRun: true })) as unknown as Applied;
       print(command, answer, () => planText(answer));
     });
 
   root
-    .command('apply')
-    .description('make a system.yaml so')
-    .requiredOption('-f, --file <path>', 'the system.yaml')
-    .action(async (options: { file: string }, command: Command) => {
-      const answer = (await platform().applySystem(await fileText(options.file))) as unknown as Applied;
+    .command('apply [path]')
+    .description('make a document (a system.yaml, or of kind Source) so')
+    .option('-f, --file <path>', 'the document')
+    .action(async (path: string | undefined, options: { file?: string }, command: Command) => {
+      const text = await fileText(namedFile(path, options));
+      if (isSource(text)) {
+        const answer = await platform().sources.apply(text);
+        print(command, answer, () => sourceAppliedText(answer));
+        return;
+      }
+      const answer = (await platform().applySystem(text)) as unknown as Applied;
       print(command, answer, () => appliedText(answer));
     });
 
@@ -110,6 +122,17 @@ function changesText(answer: Applied): string {
   return (answer.changes ?? [])
     .map((change) => `  ${change.path}: ${change.from_json || '(unset)'} → ${change.to_json || '(unset)'}`)
     .join('\n');
+}
+
+/** What is no Source is a system, and refused as one where it is something else. */
+function isSource(yaml: string): boolean {
+  return /^(kind:\s*["']?Source["']?\s*(#.*)?$|\{.*"kind":\s*"Source")/m.test(yaml);
+}
+
+function namedFile(path: string | undefined, { file }: { file?: string }): string {
+  const named = path ?? file;
+  if (named !== undefined && (path === undefined || file === undefined)) return named;
+  throw invalid('FILE_UNREADABLE', 'name one document: perennial apply system.yaml', { field: 'file' });
 }
 
 async function fileText(path: string): Promise<string> {
