@@ -63,11 +63,6 @@ export function sourcesCommands(root: Command): void {
 /** A document of kind Source as YAML, of which JSON is a part. */
 function documentOf(name: string, { time, zone, key, watermark, late, purpose }: AddOptions): string {
   const columns = key === undefined ? [] : key.split(',').map((column) => column.trim());
-  if (columns.includes(''))
-    throw invalid(
-      'OPTION_INVALID',
-      '--key: name columns with commas between them, such as --key station,sensor',
-    );
   return canonicalJson({
     apiVersion: 'perennial/v1',
     kind: 'Source',
