@@ -43,7 +43,9 @@ export const streams: readonly StreamDefinition[] = [
   },
   {
     name: 'DATA',
-    subjects: aggregates('source', 'segment', 'segments', 'dataset', 'data', 'schema', 'feature-view'),
+    subjects: aggregates(
+      ...['source', 'segment', 'segments', 'dataset', 'data', 'schema', 'anomaly', 'feature-view', 'leak'],
+    ),
     maxAgeDays: 90,
     duplicateWindowMs: 10 * minutes,
   },

@@ -77,6 +77,20 @@ export const events = {
     data.SegmentRepairedSchema,
     'Held rows were repaired by an expression and let through.',
   ),
+  segmentDiscarded: kind(
+    'DATA',
+    'validate',
+    'segment.discarded',
+    data.SegmentDiscardedSchema,
+    'Somebody decided that held rows will never come back.',
+  ),
+  anomalyFound: kind(
+    'DATA',
+    'validate',
+    'anomaly.found',
+    data.AnomalyFoundSchema,
+    'Something is odd about rows as a set.',
+  ),
   schemaAccepted: kind(
     'DATA',
     'validate',

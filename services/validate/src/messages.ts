@@ -33,6 +33,13 @@ export function findingOf(reason: HeldReason, producer: string) {
     firstEventTime: timestampFromMs(reason.firstEventTime),
     rows: reason.rows,
     suggestedExpression: reason.suggestedExpression,
+    severity: reason.severity ?? 'quarantine',
+    type: reason.type ?? '',
+    gaps: (reason.gaps ?? []).map(({ from, to, rows }) => ({
+      from: timestampFromMs(from),
+      to: timestampFromMs(to),
+      rows,
+    })),
   };
 }
 

@@ -1,7 +1,12 @@
 import type { SchemaDocument } from '@perennial/spec';
 import { type ColumnType, type Kysely, sql, type Transaction } from 'kysely';
+import { findWatch } from './anomalies/store.js';
+import type { WatchState } from './anomalies/watch.js';
 import type { HeldReason } from './causes/findings.js';
+import type { SegmentFiles } from './effects/segment-files.js';
+import { referredRows } from './effects/verified-files.js';
 import type { Profile } from './profile/profile.js';
+import { newestProfile } from './profile/profile-store.js';
 import type { Knowledge } from './rules/judge-segment.js';
 import { recentRows } from './rules/recent.js';
 import { newcomer, type Standing, type Suspicion } from './rules/standing.js';
@@ -101,7 +106,7 @@ export interface Tables {
     event_time_min: Date;
     event_time_max: Date;
     findings: Json<HeldReason[]>;
-    status: 'held' | 'repaired';
+    status: HeldStatus;
     repair_id: string | null;
     held_at: Date;
   };
@@ -123,8 +128,39 @@ export interface Tables {
     rows: number;
     repaired_by: string;
     repaired_at: Date;
+    action: string;
+    reason: string;
+  };
+  anomaly: {
+    anomaly_id: string;
+    tenant: string;
+    source: string;
+    kind: Kind;
+    producer: string;
+    segment_id: string | null;
+    type: string;
+    rule: string;
+    column_name: string;
+    finding: Json<HeldReason>;
+    found_at: Date;
+  };
+  source_watch: {
+    tenant: string;
+    source: string;
+    kind: Kind;
+    state: Json<WatchState>;
+    newest_event_time: Date;
+    silent_since: Date | null;
+  };
+  verified_file: {
+    tenant: string;
+    source: string;
+    kind: Kind;
+    digest: string;
   };
 }
+
+export type HeldStatus = 'held' | 'repaired' | 'released' | 'discarded';
 
 export type Store = Kysely<Tables> | Transaction<Tables>;
 
@@ -301,11 +337,26 @@ function asRecent(row: JudgedRow) {
 export async function knowledgeFor(
   tx: Store,
   origin: Origin,
-  { producer, before, known }: { producer: string; before: number; known: SourceKnowledge },
+  {
+    producer,
+    before,
+    known,
+    files,
+  }: { producer: string; before: number; known: SourceKnowledge; files: SegmentFiles },
 ): Promise<Knowledge> {
-  const standing = await findStanding(tx, origin, producer);
-  const recent = await recentBefore(tx, origin, before);
-  return { profile: known.profile, schema: known.schema, accepted: known.accepted, standing, recent };
+  const { profile, schema, accepted } = known;
+  return {
+    ...{ profile, schema, accepted },
+    standing: await findStanding(tx, origin, producer),
+    recent: await recentBefore(tx, origin, before),
+    watch: await findWatch(tx, origin),
+    previous: accepted && asksOfPrevious(accepted) ? await newestProfile(tx, origin) : undefined,
+    keysOf: await referredRows(tx, { files, tenant: origin.tenant }, accepted),
+  };
+}
+
+function asksOfPrevious({ columns, dataset }: SchemaDocument): boolean {
+  return dataset.rows?.againstPrevious !== undefined || Object.values(columns).some(({ drift }) => drift);
 }
 
 function ofOrigin<Query extends { where(column: never, operator: '=', value: never): Query }>(

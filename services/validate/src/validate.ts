@@ -5,6 +5,7 @@ import { settings } from './config.js';
 import { SegmentFiles } from './effects/segment-files.js';
 import { segmentRecorded } from './handlers/segment-recorded.js';
 import { segmentVerified } from './handlers/segment-verified.js';
+import { segmentsCompacted } from './handlers/segments-compacted.js';
 import type { RpcContext } from './rpc/context.js';
 import { schemaService } from './rpc/schema-service.js';
 import { validateService } from './rpc/validate-service.js';
@@ -36,6 +37,7 @@ async function build(frame: Frame<typeof settings>): Promise<Parts> {
   return {
     handlers: [
       segmentRecorded({ tenant, clock, tables, files }),
+      segmentsCompacted({ tenant }),
       segmentVerified({ tenant, clock, tables, files, db: context.db }),
     ],
     services: [validateService(context), schemaService(context)],

@@ -1,24 +1,26 @@
-import type { SchemaDocument } from '@perennial/spec';
 import { quoteText, type Tables } from '@perennial/tables';
+import type { WatchState } from './anomalies/watch.js';
 import { type HeldReason, reasonsOf } from './causes/findings.js';
 import { judgeLarge } from './effects/judge-large.js';
 import { profileFile } from './effects/profile-file.js';
 import { readAs } from './effects/read-as.js';
-import { eventTimeSpan, readRows, segmentColumns } from './effects/read-segment.js';
+import { eventTimeSpan, readRows, type SegmentColumns, segmentColumns } from './effects/read-segment.js';
 import type { SegmentFiles } from './effects/segment-files.js';
 import { copyWhere, rowsById } from './effects/split-segment.js';
-import { formsOfRows, type Profile, profileMerge, reread, withForms } from './profile/profile.js';
+import { watchFile, watchRows } from './effects/watch-rows.js';
+import { judgeTogether, type RowsTogether } from './judge-together.js';
+import { formsOfRows, type Profile, profileMerge } from './profile/profile.js';
 import { profileRows } from './profile/profile-rows.js';
 import type { SetProfile } from './profile/set-profile.js';
 import { formsOf, summariesOf } from './profile/summaries.js';
-import type { TextForms } from './profile/text-forms.js';
+import { readTable } from './rules/declared.js';
 import { judgeSegment, type Knowledge, type RowVerdict } from './rules/judge-segment.js';
 import { recentRows } from './rules/recent.js';
+import { type Ruling, rulingOf } from './rules/ruling.js';
 import { passed, type Standing, suspected } from './rules/standing.js';
-import { columnsInForce } from './schema/in-force.js';
-import { inferSchema, readingsOf } from './schema/learned.js';
 import { normalisedCells, normaliseRows } from './schema/normalise.js';
 import type { JudgedRow } from './schema/value.js';
+import { readingWith } from './verify-reading.js';
 
 /** Up to so many rows a segment is judged row by row, learning as it goes; beyond, by sets. Half a second of work. */
 export const smallRowsMax = 1_000;
@@ -44,11 +46,20 @@ export interface Verified {
   readonly recent: readonly JudgedRow[];
   /** The profile of the good rows. */
   readonly set: SetProfile | undefined;
+  /** What is odd about rows that passed: each broke a rule that is only told, or all of them together show it. */
+  readonly warned: readonly HeldReason[];
+  readonly found: readonly HeldReason[];
+  /** Where the source stands now; absent where nothing passed. */
+  readonly watch: WatchState | undefined;
 }
 
 export interface SegmentToVerify extends Part {
   /** Rows of a small segment, read before the transaction. */
   readonly smallRows: readonly JudgedRow[] | undefined;
+  /** Somebody said that they are good: only cells that cannot be read are held. */
+  readonly isReleased?: true;
+  /** Why all of its rows are held whatever they hold. */
+  readonly hold?: string;
 }
 
 export interface Means {
@@ -60,6 +71,7 @@ export interface Means {
 
 /** Splits a segment into good and held rows by what is known. Writes files only where both parts have rows. */
 export function verifySegment(segment: SegmentToVerify, known: Knowledge, means: Means): Promise<Verified> {
+  if (segment.hold) return verifyHeld(segment, segment.hold, known, means);
   return segment.smallRows
     ? verifySmall(segment, segment.smallRows, known, means)
     : verifyLarge(segment, known, means);
@@ -69,46 +81,130 @@ async function verifySmall(
   segment: SegmentToVerify,
   raw: readonly JudgedRow[],
   before: Knowledge,
-  { tables, files, now }: Means,
+  means: Means,
 ): Promise<Verified> {
+  const { tables, files, now } = means;
   const { known, columns } = readingWith(before, formsOfRows(raw));
   const rows = normaliseRows(columns, raw);
-  const { good, held, after } = judgeSegment(rows, known, { timeColumn: eventTimeColumn, now });
   const path = await files.path(segment.digest);
+  const ruling = rulingOf(before);
+  const physical = () => segmentColumns(tables, path);
+  const written = await withBroken(tables, path, { ruling, keysOf: before.keysOf, physical });
+  const { good, held, warned, after } = judgeSegment(rows, known, {
+    ...{ timeColumn: eventTimeColumn, now, written, isReleased: segment.isReleased ?? false },
+  });
+  const heldReasons = () => named(reasonsOf(held, after.schema), new Set(rows.flatMap(namesOf)));
+  const set = profileRows(good);
+  const together = good.length
+    ? await judgeTogether(smallTogether(good, set, after.profile), before, ruling)
+    : undefined;
+  const told = { warned: reasonsOf(warned, after.schema), found: together?.found ?? [] };
+  if (together?.found.some(isHold) && !segment.isReleased) {
+    const verdicts = rows.map((row) => held.find((one) => one.row === row) ?? { row, violations: [] });
+    const reasons = [...together.found.filter(isHold), ...heldReasons()];
+    return { ...heldWhole(segment, before, { reasons, verdicts }), ...told };
+  }
   const partFile = (part: readonly JudgedRow[], replace?: string) => {
     const where = rowsById(part.map((row) => row.rowId));
     return files.store((target) => copyWhere(tables, { path, where, target, ...(replace && { replace }) }));
   };
-  const replace = rows === raw ? undefined : normalisedCells(columns, await segmentColumns(tables, path));
+  const replace = rows === raw ? undefined : normalisedCells(columns, await physical());
   const isWhole = (part: readonly JudgedRow[]) => part.length === rows.length;
   const goodDigest = async () => (isWhole(good) && !replace ? segment.digest : partFile(good, replace));
-  const learned = { profile: after.profile, standing: after.standing, recent: good, set: profileRows(good) };
+  const learned = {
+    ...told,
+    ...{ profile: after.profile, standing: after.standing, recent: good, set, watch: together?.watch },
+  };
   const goodPart = good.length ? { digest: await goodDigest(), ...spanOf(good) } : undefined;
   if (held.length === 0) return { ...learned, good: goodPart, held: undefined };
   const heldRows = held.map((verdict) => verdict.row);
   // Held rows stay as they came.
   const digest = isWhole(heldRows) ? segment.digest : await partFile(heldRows);
-  const reasons = reasonsOf(held, after.schema);
   const part = { digest, ...spanOf(heldRows) };
-  return { ...learned, good: goodPart, held: { ...part, reasons, verdicts: held } };
+  return { ...learned, good: goodPart, held: { ...part, reasons: heldReasons(), verdicts: held } };
 }
 
-/** What is known with what the texts of a segment looked like: they may tell how its own cells are to be read. */
-function readingWith(
-  before: Knowledge,
-  forms: Readonly<Record<string, TextForms>>,
-): { known: Knowledge; columns: SchemaDocument['columns'] } {
-  const counted = withForms(before.profile, forms);
-  const readings = readingsOf(counted, before.schema, before.accepted);
-  const profile = reread(counted, readings);
-  const schema = inferSchema(profile, before.schema, before.accepted);
-  const read = Object.entries(readings).flatMap(([name, reading]) =>
-    reading ? [[name, reading] as const] : [],
-  );
-  // Of a column that comes for the first time nothing else is known yet.
-  const columns = { ...Object.fromEntries(read), ...columnsInForce(schema, before.accepted) };
-  return { known: { ...before, profile, schema }, columns };
+function smallTogether(good: readonly JudgedRow[], set: SetProfile, profile: Profile): RowsTogether {
+  return {
+    ...{ set, profile, first: good, eventTimeMin: good[0]?.eventTime ?? 0 },
+    follow: (watch) => watchRows(watch, good),
+    rowAt: (time) => good.find(({ eventTime }) => eventTime === time)?.rowId ?? '',
+  };
 }
+
+function namesOf({ values }: JudgedRow): string[] {
+  return Object.keys(values).filter((name) => values[name] !== undefined);
+}
+
+function isHold({ severity }: HeldReason): boolean {
+  return severity === 'hold';
+}
+
+/** A column that no row has is gone, and not only missing in some. */
+function named(reasons: readonly HeldReason[], columns: { has(name: string): boolean }): HeldReason[] {
+  return reasons.map((reason) =>
+    reason.rule === 'presence' && !columns.has(reason.column)
+      ? { ...reason, type: 'SCHEMA_MISSING_COLUMN' }
+      : reason,
+  );
+}
+
+/** Everything is held, and nothing learned. */
+function heldWhole(
+  { digest, rows, eventTimeMin, eventTimeMax }: Part,
+  { profile, standing }: Knowledge,
+  { reasons, verdicts }: { reasons: readonly HeldReason[]; verdicts: readonly RowVerdict[] },
+): Verified {
+  return {
+    ...{ good: undefined, profile, standing, recent: [], set: undefined, watch: undefined },
+    ...{ warned: [], found: [] },
+    held: { digest, rows, eventTimeMin, eventTimeMax, reasons, verdicts },
+  };
+}
+
+/** A segment that its source holds whatever is in it, for example because its rows are late. */
+async function verifyHeld(
+  segment: SegmentToVerify,
+  hold: string,
+  before: Knowledge,
+  { tables, files }: Means,
+): Promise<Verified> {
+  const first = segment.smallRows ?? (await readRows(tables, await files.path(segment.digest), { first: 1 }));
+  const reason: HeldReason = {
+    ...{ rule: hold, column: eventTimeColumn, relation: '', suggestedExpression: '', severity: 'hold' },
+    type: 'HELD_BY_SOURCE',
+    suspectedCause: hold === 'late' ? 'rows came after the watermark of their source' : hold,
+    evidence: `the source holds what is ${hold}; release it to have it verified`,
+    ...{ firstRowId: first[0]?.rowId ?? '', firstEventTime: segment.eventTimeMin, rows: segment.rows },
+  };
+  return heldWhole(segment, before, { reasons: [reason], verdicts: [] });
+}
+
+/** Ids of the rows that break rules about rows elsewhere, which only SQL sees. */
+async function withBroken(
+  tables: Tables,
+  path: string,
+  {
+    ruling,
+    keysOf = nothingElsewhere,
+    physical,
+  }: { ruling: Ruling; keysOf?: Knowledge['keysOf']; physical: () => Promise<SegmentColumns> },
+): Promise<Ruling> {
+  const rules = ruling.rules.filter(({ isReference }) => isReference);
+  if (rules.length === 0) return ruling;
+  const table = readTable(ruling.document, await physical(), keysOf);
+  const broken = new Map<string, ReadonlySet<string>>();
+  for (const rule of rules) {
+    const rows = await tables.rows(
+      `select _p_row_id as id from read_parquet(${quoteText(path)}) where ${rule.condition(table)}`,
+    );
+    broken.set(rule.rule, new Set(rows.map(({ id }) => String(id))));
+  }
+  return { ...ruling, broken };
+}
+
+const nothingElsewhere: NonNullable<Knowledge['keysOf']> = ({ to }) =>
+  `select ${to.length === 1 ? 'null::varchar' : `(${to.map(() => 'null::varchar').join(', ')})`} where false`;
 
 async function verifyLarge(segment: SegmentToVerify, before: Knowledge, means: Means): Promise<Verified> {
   const { tables, files, now } = means;
@@ -118,9 +214,17 @@ async function verifyLarge(segment: SegmentToVerify, before: Knowledge, means: M
   const read = await readAs(means, rawPath, { columns, schema: known.schema });
   const path = read.digest ? await files.path(read.digest) : rawPath;
   const set = read.digest ? await profileFile(tables, path) : raw;
-  const context = { known, summaries: summariesOf(set), timeColumn: eventTimeColumn, now };
-  const judged = await judgeLarge(tables, path, context);
-  const reasons = [...read.unreadable, ...judged.reasons];
+  const ruling = rulingOf(before);
+  const judged = await judgeLarge(tables, path, {
+    ...{ known, summaries: summariesOf(set), timeColumn: eventTimeColumn, now, written: ruling },
+    keysOf: before.keysOf ?? nothingElsewhere,
+    isReleased: segment.isReleased ?? false,
+  });
+  const ofRows = named([...read.unreadable, ...judged.reasons], set.columns);
+  const [reasons, warned] = [
+    ofRows.filter(({ severity }) => severity !== 'warn'),
+    ofRows.filter(({ severity }) => severity === 'warn'),
+  ];
   const goodWhere = `not ${judged.heldWhere}`;
   const goodRows = set.rows - judged.held;
   const standing = reasons
@@ -135,19 +239,43 @@ async function verifyLarge(segment: SegmentToVerify, before: Knowledge, means: M
   const heldPart = () =>
     partOf(means, { segment, path: rawPath, where: heldWhere, rows: segment.rows - goodRows });
   const withStanding = {
-    standing,
+    ...{ standing, warned, found: [], watch: undefined },
     held: goodRows < segment.rows ? { ...(await heldPart()), reasons, verdicts: [] } : undefined,
   };
   if (goodRows === 0)
     return { ...withStanding, profile: known.profile, recent: [], good: undefined, set: undefined };
   const readSegment = { ...segment, digest: read.digest ?? segment.digest, rows: set.rows };
   const good = judged.held ? await profileFile(tables, path, goodWhere) : set;
+  const profile = profileMerge(known.profile, good.rows, summariesOf(good));
+  const rows = await largeTogether(tables, path, { where: goodWhere, set: good, profile });
+  const { found, watch } = await judgeTogether(rows, before, ruling);
+  if (found.some(isHold) && !segment.isReleased) {
+    const whole = { reasons: [...found.filter(isHold), ...reasons], verdicts: [] };
+    return { ...heldWhole(segment, before, whole), warned, found };
+  }
   return {
     ...withStanding,
-    profile: profileMerge(known.profile, good.rows, summariesOf(good)),
+    ...{ profile, found, watch },
     recent: await readRows(tables, path, { where: goodWhere, newest: recentRows }),
     good: await partOf(means, { segment: readSegment, path, where: goodWhere, rows: goodRows }),
     set: good,
+  };
+}
+
+async function largeTogether(
+  tables: Tables,
+  path: string,
+  { where, set, profile }: { where: string; set: SetProfile; profile: Profile },
+): Promise<RowsTogether> {
+  const columns = await segmentColumns(tables, path);
+  const first = await readRows(tables, path, { where, first: recentRows });
+  return {
+    ...{ set, profile, first, eventTimeMin: first[0]?.eventTime ?? 0 },
+    follow: (watch) => watchFile(watch, tables, { path, where, columns }),
+    rowAt: async (time) => {
+      const at = `${where} and epoch_ms(_p_event_time) = ${time}`;
+      return (await readRows(tables, path, { where: at, first: 1 }))[0]?.rowId ?? '';
+    },
   };
 }
 

@@ -51,6 +51,9 @@ export const columnRules = [
   'constant',
   'skew',
   'drift',
+  'stuck',
+  'flood',
+  'swapped',
 ] as const;
 /** Rules of the set of rows. */
 export const datasetRules = ['rows', 'freshness', 'interval', 'volume', 'order', 'columns'] as const;
@@ -208,6 +211,9 @@ const usual: Readonly<Record<ColumnRuleName, Severity>> = {
   constant: 'warn',
   skew: 'warn',
   drift: 'warn',
+  stuck: 'warn',
+  flood: 'warn',
+  swapped: 'warn',
 };
 
 /** What breaking this rule of a column does. */

@@ -1,11 +1,14 @@
-import type { RuleName, Violation } from '../rules/judge-row.js';
+import type { Severity } from '@perennial/spec';
+import { type AnomalyType, cellAnomaly, type Expected } from '../anomalies/types.js';
+import { type LearnedRule, severityOfViolation, type Violation } from '../rules/judge-row.js';
 import type { RowVerdict } from '../rules/judge-segment.js';
+import { learnedColumn } from '../schema/in-force.js';
 import type { Schema } from '../schema/learned.js';
 import { unitRelation } from './units.js';
 
-/** Why rows of one producer were held: one rule, one column. Times are ms since the epoch. */
+/** What is odd about rows of one producer: one rule, one column. Times are ms since the epoch. */
 export interface HeldReason {
-  readonly rule: RuleName;
+  readonly rule: string;
   readonly column: string;
   /** Name of the unit relation that explains it, empty where none does. */
   readonly relation: string;
@@ -17,6 +20,17 @@ export interface HeldReason {
   readonly rows: number;
   /** Empty where no repair is known. */
   readonly suggestedExpression: string;
+  /** Absent in what was kept before there were severities: the rows are held. */
+  readonly severity?: Severity;
+  readonly type?: AnomalyType;
+  /** Rows that should be there. */
+  readonly gaps?: readonly Gap[];
+}
+
+export interface Gap {
+  readonly from: number;
+  readonly to: number;
+  readonly rows: number;
 }
 
 /** One reason for each rule, column and cause among the held rows, which are in event-time order. */
@@ -44,18 +58,29 @@ export function explain(violation: Violation, schema: Schema): Explanation {
   const relation = violation.relation ? unitRelation(violation.relation) : undefined;
   const suggestedExpression = relation?.expression(column) ?? '';
   const unitCause = relation && `unit change suspected: ${relation.cause}`;
-  const suspectedCause = unitCause ?? causes[rule];
+  const { declared } = violation;
+  const suspectedCause = unitCause ?? (declared ? 'a declared rule is broken' : causes[rule as LearnedRule]);
   return {
     rule,
     column,
     relation: relation?.name ?? '',
     suspectedCause,
     suggestedExpression,
-    evidence: evidenceOf(violation, schema),
+    evidence: declared
+      ? `${column} is ${shown(violation.value)}; expected is ${declared.expects}`
+      : evidenceOf(violation, schema),
+    severity: severityOfViolation(violation),
+    type:
+      declared?.type ?? cellAnomaly(rule, violation.value, declared?.expected ?? expectedBy(schema, column)),
   };
 }
 
-const causes: Record<RuleName, string> = {
+function expectedBy(schema: Schema, column: string): Expected | undefined {
+  const expectation = schema.columns[column];
+  return expectation && learnedColumn(expectation);
+}
+
+const causes: Record<LearnedRule, string> = {
   type: 'the producer sends another type than before',
   presence: 'the producer leaves out a column that was always there',
   domain: 'a value that was never seen in this closed set',
@@ -80,6 +105,8 @@ function evidenceOf(violation: Violation, schema: Schema): string {
       return rangeEvidence(column, value, expectation?.range);
     case 'unit-change':
       return unitEvidence(violation, expectation?.range);
+    default:
+      return `${column} is ${shown(value)}`;
   }
 }
 

@@ -4,9 +4,11 @@ import { firstRows, shiftedSet } from '../causes/shifted-set.js';
 import { scaledUnits } from '../causes/units.js';
 import type { ColumnSummary } from '../profile/profile.js';
 import type { UnitSuspect } from '../rules/column-rules.js';
+import { type ReadTable, readTable } from '../rules/declared.js';
 import type { Violation } from '../rules/judge-row.js';
 import { type Knowledge, levelsOf } from '../rules/judge-segment.js';
 import { type SetRule, setRules } from '../rules/set-rules.js';
+import { isLearnedAsked, violationOf, type Written } from '../rules/written.js';
 import type { Schema } from '../schema/learned.js';
 import type { Value } from '../schema/value.js';
 import { readRows, segmentColumns } from './read-segment.js';
@@ -15,6 +17,7 @@ export interface LargeVerdict {
   readonly held: number;
   /** Condition over the segment's table that is true for held rows. */
   readonly heldWhere: string;
+  /** Some are only told. */
   readonly reasons: readonly HeldReason[];
 }
 
@@ -27,24 +30,56 @@ export async function judgeLarge(
     summaries,
     timeColumn,
     now,
+    written,
+    keysOf,
+    isReleased,
   }: {
     known: Knowledge;
     summaries: Readonly<Record<string, ColumnSummary>>;
     timeColumn: string;
     now: number;
+    written: Written;
+    keysOf: ReadTable['keysOf'];
+    /** Somebody let the rows through: only cells that cannot be read are asked about. */
+    isReleased: boolean;
   },
 ): Promise<LargeVerdict> {
   const { schema } = known;
   const physical = await segmentColumns(tables, path);
   const shifted = await shiftedColumns(tables, path, { known, summaries });
-  const conditions = setRules(schema, { physical, shifted, timeColumn, now });
-  const heldWhere = `(${conditions.map(({ condition }) => condition).join(' or ')})`;
+  const learned = setRules(schema, { physical, shifted, timeColumn, now });
+  const table = readTable(written.document, physical, keysOf);
+  const declared = written.rules.map(
+    (rule): SetRule => ({
+      rule: rule.rule,
+      column: rule.column,
+      declared: rule,
+      condition: rule.condition(table),
+    }),
+  );
+  const asked = learned.filter(({ rule, column }) => isLearnedAsked(written, rule, column));
+  const conditions = [...asked, ...declared].filter(({ rule }) => !isReleased || rule === 'type');
+  const heldWhere = await heldCondition(tables, path, conditions);
   const counts = conditions.map((rule, i) => countSql(rule, physical.has(rule.column), i));
   const [row = {}] = await tables.rows(
     `select ${[`count(*) filter (where ${heldWhere}) as held`, ...counts].join(', ')} from read_parquet(${quoteText(path)})`,
   );
   const reasons = conditions.flatMap((rule, i) => reasonOf(rule, row, i, schema));
   return { held: Number(row['held']), heldWhere, reasons };
+}
+
+/** Rules that are only told hold nothing, and one that holds the segment all of it. */
+async function heldCondition(tables: Tables, path: string, rules: readonly SetRule[]): Promise<string> {
+  const either = (some: readonly SetRule[]) =>
+    `(${['false', ...some.map(({ condition }) => condition)].join(' or ')})`;
+  const whole = rules.filter(({ declared }) => declared?.severity === 'hold');
+  if (whole.length > 0) {
+    const broken = await tables.rows(
+      `select 1 as one from read_parquet(${quoteText(path)}) where ${either(whole)} limit 1`,
+    );
+    if (broken.length > 0) return 'true';
+  }
+  return either(rules.filter(({ declared }) => declared?.severity !== 'warn'));
 }
 
 async function shiftedColumns(
@@ -86,13 +121,15 @@ function reasonOf(rule: SetRule, row: Record<string, unknown>, i: number, schema
       ? scaledUnits.find(({ scale }) => value * scale >= range.min && value * scale <= range.max)
       : undefined;
   const relation = rule.suspect?.relation.name ?? factor?.name;
-  const violation: Violation = {
-    rule: rule.rule,
-    column: rule.column,
-    value,
-    ...(rule.suspect && { suspect: rule.suspect }),
-    ...(relation && { relation }),
-  };
+  const violation: Violation = rule.declared
+    ? violationOf(rule.declared, value)
+    : {
+        rule: rule.rule,
+        column: rule.column,
+        value,
+        ...(rule.suspect && { suspect: rule.suspect }),
+        ...(relation && { relation }),
+      };
   const first = { firstRowId: String(row[`id${i}`]), firstEventTime: Number(row[`time${i}`]), rows };
   return [{ ...explain(violation, schema), ...first }];
 }

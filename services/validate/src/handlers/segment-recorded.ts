@@ -3,8 +3,11 @@ import { type Emitter, handler, type ReceivedEvent } from '@perennial/bus';
 import { events, type SegmentRecorded } from '@perennial/contracts';
 import { type Clock, uuidv5 } from '@perennial/kernel';
 import type { Tables } from '@perennial/tables';
+import { saveWatch } from '../anomalies/store.js';
+import { tellAnomalies } from '../anomalies/tell.js';
 import { readRows } from '../effects/read-segment.js';
 import type { SegmentFiles } from '../effects/segment-files.js';
+import { saveVerifiedFile } from '../effects/verified-files.js';
 import { learn } from '../learn.js';
 import { findingOf, kindOf } from '../messages.js';
 import { saveSegmentProfile } from '../profile/profile-store.js';
@@ -18,6 +21,9 @@ export interface HandlerMeans {
   readonly tables: Tables;
   readonly files: SegmentFiles;
 }
+
+/** Findings about rows that passed which their event carries. */
+const findingsMax = 100;
 
 /** Splits a recorded segment into good and held rows, and learns from the good ones. */
 export function segmentRecorded(means: HandlerMeans) {
@@ -36,7 +42,8 @@ export function segmentRecorded(means: HandlerMeans) {
       const known = await lockKnowledge(db, origin);
       const segment = toVerify(body, prepared);
       const { producer } = body;
-      const knowledge = await knowledgeFor(db, origin, { producer, before: segment.eventTimeMin, known });
+      const before = segment.eventTimeMin;
+      const knowledge = await knowledgeFor(db, origin, { producer, before, known, files });
       const now = means.clock.now();
       const verified = await verifySegment(segment, knowledge, { tables, files, now });
       const { version } = await learn(db, emit, { files, origin, known, profile: verified.profile, now });
@@ -44,9 +51,19 @@ export function segmentRecorded(means: HandlerMeans) {
       await saveRecent(db, origin, verified.recent);
       const { good, set } = verified;
       if (good && set) await saveSegmentProfile(db, origin, { segmentId: body.segmentId, ...good, set });
+      if (good) await saveVerifiedFile(db, origin, good.digest);
+      if (verified.watch) await saveWatch(db, origin, verified.watch);
       const counts = { good: verified.good?.rows ?? 0, held: verified.held?.rows ?? 0 };
       const { segmentId } = body;
       await saveJudged(db, origin, { segmentId, producer, ...counts, schemaVersion: version, now });
+      await tellAnomalies(db, emit, {
+        ...{ clock: means.clock, origin, producer, segmentId },
+        ofRows: [
+          ...(verified.held?.reasons ?? []).filter((one) => !verified.found.includes(one)),
+          ...verified.warned,
+        ],
+        ofSet: verified.found,
+      });
       await tellGood(emit, event, verified, version);
       await hold(db, emit, { event, origin, verified, now });
     },
@@ -60,13 +77,14 @@ function toVerify(body: SegmentRecorded, smallRows: SegmentToVerify['smallRows']
     eventTimeMin: body.eventTimeMin ? timestampMs(body.eventTimeMin) : 0,
     eventTimeMax: body.eventTimeMax ? timestampMs(body.eventTimeMax) : 0,
     smallRows,
+    ...(body.hold && { hold: body.hold }),
   };
 }
 
 async function tellGood(
   emit: Emitter,
   { id, body }: ReceivedEvent<SegmentRecorded>,
-  { good }: Verified,
+  { good, warned }: Verified,
   version: number,
 ): Promise<void> {
   if (!good) return;
@@ -82,6 +100,7 @@ async function tellGood(
     schemaVersion: version,
     repairId: '',
     recordedEventId: id,
+    findings: warned.slice(0, findingsMax).map((reason) => findingOf(reason, body.producer)),
   });
 }
 

@@ -106,6 +106,12 @@ export async function profileBetween(
   return mergedOf(await query.execute());
 }
 
+/** The profile of the segment that reaches farthest; undefined where there is none. */
+export async function newestProfile(db: Store, origin: Origin): Promise<SetProfile | undefined> {
+  const row = await ofOrigin(db, origin).orderBy('event_time_max', 'desc').limit(1).executeTakeFirst();
+  return row && decodeProfile(inflateSync(row.profile).toString('utf8'));
+}
+
 /** Files of segments that a closer look takes. */
 const looksMax = 8;
 

@@ -28,7 +28,10 @@ export async function getQuarantine(context: RpcContext, { quarantineId }: GetQu
   const { db, tenant, tables, files } = context;
   const entry = await findEntry(db, tenant, quarantineId);
   if (!entry) throw entryUnknown(`quarantine_id: there is no entry "${quarantineId}"`, 'quarantine_id');
-  const rows = await readRows(tables, await files.path(entry.digest), { first: rowsShown });
+  // What was given up is only counted.
+  const rows = entry.digest
+    ? await readRows(tables, await files.path(entry.digest), { first: rowsShown })
+    : [];
   const reasons = await reasonsByRow(
     db,
     entry.quarantineId,

@@ -1,19 +1,41 @@
 import { create } from '@bufbuild/protobuf';
 import {
+  type DiscardQuarantineRequest,
+  DiscardQuarantineResponseSchema,
+  events,
+  type ReleaseQuarantineRequest,
+  ReleaseQuarantineResponseSchema,
   type RepairQuarantineRequest,
   type RepairQuarantineResponse,
   RepairQuarantineResponseSchema,
+  type RevalidateQuarantineRequest,
+  RevalidateQuarantineResponseSchema,
 } from '@perennial/contracts';
 import { invalid, type PlatformError, uuidv7 } from '@perennial/kernel';
-import { type Expression, parseExpression } from '@perennial/spec';
+import { parseExpression } from '@perennial/spec';
 import type { HeldReason } from '../causes/findings.js';
-import { findingOf } from '../messages.js';
+import { findingOf, segmentKind } from '../messages.js';
 import type { RpcContext } from '../rpc/context.js';
 import { findSchema } from '../store.js';
 import type { Means } from '../verify.js';
 import { entryUnknown } from './look.js';
-import { applyRepair, prepareRepair, type RepairedEntry, type RepairOutcome } from './repair.js';
-import { type Entry, findEntry, heldEntries, saveRepair, sourceHasEntries } from './store.js';
+import {
+  type Action,
+  applyRepair,
+  prepareRepair,
+  prepareUnchanged,
+  type RepairedEntry,
+  type RepairOutcome,
+} from './repair.js';
+import {
+  discardEntry,
+  type Entry,
+  findEntry,
+  heldEntries,
+  lockEntry,
+  saveRepair,
+  sourceHasEntries,
+} from './store.js';
 
 /** Entries in one transaction, so that none holds what is known of a source for long. */
 const entriesAtOnce = 50;
@@ -25,6 +47,13 @@ interface Told {
   readonly reason: HeldReason;
 }
 
+/** Which held rows: one entry, or all of a source (and producer). */
+export interface WhichHeld {
+  readonly quarantineId: string;
+  readonly source: string;
+  readonly producer: string;
+}
+
 /**
  * Applies an expression to one column of held rows, verifies them again in event-time order, and lets through what is
  * good. What was repaired already is not touched, so that the same call twice changes nothing.
@@ -33,57 +62,143 @@ export async function repairQuarantine(
   context: RpcContext,
   request: RepairQuarantineRequest,
 ): Promise<RepairQuarantineResponse> {
-  const expression = checked(request);
+  const { column, expression: text, repairedBy } = request;
+  checkNamed(request, repairedBy, 'repaired_by');
+  if (!column) throw invalid('REPAIR_COLUMN', 'column: name the column to be repaired', { field: 'column' });
+  const expression = parseExpression(text, 'expression');
+  const columns: string[] = [];
+  const done = await bringBack(context, request, {
+    action: { action: 'repair', column, expression: text, repairedBy, reason: '' },
+    prepare: async (entry) => {
+      const { tenant } = context;
+      const schema = await findSchema(context.db, { tenant, source: entry.source, kind: entry.kind });
+      const type = schema?.schema.columns[column]?.type;
+      const one = await prepareRepair(meansOf(context), entry, { column, expression, type });
+      if (!('columns' in one)) return one;
+      columns.splice(0, columns.length, ...one.columns);
+      return undefined;
+    },
+  });
+  if (done.asked > 0 && done.ready === 0) throw columnUnknown(column, columns);
+  const { repairId, entries, rows: rowsRepaired, rowsStillHeld, findings } = done;
+  return create(RepairQuarantineResponseSchema, { repairId, entries, rowsRepaired, rowsStillHeld, findings });
+}
+
+/** Verifies held rows again as they came, for example after the schema changed. */
+export async function revalidateQuarantine(context: RpcContext, request: RevalidateQuarantineRequest) {
+  const { revalidatedBy } = request;
+  checkNamed(request, revalidatedBy, 'revalidated_by');
+  const { repairId, entries, rows, rowsStillHeld, findings } = await bringBack(context, request, {
+    action: { action: 'revalidate', column: '', expression: '', repairedBy: revalidatedBy, reason: '' },
+    prepare: (entry) => prepareUnchanged(meansOf(context), entry, { isReleased: false }),
+  });
+  return create(RevalidateQuarantineResponseSchema, {
+    ...{ repairId, entries, rowsVerified: rows, rowsStillHeld, findings },
+  });
+}
+
+/** Lets held rows through as they are, because somebody knows better. */
+export async function releaseQuarantine(context: RpcContext, request: ReleaseQuarantineRequest) {
+  const { releasedBy, reason } = request;
+  checkNamed(request, releasedBy, 'released_by');
+  checkReason(reason);
+  const { repairId, entries, rows, rowsStillHeld } = await bringBack(context, request, {
+    action: { action: 'release', column: '', expression: '', repairedBy: releasedBy, reason },
+    prepare: (entry) => prepareUnchanged(meansOf(context), entry, { isReleased: true }),
+  });
+  return create(ReleaseQuarantineResponseSchema, { repairId, entries, rowsReleased: rows, rowsStillHeld });
+}
+
+/** Gives held rows up. */
+export async function discardQuarantine(context: RpcContext, request: DiscardQuarantineRequest) {
+  const { discardedBy, reason } = request;
+  checkNamed(request, discardedBy, 'discarded_by');
+  checkReason(reason);
   const entries = await entriesOf(context, request);
+  const discardId = uuidv7(context.clock);
+  const discarded = await context.transact(discardId, async (tx, emit) => {
+    const done: Entry[] = [];
+    for (const { quarantineId } of entries) {
+      const entry = await lockEntry(tx, context.tenant, quarantineId);
+      if (entry?.status !== 'held') continue;
+      await discardEntry(tx, quarantineId, discardId);
+      const { source, rows } = entry;
+      const kind = segmentKind(entry.kind);
+      const body = { discardId, quarantineId, source, kind, rows, discardedBy, reason };
+      await emit(events.segmentDiscarded, quarantineId, body);
+      done.push(entry);
+    }
+    return done;
+  });
+  return create(DiscardQuarantineResponseSchema, {
+    ...{ discardId, entries: discarded.length },
+    rows: discarded.reduce((sum, { rows }) => sum + rows, 0),
+  });
+}
+
+interface BroughtBack {
+  readonly repairId: string;
+  /** Entries that were asked for, and those of them whose rows could be verified again. */
+  readonly asked: number;
+  readonly ready: number;
+  readonly entries: number;
+  readonly rows: number;
+  readonly rowsStillHeld: number;
+  readonly findings: ReturnType<typeof findingOf>[];
+}
+
+/** Verifies held entries again in event-time order, some in each transaction. */
+async function bringBack(
+  context: RpcContext,
+  which: WhichHeld,
+  {
+    action,
+    prepare,
+  }: {
+    action: Omit<Action, 'repairId'>;
+    prepare: (entry: Entry) => Promise<RepairedEntry | undefined>;
+  },
+): Promise<BroughtBack> {
+  const held = await entriesOf(context, which);
   const repairId = uuidv7(context.clock);
-  const total = { entries: 0, rowsRepaired: 0, rowsStillHeld: 0 };
+  const total = { ready: 0, entries: 0, rows: 0, rowsStillHeld: 0 };
   const findings: Told[] = [];
-  let columns: readonly string[] = [];
-  let ready = 0;
-  for (let start = 0; start < entries.length; start += entriesAtOnce) {
-    const prepared = await prepare(context, request.column, {
-      expression,
-      entries: entries.slice(start, start + entriesAtOnce),
-    });
-    columns = prepared.columns ?? columns;
-    ready += prepared.ready.length;
-    for (const { entry, outcome } of await apply(context, request, { repairId, ready: prepared.ready })) {
+  for (let start = 0; start < held.length; start += entriesAtOnce) {
+    const ready: RepairedEntry[] = [];
+    for (const entry of held.slice(start, start + entriesAtOnce)) {
+      const one = await prepare(entry);
+      if (one) ready.push(one);
+    }
+    total.ready += ready.length;
+    for (const { entry, outcome } of await apply(context, { ...action, repairId }, ready)) {
       if (outcome.rowsRepaired > 0) total.entries++;
-      total.rowsRepaired += outcome.rowsRepaired;
+      total.rows += outcome.rowsRepaired;
       total.rowsStillHeld += outcome.rowsStillHeld;
       findings.push(...outcome.reasons.map((reason) => ({ producer: entry.producer, reason })));
     }
   }
-  if (entries.length > 0 && ready === 0) throw columnUnknown(request.column, columns);
-  return create(RepairQuarantineResponseSchema, {
-    repairId,
-    entries: total.entries,
-    rowsRepaired: total.rowsRepaired,
-    rowsStillHeld: total.rowsStillHeld,
-    findings: merged(findings).map(({ producer, reason }) => findingOf(reason, producer)),
-  });
+  const told = merged(findings).map(({ producer, reason }) => findingOf(reason, producer));
+  return { repairId, asked: held.length, ...total, findings: told };
 }
 
-function checked({
-  quarantineId,
-  source,
-  column,
-  expression,
-  repairedBy,
-}: RepairQuarantineRequest): Expression {
+function checkNamed({ quarantineId, source }: WhichHeld, by: string, field: string): void {
   if (!quarantineId && !source) {
-    throw invalid('REPAIR_WHAT', 'quarantine_id or source: say which held rows are to be repaired', {
+    throw invalid('REPAIR_WHAT', 'quarantine_id or source: say which held rows are meant', {
       field: 'source',
     });
   }
-  if (!column) throw invalid('REPAIR_COLUMN', 'column: name the column to be repaired', { field: 'column' });
-  if (!repairedBy) throw invalid('REPAIR_BY', 'repaired_by: say who repairs', { field: 'repaired_by' });
-  return parseExpression(expression, 'expression');
+  if (!by) throw invalid('REPAIR_BY', `${field}: say who decides`, { field });
+}
+
+function checkReason(reason: string): void {
+  if (!reason.trim()) {
+    throw invalid('QUARANTINE_REASON', 'reason: say why; it stays with the rows', { field: 'reason' });
+  }
 }
 
 async function entriesOf(
   { db, tenant }: RpcContext,
-  { quarantineId, source, producer }: RepairQuarantineRequest,
+  { quarantineId, source, producer }: WhichHeld,
 ): Promise<Entry[]> {
   if (!quarantineId) {
     if (!(await sourceHasEntries(db, tenant, source))) {
@@ -96,37 +211,14 @@ async function entriesOf(
   return entry.status === 'held' ? [entry] : [];
 }
 
-async function prepare(
-  context: RpcContext,
-  column: string,
-  { expression, entries }: { expression: Expression; entries: readonly Entry[] },
-): Promise<{ ready: RepairedEntry[]; columns: readonly string[] | undefined }> {
-  const ready: RepairedEntry[] = [];
-  let columns: readonly string[] | undefined;
-  for (const entry of entries) {
-    const schema = await findSchema(context.db, {
-      tenant: context.tenant,
-      source: entry.source,
-      kind: entry.kind,
-    });
-    const type = schema?.schema.columns[column]?.type;
-    const one = await prepareRepair(meansOf(context), entry, { column, expression, type });
-    if ('columns' in one) columns = one.columns;
-    else ready.push(one);
-  }
-  return { ready, columns };
-}
-
 async function apply(
   context: RpcContext,
-  request: RepairQuarantineRequest,
-  { repairId, ready }: { repairId: string; ready: readonly RepairedEntry[] },
+  repair: Action,
+  ready: readonly RepairedEntry[],
 ): Promise<{ entry: Entry; outcome: RepairOutcome }[]> {
   if (ready.length === 0) return [];
   const { tenant, clock } = context;
-  const { column, expression, repairedBy } = request;
-  const repair = { repairId, column, expression, repairedBy };
-  return context.transact(repairId, async (tx, emit) => {
+  return context.transact(repair.repairId, async (tx, emit) => {
     const outcomes: { entry: Entry; outcome: RepairOutcome }[] = [];
     for (const one of ready) {
       const outcome = await applyRepair(tx, emit, { means: meansOf(context), tenant, ready: one, repair });

@@ -3,17 +3,20 @@ import type { Emitter } from '@perennial/bus';
 import { events } from '@perennial/contracts';
 import { uuidv5 } from '@perennial/kernel';
 import { quoteText } from '@perennial/tables';
+import { saveWatch } from '../anomalies/store.js';
+import { tellAnomalies } from '../anomalies/tell.js';
 import type { HeldReason } from '../causes/findings.js';
 import { readRows } from '../effects/read-segment.js';
 import { copyWhere } from '../effects/split-segment.js';
+import { saveVerifiedFile } from '../effects/verified-files.js';
 import { learn } from '../learn.js';
 import { segmentKind } from '../messages.js';
 import { saveSegmentProfile } from '../profile/profile-store.js';
 import { learningRows } from '../schema/learned.js';
-import { findStanding, knowledgeFor, lockKnowledge, type Origin, type Store, saveRecent } from '../store.js';
+import { knowledgeFor, lockKnowledge, type Origin, type Store, saveRecent } from '../store.js';
 import { type Means, type Part, type SegmentToVerify, smallRowsMax, verifySegment } from '../verify.js';
 import { type RepairOrder, repairFile } from './repair-file.js';
-import { type Entry, keepRest, lockEntry, markRepaired } from './store.js';
+import { type Entry, endEntry, keepRest, lockEntry } from './store.js';
 
 /** A held entry whose repaired rows lie ready to be verified. */
 export interface RepairedEntry {
@@ -41,9 +44,35 @@ export async function prepareRepair(
   if ('columns' in written) return written;
   const { rows, eventTimeMin, eventTimeMax } = entry;
   const { digest } = written;
-  const smallRows =
-    rows > smallRowsMax ? undefined : await readRows(means.tables, await means.files.path(digest));
-  return { entry, repaired: { digest, rows, eventTimeMin, eventTimeMax, smallRows } };
+  return { entry, repaired: await toVerify(means, { digest, rows, eventTimeMin, eventTimeMax }) };
+}
+
+/** An entry whose rows are verified again as they came. */
+export async function prepareUnchanged(
+  means: Means,
+  entry: Entry,
+  { isReleased }: { isReleased: boolean },
+): Promise<RepairedEntry> {
+  const { digest, rows, eventTimeMin, eventTimeMax } = entry;
+  const repaired = await toVerify(means, { digest, rows, eventTimeMin, eventTimeMax });
+  return { entry, repaired: { ...repaired, ...(isReleased && { isReleased: true as const }) } };
+}
+
+async function toVerify({ tables, files }: Means, part: Part): Promise<SegmentToVerify> {
+  const isSmall = part.rows <= smallRowsMax;
+  const smallRows = isSmall ? await readRows(tables, await files.path(part.digest)) : undefined;
+  return { ...part, smallRows };
+}
+
+/** What is done with held rows, by whom and why. */
+export interface Action {
+  readonly repairId: string;
+  /** repair: by the expression; revalidate: unchanged, by the schema of now; release: unchanged, because somebody said so. */
+  readonly action: 'repair' | 'revalidate' | 'release';
+  readonly column: string;
+  readonly expression: string;
+  readonly repairedBy: string;
+  readonly reason: string;
 }
 
 /**
@@ -62,7 +91,7 @@ export async function applyRepair(
     means: Means;
     tenant: string;
     ready: RepairedEntry;
-    repair: { repairId: string; column: string; expression: string; repairedBy: string };
+    repair: Action;
   },
 ): Promise<RepairOutcome | undefined> {
   const current = await lockEntry(tx, tenant, entry.quarantineId);
@@ -70,19 +99,32 @@ export async function applyRepair(
   const origin: Origin = { tenant, source: entry.source, kind: entry.kind };
   const { producer } = entry;
   const known = await lockKnowledge(tx, origin);
-  const before = await knowledgeFor(tx, origin, { producer, before: entry.eventTimeMin, known });
+  const { files } = means;
+  const before = await knowledgeFor(tx, origin, { producer, before: entry.eventTimeMin, known, files });
   // The suspicion was about what the producer sends; it stands for its next rows and not for the repaired ones.
-  const { verifiedRows } = await findStanding(tx, origin, producer);
-  const standing = { verifiedRows: Math.max(verifiedRows, learningRows), suspicions: [] };
-  const { good, held, profile, recent, set } = await verifySegment(repaired, { ...before, standing }, means);
+  const { verifiedRows } = before.standing;
+  const trusted = { verifiedRows: Math.max(verifiedRows, learningRows), suspicions: [] };
+  const standing = repair.action === 'revalidate' ? before.standing : trusted;
+  const verified = await verifySegment(repaired, { ...before, standing }, means);
+  const { good, held, profile, recent, set } = verified;
   const reasons = held?.reasons ?? [];
   if (!good) return { rowsRepaired: 0, rowsStillHeld: entry.rows, reasons };
-  const { files, now } = means;
-  const { version } = await learn(tx, emit, { files, origin, known, profile, now });
+  const { version } = await learn(tx, emit, { files, origin, known, profile, now: means.now });
   await saveRecent(tx, origin, recent);
   const segmentId = uuidv5('repaired', entry.quarantineId, repair.repairId);
   if (set) await saveSegmentProfile(tx, origin, { segmentId, ...good, set });
-  await (held ? keepHeldRest(tx, means, entry, held) : markRepaired(tx, entry.quarantineId, repair.repairId));
+  await saveVerifiedFile(tx, origin, good.digest);
+  if (verified.watch) await saveWatch(tx, origin, verified.watch);
+  const { warned: ofRows, found: ofSet } = verified;
+  await tellAnomalies(tx, emit, {
+    clock: { now: () => means.now },
+    origin,
+    producer,
+    segmentId,
+    ofRows,
+    ofSet,
+  });
+  await (held ? keepHeldRest(tx, means, entry, held) : endEntry(tx, entry.quarantineId, repair));
   await tellRepaired(emit, { entry, good, version, repair });
   return { rowsRepaired: good.rows, rowsStillHeld: held?.rows ?? 0, reasons };
 }
@@ -109,11 +151,11 @@ async function tellRepaired(
     entry: Entry;
     good: Part;
     version: number;
-    repair: { repairId: string; column: string; expression: string; repairedBy: string };
+    repair: Action;
   },
 ): Promise<void> {
   const { source, producer, quarantineId, recordedEventId } = entry;
-  const { repairId, column, expression, repairedBy } = repair;
+  const { repairId, column, expression, repairedBy, action, reason } = repair;
   // Rows that passed at first were told under the recorded segment's id; these are a segment of their own.
   const segmentId = uuidv5('repaired', quarantineId, repairId);
   await emit(events.segmentRepaired, segmentId, {
@@ -124,6 +166,8 @@ async function tellRepaired(
     expression,
     rows: good.rows,
     repairedBy,
+    action,
+    reason,
   });
   await emit(events.segmentVerified, segmentId, {
     segmentId,

@@ -2,7 +2,7 @@ import { type Selectable, sql } from 'kysely';
 import type { HeldReason } from '../causes/findings.js';
 import type { RowVerdict } from '../rules/judge-segment.js';
 import type { Value } from '../schema/value.js';
-import type { Kind, Origin, Store, Tables } from '../store.js';
+import type { HeldStatus, Kind, Origin, Store, Tables } from '../store.js';
 
 /** Rows of one segment that are held. Times are ms since the epoch. */
 export interface Entry {
@@ -18,7 +18,7 @@ export interface Entry {
   readonly eventTimeMin: number;
   readonly eventTimeMax: number;
   readonly reasons: readonly HeldReason[];
-  readonly status: 'held' | 'repaired';
+  readonly status: HeldStatus;
   readonly repairId: string | undefined;
 }
 
@@ -208,10 +208,24 @@ export async function keepRest(tx: Store, entry: Entry): Promise<void> {
     .execute();
 }
 
-export async function markRepaired(tx: Store, quarantineId: string, repairId: string): Promise<void> {
+/** All rows of the entry were let through. */
+export async function endEntry(
+  tx: Store,
+  quarantineId: string,
+  { repairId, action }: { repairId: string; action: string },
+): Promise<void> {
   await tx
     .updateTable('quarantine')
-    .set({ status: 'repaired', repair_id: repairId })
+    .set({ status: action === 'release' ? 'released' : 'repaired', repair_id: repairId })
+    .where('quarantine_id', '=', quarantineId)
+    .execute();
+}
+
+/** The rows are given up: their file is needed no more, and why they were held stays. */
+export async function discardEntry(tx: Store, quarantineId: string, discardId: string): Promise<void> {
+  await tx
+    .updateTable('quarantine')
+    .set({ status: 'discarded', repair_id: discardId, digest: '' })
     .where('quarantine_id', '=', quarantineId)
     .execute();
 }
@@ -227,6 +241,8 @@ export async function saveRepair(
     entries: number;
     rows: number;
     repairedBy: string;
+    action: string;
+    reason: string;
     now: number;
   },
 ): Promise<void> {
@@ -241,6 +257,8 @@ export async function saveRepair(
       entries: repair.entries,
       rows: repair.rows,
       repaired_by: repair.repairedBy,
+      action: repair.action,
+      reason: repair.reason,
       repaired_at: new Date(repair.now),
     })
     // A repair of very many entries is written in several transactions, and stays one.

@@ -11,6 +11,7 @@ import {
   severityOf,
 } from '@perennial/spec';
 import { quoteIdentifier, quoteText } from '@perennial/tables';
+import type { AnomalyType } from '../anomalies/types.js';
 import type { ColumnType, JudgedRow, Value } from '../schema/value.js';
 import { type CellSql, cellSql, type Reading, type ReadValue, readCell, timeOf } from './cells.js';
 import { formatPatterns, isShaped } from './formats.js';
@@ -31,6 +32,12 @@ export interface DeclaredRule {
   readonly condition: (table: ReadTable) => string;
   /** What the rule expects, in plain words. */
   readonly expects: string;
+  /** Of a rule of one column. */
+  readonly expected?: ColumnSchema;
+  /** Where the rule says more than the cell that breaks it. */
+  readonly type?: AnomalyType;
+  /** Asks for rows elsewhere, which only SQL can see. */
+  readonly isReference?: true;
 }
 
 /** A row whose cells were read once. */
@@ -70,6 +77,26 @@ export function isAsked({ lifecycle, environments }: ColumnSchema, environment =
   return !silent.has(lifecycle ?? '') && (environments?.some((one) => one === environment) ?? true);
 }
 
+/**
+ * The part of the schema in force that is asked beside what verified rows imply: all of a column that somebody wrote,
+ * and of one that was accepted as proposed what does not go on being learned. Other columns are only read, for rules.
+ */
+export function writtenRules(
+  document: SchemaDocument,
+  accepted: SchemaDocument | undefined,
+  has: KeyLookup,
+): DeclaredRule[] {
+  if (!accepted) return [];
+  const columns = Object.entries(accepted.columns)
+    .filter(([, column]) => isAsked(column))
+    .flatMap(([name, column]) => columnRules(name, column.by ? column : unlearned(column)));
+  return [...columns, ...document.rules.map((rule) => rowRule(rule, document, has))];
+}
+
+function unlearned({ presence: _, range: __, domain, ...rest }: ColumnSchema): ColumnSchema {
+  return { ...rest, ...(domain?.closed && { domain }) };
+}
+
 export function readRow(row: JudgedRow, document: SchemaDocument): ReadRow {
   const readings = new Map<string, Reading>();
   const values: Record<string, ReadValue | null> = {};
@@ -103,6 +130,7 @@ function columnRules(column: string, expected: ColumnSchema): DeclaredRule[] {
       column,
       severity: severityOf(expected, rule),
       expects,
+      expected,
       breaks: ({ readings }) => test.breaks(readings.get(column) ?? { kind: 'missing' }),
       condition: ({ cells }) => test.condition(cells.get(column) ?? absent),
     });
@@ -177,14 +205,33 @@ function formatTest(pattern: string): CellTest {
 
 type Valency = NonNullable<ColumnSchema['valency']>;
 
+/** Of a shape its first two sizes are asked for. */
 function valencyTest({ min = 0, max = Number.MAX_SAFE_INTEGER, shape }: Valency): CellTest {
-  const [low, high] = shape ? [shape[0] ?? 0, shape[0] ?? 0] : [min, max];
+  if (shape) return shapeTest(shape);
+  const [low, high] = [min, max];
   return valueTest(
     (value) => {
       const { length } = JSON.parse(String(value)) as unknown[];
       return length < low || length > high;
     },
     (value) => `(json_array_length(${value}) < ${low} or json_array_length(${value}) > ${high})`,
+  );
+}
+
+function shapeTest([outer = 0, inner]: readonly number[]): CellTest {
+  const isWrong = (item: unknown) =>
+    inner === undefined ? Array.isArray(item) : !Array.isArray(item) || item.length !== inner;
+  const isWrongSql =
+    inner === undefined
+      ? `json_type(item) = 'ARRAY'`
+      : `(json_type(item) <> 'ARRAY' or json_array_length(item) <> ${inner})`;
+  return valueTest(
+    (value) => {
+      const items = JSON.parse(String(value)) as unknown[];
+      return items.length !== outer || items.some(isWrong);
+    },
+    (value) =>
+      `(json_array_length(${value}) <> ${outer} or len(list_filter(json_extract(${value}, '$[*]'), item -> ${isWrongSql})) > 0)`,
   );
 }
 
@@ -207,6 +254,8 @@ function rowRule(rule: RowRule, document: SchemaDocument, has: KeyLookup): Decla
     rule: rule.name,
     column: test.column,
     severity: rule.severity,
+    type: rule.references ? 'REFERENCE_MISSING' : 'ROW_RULE_BROKEN',
+    ...(rule.references && { isReference: true as const }),
     expects: rule.expr ?? `${rule.references?.columns.join(', ')} to be found in ${rule.references?.source}`,
     breaks: (row) => (when === undefined || isTrue(evaluateExpression(when, row.values))) && test.breaks(row),
     condition: (table) => {

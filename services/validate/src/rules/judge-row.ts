@@ -1,18 +1,36 @@
+import type { Severity } from '@perennial/spec';
+import type { AnomalyType, Expected } from '../anomalies/types.js';
 import { scaledUnits } from '../causes/units.js';
 import { isEventTime, type JudgedRow, typeOfValue, type Value } from '../schema/value.js';
 import { type ColumnRule, explainedBy, type UnitSuspect } from './column-rules.js';
 
-export type RuleName = 'type' | 'presence' | 'domain' | 'range' | 'unit-change' | 'event-time';
+/** Rules that follow from verified rows. */
+export type LearnedRule = 'type' | 'presence' | 'domain' | 'range' | 'unit-change' | 'event-time';
 
 /** Why one row is held: the rule, the column, the value, and what explains it. */
 export interface Violation {
-  readonly rule: RuleName;
+  /** A learned rule, or the name of a declared one. */
+  readonly rule: string;
   readonly column: string;
   readonly value: Value;
   /** The unit change that explains the value. */
   readonly suspect?: UnitSuspect;
   /** Name of the unit relation, where one explains it. */
   readonly relation?: string;
+  /** Of a rule that somebody wrote. Of the others the row is held. */
+  readonly declared?: {
+    readonly severity: Severity;
+    /** In plain words. */
+    readonly expects: string;
+    /** Of a rule of one column. */
+    readonly expected?: Expected;
+    /** Where the rule says more than the cell. */
+    readonly type?: AnomalyType;
+  };
+}
+
+export function severityOfViolation({ declared }: Violation): Severity {
+  return declared?.severity ?? 'quarantine';
 }
 
 /** How far ahead of now an event time may lie: clocks of other systems differ, days do not. In ms. */

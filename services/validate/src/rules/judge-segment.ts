@@ -1,11 +1,15 @@
 import type { SchemaDocument } from '@perennial/spec';
+import type { WatchState } from '../anomalies/watch.js';
 import { emptyProfile, type Profile, profileAdd } from '../profile/profile.js';
+import type { SetProfile } from '../profile/set-profile.js';
 import { inferSchema, type Schema } from '../schema/learned.js';
 import type { JudgedRow } from '../schema/value.js';
-import { columnRules } from './column-rules.js';
-import { judgeRow, type Violation } from './judge-row.js';
+import { type ColumnRule, columnRules } from './column-rules.js';
+import type { ReadTable } from './declared.js';
+import { judgeRow, severityOfViolation, type Violation } from './judge-row.js';
 import { recentLevel, recentRows } from './recent.js';
 import { newcomer, passed, type Standing, suspected } from './standing.js';
+import { isLearnedAsked, judgeWritten, type Written } from './written.js';
 
 /** What is known when a segment comes. */
 export interface Knowledge {
@@ -14,6 +18,11 @@ export interface Knowledge {
   readonly standing: Standing;
   /** What somebody accepted as the schema, if anybody did. */
   readonly accepted?: SchemaDocument | undefined;
+  /** Where the source stands, and the segment before; absent where nothing is known or nobody asks. */
+  readonly watch?: WatchState | undefined;
+  readonly previous?: SetProfile | undefined;
+  /** SQL of rows elsewhere that rules refer to. */
+  readonly keysOf?: ReadTable['keysOf'];
   /** Verified rows before these in event time, oldest first; at most `recentRows` are looked at. */
   readonly recent: readonly JudgedRow[];
 }
@@ -32,26 +41,39 @@ export interface RowVerdict {
 
 export interface Verdict {
   readonly good: readonly JudgedRow[];
+  /** Where a rule holds the whole segment, all of its rows; those without a violation are held for the others. */
   readonly held: readonly RowVerdict[];
+  /** Rows that passed although they broke a rule, which is only told. */
+  readonly warned: readonly RowVerdict[];
   readonly after: Knowledge;
+}
+
+export interface JudgeContext {
+  readonly timeColumn: string;
+  /** Process time in ms. */
+  readonly now: number;
+  /** The rules that somebody wrote. */
+  readonly written?: Written;
+  /** Somebody let the rows through: only cells that cannot be read are asked about. */
+  readonly isReleased?: boolean;
 }
 
 /**
  * Judges a segment row by row in event-time order, learning from every row that passes, so that a hundred rows in one
  * segment end as a hundred segments of one row would.
  */
-export function judgeSegment(
-  rows: readonly JudgedRow[],
-  before: Knowledge,
-  context: { timeColumn: string; now: number },
-): Verdict {
+export function judgeSegment(rows: readonly JudgedRow[], before: Knowledge, context: JudgeContext): Verdict {
   const ordered = [...rows].sort((a, b) => a.eventTime - b.eventTime);
   let knowledge = before;
   const good: JudgedRow[] = [];
   const held: RowVerdict[] = [];
+  const warned: RowVerdict[] = [];
   for (const row of ordered) {
     const rules = columnRules(knowledge.schema, knowledge.profile, levelsOf(knowledge), knowledge.standing);
-    const violations = judgeRow(row, rules, context.timeColumn, context.now);
+    const all = violationsOf(row, rules, context);
+    const violations = all.filter((one) => severityOfViolation(one) !== 'warn');
+    const told = all.filter((one) => severityOfViolation(one) === 'warn');
+    if (told.length) warned.push({ row, violations: told });
     if (violations.length) {
       held.push({ row, violations });
       knowledge = { ...knowledge, standing: afterHeld(knowledge.standing, violations) };
@@ -60,7 +82,31 @@ export function judgeSegment(
       knowledge = afterGood(knowledge, row);
     }
   }
-  return { good, held, after: knowledge };
+  const isHeldWhole = held.some(({ violations }) =>
+    violations.some((one) => severityOfViolation(one) === 'hold'),
+  );
+  if (!isHeldWhole) return { good, held, warned, after: knowledge };
+  const verdicts = new Map(held.map((verdict) => [verdict.row, verdict]));
+  return {
+    good: [],
+    held: ordered.map((row) => verdicts.get(row) ?? { row, violations: [] }),
+    warned,
+    after: { ...before, standing: { ...before.standing, suspicions: knowledge.standing.suspicions } },
+  };
+}
+
+function violationsOf(
+  row: JudgedRow,
+  rules: readonly ColumnRule[],
+  { timeColumn, now, written, isReleased }: JudgeContext,
+): Violation[] {
+  const learned = judgeRow(row, rules, timeColumn, now);
+  if (!written) return learned;
+  const all = [
+    ...learned.filter(({ rule, column }) => isLearnedAsked(written, rule, column)),
+    ...judgeWritten(row, written),
+  ];
+  return isReleased ? all.filter(({ rule }) => rule === 'type') : all;
 }
 
 /** Where each column with a range stands now. */

@@ -2,13 +2,15 @@ import { quoteIdentifier, quoteText } from '@perennial/tables';
 import type { ColumnExpectation, Schema } from '../schema/learned.js';
 import type { ColumnType } from '../schema/value.js';
 import type { UnitSuspect } from './column-rules.js';
-import { futureMsMax, type RuleName } from './judge-row.js';
+import type { DeclaredRule } from './declared.js';
+import { futureMsMax } from './judge-row.js';
 
 /** One reason to hold a row, as a condition over a segment's table. */
 export interface SetRule {
-  readonly rule: RuleName;
+  readonly rule: string;
   readonly column: string;
   readonly suspect?: UnitSuspect;
+  readonly declared?: DeclaredRule;
   /** Never null: true where the row is to be held for this reason. */
   readonly condition: string;
 }

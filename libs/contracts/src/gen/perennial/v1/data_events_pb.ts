@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file perennial/v1/data_events.proto.
  */
 export const file_perennial_v1_data_events: GenFile = /*@__PURE__*/
-  fileDesc("Ch5wZXJlbm5pYWwvdjEvZGF0YV9ldmVudHMucHJvdG8SDHBlcmVubmlhbC52MSJLChNTb3VyY2VQcm9kdWNlckFkZGVkEg4KBnNvdXJjZRgBIAEoCRIQCghwcm9kdWNlchgCIAEoCRISCgpwdWJsaWNfa2V5GAMgASgJIl0KDlNvdXJjZURlY2xhcmVkEg4KBnNvdXJjZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEhUKDWRvY3VtZW50X2pzb24YAyABKAkSEwoLZGVjbGFyZWRfYnkYBCABKAki0AIKD1NlZ21lbnRSZWNvcmRlZBISCgpzZWdtZW50X2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRInCgRraW5kGAMgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEhAKCHByb2R1Y2VyGAQgASgJEg4KBmRpZ2VzdBgFIAEoCRIMCgRyb3dzGAYgASgNEg0KBWJ5dGVzGAcgASgEEjIKDmV2ZW50X3RpbWVfbWluGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoVc3RyZWFtX3NlcXVlbmNlX2ZpcnN0GAogASgEEhwKFHN0cmVhbV9zZXF1ZW5jZV9sYXN0GAsgASgEEgwKBGhvbGQYDCABKAkivAIKD1NlZ21lbnRWZXJpZmllZBISCgpzZWdtZW50X2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRInCgRraW5kGAMgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEhAKCHByb2R1Y2VyGAQgASgJEg4KBmRpZ2VzdBgFIAEoCRIMCgRyb3dzGAYgASgNEjIKDmV2ZW50X3RpbWVfbWluGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOc2NoZW1hX3ZlcnNpb24YCSABKA0SEQoJcmVwYWlyX2lkGAogASgJEhkKEXJlY29yZGVkX2V2ZW50X2lkGAsgASgJIrkCChJTZWdtZW50UXVhcmFudGluZWQSFQoNcXVhcmFudGluZV9pZBgBIAEoCRISCgpzZWdtZW50X2lkGAIgASgJEg4KBnNvdXJjZRgDIAEoCRInCgRraW5kGAQgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEhAKCHByb2R1Y2VyGAUgASgJEg4KBmRpZ2VzdBgGIAEoCRIMCgRyb3dzGAcgASgNEjIKDmV2ZW50X3RpbWVfbWluGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoIZmluZGluZ3MYCiADKAsyFS5wZXJlbm5pYWwudjEuRmluZGluZyLcAQoHRmluZGluZxIMCgRydWxlGAEgASgJEg4KBmNvbHVtbhgCIAEoCRIQCghwcm9kdWNlchgDIAEoCRIXCg9zdXNwZWN0ZWRfY2F1c2UYBCABKAkSEAoIZXZpZGVuY2UYBSABKAkSFAoMZmlyc3Rfcm93X2lkGAYgASgJEjQKEGZpcnN0X2V2ZW50X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHJvd3MYCCABKA0SHAoUc3VnZ2VzdGVkX2V4cHJlc3Npb24YCSABKAkikgEKD1NlZ21lbnRSZXBhaXJlZBIRCglyZXBhaXJfaWQYASABKAkSFQoNcXVhcmFudGluZV9pZBgCIAEoCRIOCgZzb3VyY2UYAyABKAkSDgoGY29sdW1uGAQgASgJEhIKCmV4cHJlc3Npb24YBSABKAkSDAoEcm93cxgGIAEoDRITCgtyZXBhaXJlZF9ieRgHIAEoCSJqCg5TY2hlbWFBY2NlcHRlZBIOCgZzb3VyY2UYASABKAkSJwoEa2luZBgCIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIPCgd2ZXJzaW9uGAMgASgNEg4KBmRpZ2VzdBgEIAEoCSK4AQoOU2NoZW1hUHJvcG9zZWQSDgoGc291cmNlGAEgASgJEicKBGtpbmQYAiABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQSEwoLcHJvcG9zYWxfaWQYAyABKAkSFAoMYmFzZV92ZXJzaW9uGAQgASgNEg4KBmRpZ2VzdBgFIAEoCRIMCgRyb3dzGAYgASgEEhUKDWNvbXBhdGliaWxpdHkYByABKAkSDQoFbm90ZXMYCCADKAkiVwoSRmVhdHVyZVZpZXdEZWZpbmVkEg4KBnN5c3RlbRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg4KBmRpZ2VzdBgDIAEoCRIQCghmZWF0dXJlcxgEIAMoCSK+AgoTRGF0YXNldE1hdGVyaWFsaXplZBISCgpkYXRhc2V0X2lkGAEgASgJEg4KBnN5c3RlbRgCIAEoCRISCgpyb2xsb3V0X2lkGAMgASgJEhYKDnN5c3RlbV92ZXJzaW9uGAQgASgNEhcKD3RyYWluaW5nX2RpZ2VzdBgFIAEoCRIVCg10cmFpbmluZ19yb3dzGAYgASgNEhYKDmhvbGRvdXRfZGlnZXN0GAcgASgJEhQKDGhvbGRvdXRfcm93cxgIIAEoDRIXCg9tYW5pZmVzdF9kaWdlc3QYCSABKAkSLQoJd2F0ZXJtYXJrGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCghjaGFtcGlvbhgLIAEoCzIfLnBlcmVubmlhbC52MS5DaGFtcGlvblJlZmVyZW5jZSJYCg5EYXRhc2V0UmVmdXNlZBISCgpkYXRhc2V0X2lkGAEgASgJEg4KBnN5c3RlbRgCIAEoCRISCgpyb2xsb3V0X2lkGAMgASgJEg4KBnJlYXNvbhgEIAEoCSI0ChFDaGFtcGlvblJlZmVyZW5jZRIPCgd2ZXJzaW9uGAEgASgNEg4KBmRpZ2VzdBgCIAEoCSLDAQoQRGF0YXNldFZlcnNpb25lZBIOCgZzb3VyY2UYASABKAkSJwoEa2luZBgCIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIPCgd2ZXJzaW9uGAMgASgNEhcKD21hbmlmZXN0X2RpZ2VzdBgEIAEoCRIQCghzZWdtZW50cxgFIAEoDRINCgVmaWxlcxgGIAEoDRIMCgRyb3dzGAcgASgEEg0KBWJ5dGVzGAggASgEEg4KBnJlYXNvbhgJIAEoCSLzAQoRU2VnbWVudHNDb21wYWN0ZWQSDgoGc291cmNlGAEgASgJEicKBGtpbmQYAiABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQSDgoGZGlnZXN0GAMgASgJEgwKBHJvd3MYBCABKAQSDQoFYnl0ZXMYBSABKAQSEAoIcmVwbGFjZWQYBiADKAkSMgoOZXZlbnRfdGltZV9taW4YByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmV2ZW50X3RpbWVfbWF4GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKqAQoKRGF0YUVyYXNlZBISCgplcmFzdXJlX2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRIOCgZjb2x1bW4YAyABKAkSEgoKa2V5X2RpZ2VzdBgEIAEoCRIMCgRyb3dzGAUgASgEEhQKDHJlcXVlc3RlZF9ieRgGIAEoCRIwCghyZXBsYWNlZBgHIAMoCzIeLnBlcmVubmlhbC52MS5SZXBsYWNlZEFydGlmYWN0Ii4KEFJlcGxhY2VkQXJ0aWZhY3QSDgoGZGlnZXN0GAEgASgJEgoKAmJ5GAIgASgJIqoBCg1MZWFrU3VzcGVjdGVkEhIKCmRhdGFzZXRfaWQYASABKAkSDgoGc3lzdGVtGAIgASgJEhIKCnJvbGxvdXRfaWQYAyABKAkSFgoOc3lzdGVtX3ZlcnNpb24YBCABKA0SDAoEcm93cxgFIAEoBBIqCgVsZWFrcxgGIAMoCzIbLnBlcmVubmlhbC52MS5TdXNwZWN0ZWRMZWFrEg8KB3JlZnVzZWQYByABKAgiiQEKDVN1c3BlY3RlZExlYWsSDAoEa2luZBgBIAEoCRIQCghmZWF0dXJlcxgCIAMoCRIQCghyZWxhdGlvbhgDIAEoCRIQCghldmlkZW5jZRgEIAEoCRIQCghzdHJlbmd0aBgFIAEoARIMCgRyb3dzGAYgASgEEhQKDHJvd3NfaG9sZGluZxgHIAEoBCpbCgtTZWdtZW50S2luZBIcChhTRUdNRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIVChFTRUdNRU5UX0tJTkRfUk9XUxABEhcKE1NFR01FTlRfS0lORF9MQUJFTFMQAmIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch5wZXJlbm5pYWwvdjEvZGF0YV9ldmVudHMucHJvdG8SDHBlcmVubmlhbC52MSJLChNTb3VyY2VQcm9kdWNlckFkZGVkEg4KBnNvdXJjZRgBIAEoCRIQCghwcm9kdWNlchgCIAEoCRISCgpwdWJsaWNfa2V5GAMgASgJIl0KDlNvdXJjZURlY2xhcmVkEg4KBnNvdXJjZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEhUKDWRvY3VtZW50X2pzb24YAyABKAkSEwoLZGVjbGFyZWRfYnkYBCABKAki0AIKD1NlZ21lbnRSZWNvcmRlZBISCgpzZWdtZW50X2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRInCgRraW5kGAMgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEhAKCHByb2R1Y2VyGAQgASgJEg4KBmRpZ2VzdBgFIAEoCRIMCgRyb3dzGAYgASgNEg0KBWJ5dGVzGAcgASgEEjIKDmV2ZW50X3RpbWVfbWluGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoVc3RyZWFtX3NlcXVlbmNlX2ZpcnN0GAogASgEEhwKFHN0cmVhbV9zZXF1ZW5jZV9sYXN0GAsgASgEEgwKBGhvbGQYDCABKAki5QIKD1NlZ21lbnRWZXJpZmllZBISCgpzZWdtZW50X2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRInCgRraW5kGAMgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEhAKCHByb2R1Y2VyGAQgASgJEg4KBmRpZ2VzdBgFIAEoCRIMCgRyb3dzGAYgASgNEjIKDmV2ZW50X3RpbWVfbWluGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOc2NoZW1hX3ZlcnNpb24YCSABKA0SEQoJcmVwYWlyX2lkGAogASgJEhkKEXJlY29yZGVkX2V2ZW50X2lkGAsgASgJEicKCGZpbmRpbmdzGAwgAygLMhUucGVyZW5uaWFsLnYxLkZpbmRpbmciuQIKElNlZ21lbnRRdWFyYW50aW5lZBIVCg1xdWFyYW50aW5lX2lkGAEgASgJEhIKCnNlZ21lbnRfaWQYAiABKAkSDgoGc291cmNlGAMgASgJEicKBGtpbmQYBCABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQSEAoIcHJvZHVjZXIYBSABKAkSDgoGZGlnZXN0GAYgASgJEgwKBHJvd3MYByABKA0SMgoOZXZlbnRfdGltZV9taW4YCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmV2ZW50X3RpbWVfbWF4GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCghmaW5kaW5ncxgKIAMoCzIVLnBlcmVubmlhbC52MS5GaW5kaW5nIp0CCgdGaW5kaW5nEgwKBHJ1bGUYASABKAkSDgoGY29sdW1uGAIgASgJEhAKCHByb2R1Y2VyGAMgASgJEhcKD3N1c3BlY3RlZF9jYXVzZRgEIAEoCRIQCghldmlkZW5jZRgFIAEoCRIUCgxmaXJzdF9yb3dfaWQYBiABKAkSNAoQZmlyc3RfZXZlbnRfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEcm93cxgIIAEoDRIcChRzdWdnZXN0ZWRfZXhwcmVzc2lvbhgJIAEoCRIQCghzZXZlcml0eRgKIAEoCRIMCgR0eXBlGAsgASgJEh8KBGdhcHMYDCADKAsyES5wZXJlbm5pYWwudjEuR2FwImUKA0dhcBIoCgRmcm9tGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgJ0bxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEcm93cxgDIAEoDSKpAQoMQW5vbWFseUZvdW5kEhIKCmFub21hbHlfaWQYASABKAkSDgoGc291cmNlGAIgASgJEicKBGtpbmQYAyABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQSEAoIcHJvZHVjZXIYBCABKAkSEgoKc2VnbWVudF9pZBgFIAEoCRImCgdmaW5kaW5nGAYgASgLMhUucGVyZW5uaWFsLnYxLkZpbmRpbmcisgEKD1NlZ21lbnRSZXBhaXJlZBIRCglyZXBhaXJfaWQYASABKAkSFQoNcXVhcmFudGluZV9pZBgCIAEoCRIOCgZzb3VyY2UYAyABKAkSDgoGY29sdW1uGAQgASgJEhIKCmV4cHJlc3Npb24YBSABKAkSDAoEcm93cxgGIAEoDRITCgtyZXBhaXJlZF9ieRgHIAEoCRIOCgZhY3Rpb24YCCABKAkSDgoGcmVhc29uGAkgASgJIqoBChBTZWdtZW50RGlzY2FyZGVkEhIKCmRpc2NhcmRfaWQYASABKAkSFQoNcXVhcmFudGluZV9pZBgCIAEoCRIOCgZzb3VyY2UYAyABKAkSJwoEa2luZBgEIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIMCgRyb3dzGAUgASgNEhQKDGRpc2NhcmRlZF9ieRgGIAEoCRIOCgZyZWFzb24YByABKAkiagoOU2NoZW1hQWNjZXB0ZWQSDgoGc291cmNlGAEgASgJEicKBGtpbmQYAiABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQSDwoHdmVyc2lvbhgDIAEoDRIOCgZkaWdlc3QYBCABKAkiuAEKDlNjaGVtYVByb3Bvc2VkEg4KBnNvdXJjZRgBIAEoCRInCgRraW5kGAIgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEhMKC3Byb3Bvc2FsX2lkGAMgASgJEhQKDGJhc2VfdmVyc2lvbhgEIAEoDRIOCgZkaWdlc3QYBSABKAkSDAoEcm93cxgGIAEoBBIVCg1jb21wYXRpYmlsaXR5GAcgASgJEg0KBW5vdGVzGAggAygJIlcKEkZlYXR1cmVWaWV3RGVmaW5lZBIOCgZzeXN0ZW0YASABKAkSDwoHdmVyc2lvbhgCIAEoDRIOCgZkaWdlc3QYAyABKAkSEAoIZmVhdHVyZXMYBCADKAkivgIKE0RhdGFzZXRNYXRlcmlhbGl6ZWQSEgoKZGF0YXNldF9pZBgBIAEoCRIOCgZzeXN0ZW0YAiABKAkSEgoKcm9sbG91dF9pZBgDIAEoCRIWCg5zeXN0ZW1fdmVyc2lvbhgEIAEoDRIXCg90cmFpbmluZ19kaWdlc3QYBSABKAkSFQoNdHJhaW5pbmdfcm93cxgGIAEoDRIWCg5ob2xkb3V0X2RpZ2VzdBgHIAEoCRIUCgxob2xkb3V0X3Jvd3MYCCABKA0SFwoPbWFuaWZlc3RfZGlnZXN0GAkgASgJEi0KCXdhdGVybWFyaxgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoIY2hhbXBpb24YCyABKAsyHy5wZXJlbm5pYWwudjEuQ2hhbXBpb25SZWZlcmVuY2UiWAoORGF0YXNldFJlZnVzZWQSEgoKZGF0YXNldF9pZBgBIAEoCRIOCgZzeXN0ZW0YAiABKAkSEgoKcm9sbG91dF9pZBgDIAEoCRIOCgZyZWFzb24YBCABKAkiNAoRQ2hhbXBpb25SZWZlcmVuY2USDwoHdmVyc2lvbhgBIAEoDRIOCgZkaWdlc3QYAiABKAkiwwEKEERhdGFzZXRWZXJzaW9uZWQSDgoGc291cmNlGAEgASgJEicKBGtpbmQYAiABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQSDwoHdmVyc2lvbhgDIAEoDRIXCg9tYW5pZmVzdF9kaWdlc3QYBCABKAkSEAoIc2VnbWVudHMYBSABKA0SDQoFZmlsZXMYBiABKA0SDAoEcm93cxgHIAEoBBINCgVieXRlcxgIIAEoBBIOCgZyZWFzb24YCSABKAki8wEKEVNlZ21lbnRzQ29tcGFjdGVkEg4KBnNvdXJjZRgBIAEoCRInCgRraW5kGAIgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEg4KBmRpZ2VzdBgDIAEoCRIMCgRyb3dzGAQgASgEEg0KBWJ5dGVzGAUgASgEEhAKCHJlcGxhY2VkGAYgAygJEjIKDmV2ZW50X3RpbWVfbWluGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiqgEKCkRhdGFFcmFzZWQSEgoKZXJhc3VyZV9pZBgBIAEoCRIOCgZzb3VyY2UYAiABKAkSDgoGY29sdW1uGAMgASgJEhIKCmtleV9kaWdlc3QYBCABKAkSDAoEcm93cxgFIAEoBBIUCgxyZXF1ZXN0ZWRfYnkYBiABKAkSMAoIcmVwbGFjZWQYByADKAsyHi5wZXJlbm5pYWwudjEuUmVwbGFjZWRBcnRpZmFjdCIuChBSZXBsYWNlZEFydGlmYWN0Eg4KBmRpZ2VzdBgBIAEoCRIKCgJieRgCIAEoCSKqAQoNTGVha1N1c3BlY3RlZBISCgpkYXRhc2V0X2lkGAEgASgJEg4KBnN5c3RlbRgCIAEoCRISCgpyb2xsb3V0X2lkGAMgASgJEhYKDnN5c3RlbV92ZXJzaW9uGAQgASgNEgwKBHJvd3MYBSABKAQSKgoFbGVha3MYBiADKAsyGy5wZXJlbm5pYWwudjEuU3VzcGVjdGVkTGVhaxIPCgdyZWZ1c2VkGAcgASgIIokBCg1TdXNwZWN0ZWRMZWFrEgwKBGtpbmQYASABKAkSEAoIZmVhdHVyZXMYAiADKAkSEAoIcmVsYXRpb24YAyABKAkSEAoIZXZpZGVuY2UYBCABKAkSEAoIc3RyZW5ndGgYBSABKAESDAoEcm93cxgGIAEoBBIUCgxyb3dzX2hvbGRpbmcYByABKAQqWwoLU2VnbWVudEtpbmQSHAoYU0VHTUVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRU0VHTUVOVF9LSU5EX1JPV1MQARIXChNTRUdNRU5UX0tJTkRfTEFCRUxTEAJiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * A producer got a credential for a source.
@@ -231,6 +231,13 @@ export type SegmentVerified = Message<"perennial.v1.SegmentVerified"> & {
    * @generated from field: string recorded_event_id = 11;
    */
   recordedEventId: string;
+
+  /**
+   * Rules that these rows broke and that are only told: severity warn.
+   *
+   * @generated from field: repeated perennial.v1.Finding findings = 12;
+   */
+  findings: Finding[];
 };
 
 /**
@@ -313,7 +320,7 @@ export const SegmentQuarantinedSchema: GenMessage<SegmentQuarantined> = /*@__PUR
  */
 export type Finding = Message<"perennial.v1.Finding"> & {
   /**
-   * The rule's name: type, presence, domain, range, unit-change, event-time.
+   * The rule's name: type, presence, domain, range, unit-change, event-time, or that of a declared rule.
    *
    * @generated from field: string rule = 1;
    */
@@ -364,6 +371,28 @@ export type Finding = Message<"perennial.v1.Finding"> & {
    * @generated from field: string suggested_expression = 9;
    */
   suggestedExpression: string;
+
+  /**
+   * quarantine (these rows were held), hold (their whole segment was), or warn. Empty in events of before this field.
+   *
+   * @generated from field: string severity = 10;
+   */
+  severity: string;
+
+  /**
+   * What kind of anomaly it is, by the names that TensorFlow Data Validation gave them where it has one, for example
+   * FLOAT_TYPE_BIG_FLOAT. Empty in events of before this field.
+   *
+   * @generated from field: string type = 11;
+   */
+  type: string;
+
+  /**
+   * Where nothing lies, for gaps.
+   *
+   * @generated from field: repeated perennial.v1.Gap gaps = 12;
+   */
+  gaps: Gap[];
 };
 
 /**
@@ -372,6 +401,85 @@ export type Finding = Message<"perennial.v1.Finding"> & {
  */
 export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
   messageDesc(file_perennial_v1_data_events, 5);
+
+/**
+ * Rows that should be there and are not.
+ *
+ * @generated from message perennial.v1.Gap
+ */
+export type Gap = Message<"perennial.v1.Gap"> & {
+  /**
+   * The first and the last absent one.
+   *
+   * @generated from field: google.protobuf.Timestamp from = 1;
+   */
+  from?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp to = 2;
+   */
+  to?: Timestamp | undefined;
+
+  /**
+   * @generated from field: uint32 rows = 3;
+   */
+  rows: number;
+};
+
+/**
+ * Describes the message perennial.v1.Gap.
+ * Use `create(GapSchema)` to create a new message.
+ */
+export const GapSchema: GenMessage<Gap> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_data_events, 6);
+
+/**
+ * Something is odd about rows as a set: no row of it shows it alone.
+ *
+ * @generated from message perennial.v1.AnomalyFound
+ */
+export type AnomalyFound = Message<"perennial.v1.AnomalyFound"> & {
+  /**
+   * @generated from field: string anomaly_id = 1;
+   */
+  anomalyId: string;
+
+  /**
+   * @generated from field: string source = 2;
+   */
+  source: string;
+
+  /**
+   * @generated from field: perennial.v1.SegmentKind kind = 3;
+   */
+  kind: SegmentKind;
+
+  /**
+   * Empty where it is about all of them.
+   *
+   * @generated from field: string producer = 4;
+   */
+  producer: string;
+
+  /**
+   * Empty where no segment is the reason, but that none came.
+   *
+   * @generated from field: string segment_id = 5;
+   */
+  segmentId: string;
+
+  /**
+   * @generated from field: perennial.v1.Finding finding = 6;
+   */
+  finding?: Finding | undefined;
+};
+
+/**
+ * Describes the message perennial.v1.AnomalyFound.
+ * Use `create(AnomalyFoundSchema)` to create a new message.
+ */
+export const AnomalyFoundSchema: GenMessage<AnomalyFound> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_data_events, 7);
 
 /**
  * Held rows were repaired by a declared expression, verified again and let through.
@@ -413,6 +521,21 @@ export type SegmentRepaired = Message<"perennial.v1.SegmentRepaired"> & {
    * @generated from field: string repaired_by = 7;
    */
   repairedBy: string;
+
+  /**
+   * repair (by the expression), revalidate (unchanged, by the schema of now) or release (unchanged, because somebody
+   * said so). Empty in events of before this field: repair.
+   *
+   * @generated from field: string action = 8;
+   */
+  action: string;
+
+  /**
+   * Why they were released.
+   *
+   * @generated from field: string reason = 9;
+   */
+  reason: string;
 };
 
 /**
@@ -420,7 +543,56 @@ export type SegmentRepaired = Message<"perennial.v1.SegmentRepaired"> & {
  * Use `create(SegmentRepairedSchema)` to create a new message.
  */
 export const SegmentRepairedSchema: GenMessage<SegmentRepaired> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 6);
+  messageDesc(file_perennial_v1_data_events, 8);
+
+/**
+ * Held rows will never come back.
+ *
+ * @generated from message perennial.v1.SegmentDiscarded
+ */
+export type SegmentDiscarded = Message<"perennial.v1.SegmentDiscarded"> & {
+  /**
+   * @generated from field: string discard_id = 1;
+   */
+  discardId: string;
+
+  /**
+   * @generated from field: string quarantine_id = 2;
+   */
+  quarantineId: string;
+
+  /**
+   * @generated from field: string source = 3;
+   */
+  source: string;
+
+  /**
+   * @generated from field: perennial.v1.SegmentKind kind = 4;
+   */
+  kind: SegmentKind;
+
+  /**
+   * @generated from field: uint32 rows = 5;
+   */
+  rows: number;
+
+  /**
+   * @generated from field: string discarded_by = 6;
+   */
+  discardedBy: string;
+
+  /**
+   * @generated from field: string reason = 7;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message perennial.v1.SegmentDiscarded.
+ * Use `create(SegmentDiscardedSchema)` to create a new message.
+ */
+export const SegmentDiscardedSchema: GenMessage<SegmentDiscarded> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_data_events, 9);
 
 /**
  * The expectations of a source changed.
@@ -456,7 +628,7 @@ export type SchemaAccepted = Message<"perennial.v1.SchemaAccepted"> & {
  * Use `create(SchemaAcceptedSchema)` to create a new message.
  */
 export const SchemaAcceptedSchema: GenMessage<SchemaAccepted> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 7);
+  messageDesc(file_perennial_v1_data_events, 10);
 
 /**
  * What came implies another schema than the one in force; somebody should look at it.
@@ -520,7 +692,7 @@ export type SchemaProposed = Message<"perennial.v1.SchemaProposed"> & {
  * Use `create(SchemaProposedSchema)` to create a new message.
  */
 export const SchemaProposedSchema: GenMessage<SchemaProposed> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 8);
+  messageDesc(file_perennial_v1_data_events, 11);
 
 /**
  * The features of a system, as applied.
@@ -554,7 +726,7 @@ export type FeatureViewDefined = Message<"perennial.v1.FeatureViewDefined"> & {
  * Use `create(FeatureViewDefinedSchema)` to create a new message.
  */
 export const FeatureViewDefinedSchema: GenMessage<FeatureViewDefined> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 9);
+  messageDesc(file_perennial_v1_data_events, 12);
 
 /**
  * A training set and its hold-out lie ready, for one rollout.
@@ -629,7 +801,7 @@ export type DatasetMaterialized = Message<"perennial.v1.DatasetMaterialized"> & 
  * Use `create(DatasetMaterializedSchema)` to create a new message.
  */
 export const DatasetMaterializedSchema: GenMessage<DatasetMaterialized> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 10);
+  messageDesc(file_perennial_v1_data_events, 13);
 
 /**
  * A training set could not be made.
@@ -663,7 +835,7 @@ export type DatasetRefused = Message<"perennial.v1.DatasetRefused"> & {
  * Use `create(DatasetRefusedSchema)` to create a new message.
  */
 export const DatasetRefusedSchema: GenMessage<DatasetRefused> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 11);
+  messageDesc(file_perennial_v1_data_events, 14);
 
 /**
  * The model version that serves while a candidate is judged; empty digest where there is none.
@@ -687,7 +859,7 @@ export type ChampionReference = Message<"perennial.v1.ChampionReference"> & {
  * Use `create(ChampionReferenceSchema)` to create a new message.
  */
 export const ChampionReferenceSchema: GenMessage<ChampionReference> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 12);
+  messageDesc(file_perennial_v1_data_events, 15);
 
 /**
  * A dataset, the verified rows of one source, has a further version.
@@ -750,7 +922,7 @@ export type DatasetVersioned = Message<"perennial.v1.DatasetVersioned"> & {
  * Use `create(DatasetVersionedSchema)` to create a new message.
  */
 export const DatasetVersionedSchema: GenMessage<DatasetVersioned> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 13);
+  messageDesc(file_perennial_v1_data_events, 16);
 
 /**
  * Many small files of one dataset became one: the same rows in the same order.
@@ -808,7 +980,7 @@ export type SegmentsCompacted = Message<"perennial.v1.SegmentsCompacted"> & {
  * Use `create(SegmentsCompactedSchema)` to create a new message.
  */
 export const SegmentsCompactedSchema: GenMessage<SegmentsCompacted> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 14);
+  messageDesc(file_perennial_v1_data_events, 17);
 
 /**
  * What belonged to one key was taken out of everything that is kept.
@@ -863,7 +1035,7 @@ export type DataErased = Message<"perennial.v1.DataErased"> & {
  * Use `create(DataErasedSchema)` to create a new message.
  */
 export const DataErasedSchema: GenMessage<DataErased> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 15);
+  messageDesc(file_perennial_v1_data_events, 18);
 
 /**
  * An artifact that was rewritten without some rows.
@@ -887,7 +1059,7 @@ export type ReplacedArtifact = Message<"perennial.v1.ReplacedArtifact"> & {
  * Use `create(ReplacedArtifactSchema)` to create a new message.
  */
 export const ReplacedArtifactSchema: GenMessage<ReplacedArtifact> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 16);
+  messageDesc(file_perennial_v1_data_events, 19);
 
 /**
  * Features of a training set seem to give its label away.
@@ -940,7 +1112,7 @@ export type LeakSuspected = Message<"perennial.v1.LeakSuspected"> & {
  * Use `create(LeakSuspectedSchema)` to create a new message.
  */
 export const LeakSuspectedSchema: GenMessage<LeakSuspected> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 17);
+  messageDesc(file_perennial_v1_data_events, 20);
 
 /**
  * One relation between features and the label.
@@ -998,7 +1170,7 @@ export type SuspectedLeak = Message<"perennial.v1.SuspectedLeak"> & {
  * Use `create(SuspectedLeakSchema)` to create a new message.
  */
 export const SuspectedLeakSchema: GenMessage<SuspectedLeak> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_data_events, 18);
+  messageDesc(file_perennial_v1_data_events, 21);
 
 /**
  * What the messages of a segment are.

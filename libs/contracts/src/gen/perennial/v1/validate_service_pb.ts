@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file perennial/v1/validate_service.proto.
  */
 export const file_perennial_v1_validate_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNwZXJlbm5pYWwvdjEvdmFsaWRhdGVfc2VydmljZS5wcm90bxIMcGVyZW5uaWFsLnYxIkEKFUxpc3RRdWFyYW50aW5lUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSGAoQaW5jbHVkZV9yZXBhaXJlZBgCIAEoCCJIChZMaXN0UXVhcmFudGluZVJlc3BvbnNlEi4KB2VudHJpZXMYASADKAsyHS5wZXJlbm5pYWwudjEuUXVhcmFudGluZUVudHJ5IrUCCg9RdWFyYW50aW5lRW50cnkSFQoNcXVhcmFudGluZV9pZBgBIAEoCRIOCgZzb3VyY2UYAiABKAkSJwoEa2luZBgDIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIQCghwcm9kdWNlchgEIAEoCRIMCgRyb3dzGAUgASgNEg4KBnN0YXR1cxgGIAEoCRIyCg5ldmVudF90aW1lX21pbhgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoOZXZlbnRfdGltZV9tYXgYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKCGZpbmRpbmdzGAkgAygLMhUucGVyZW5uaWFsLnYxLkZpbmRpbmcSEQoJcmVwYWlyX2lkGAogASgJIi0KFEdldFF1YXJhbnRpbmVSZXF1ZXN0EhUKDXF1YXJhbnRpbmVfaWQYASABKAkibAoVR2V0UXVhcmFudGluZVJlc3BvbnNlEiwKBWVudHJ5GAEgASgLMh0ucGVyZW5uaWFsLnYxLlF1YXJhbnRpbmVFbnRyeRIlCgRyb3dzGAIgAygLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCKLAQoXUmVwYWlyUXVhcmFudGluZVJlcXVlc3QSFQoNcXVhcmFudGluZV9pZBgBIAEoCRIOCgZzb3VyY2UYAiABKAkSEAoIcHJvZHVjZXIYAyABKAkSDgoGY29sdW1uGAQgASgJEhIKCmV4cHJlc3Npb24YBSABKAkSEwoLcmVwYWlyZWRfYnkYBiABKAkilwEKGFJlcGFpclF1YXJhbnRpbmVSZXNwb25zZRIRCglyZXBhaXJfaWQYASABKAkSDwoHZW50cmllcxgCIAEoDRIVCg1yb3dzX3JlcGFpcmVkGAMgASgNEhcKD3Jvd3Nfc3RpbGxfaGVsZBgEIAEoDRInCghmaW5kaW5ncxgFIAMoCzIVLnBlcmVubmlhbC52MS5GaW5kaW5nIksKEEdldFNjaGVtYVJlcXVlc3QSDgoGc291cmNlGAEgASgJEicKBGtpbmQYAiABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQiOQoRR2V0U2NoZW1hUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoDRITCgtzY2hlbWFfanNvbhgCIAEoCTL5AgoPVmFsaWRhdGVTZXJ2aWNlElsKDkxpc3RRdWFyYW50aW5lEiMucGVyZW5uaWFsLnYxLkxpc3RRdWFyYW50aW5lUmVxdWVzdBokLnBlcmVubmlhbC52MS5MaXN0UXVhcmFudGluZVJlc3BvbnNlElgKDUdldFF1YXJhbnRpbmUSIi5wZXJlbm5pYWwudjEuR2V0UXVhcmFudGluZVJlcXVlc3QaIy5wZXJlbm5pYWwudjEuR2V0UXVhcmFudGluZVJlc3BvbnNlEmEKEFJlcGFpclF1YXJhbnRpbmUSJS5wZXJlbm5pYWwudjEuUmVwYWlyUXVhcmFudGluZVJlcXVlc3QaJi5wZXJlbm5pYWwudjEuUmVwYWlyUXVhcmFudGluZVJlc3BvbnNlEkwKCUdldFNjaGVtYRIeLnBlcmVubmlhbC52MS5HZXRTY2hlbWFSZXF1ZXN0Gh8ucGVyZW5uaWFsLnYxLkdldFNjaGVtYVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_perennial_v1_data_events]);
+  fileDesc("CiNwZXJlbm5pYWwvdjEvdmFsaWRhdGVfc2VydmljZS5wcm90bxIMcGVyZW5uaWFsLnYxIkEKFUxpc3RRdWFyYW50aW5lUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSGAoQaW5jbHVkZV9yZXBhaXJlZBgCIAEoCCJIChZMaXN0UXVhcmFudGluZVJlc3BvbnNlEi4KB2VudHJpZXMYASADKAsyHS5wZXJlbm5pYWwudjEuUXVhcmFudGluZUVudHJ5IrUCCg9RdWFyYW50aW5lRW50cnkSFQoNcXVhcmFudGluZV9pZBgBIAEoCRIOCgZzb3VyY2UYAiABKAkSJwoEa2luZBgDIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIQCghwcm9kdWNlchgEIAEoCRIMCgRyb3dzGAUgASgNEg4KBnN0YXR1cxgGIAEoCRIyCg5ldmVudF90aW1lX21pbhgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoOZXZlbnRfdGltZV9tYXgYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKCGZpbmRpbmdzGAkgAygLMhUucGVyZW5uaWFsLnYxLkZpbmRpbmcSEQoJcmVwYWlyX2lkGAogASgJIi0KFEdldFF1YXJhbnRpbmVSZXF1ZXN0EhUKDXF1YXJhbnRpbmVfaWQYASABKAkibAoVR2V0UXVhcmFudGluZVJlc3BvbnNlEiwKBWVudHJ5GAEgASgLMh0ucGVyZW5uaWFsLnYxLlF1YXJhbnRpbmVFbnRyeRIlCgRyb3dzGAIgAygLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCKLAQoXUmVwYWlyUXVhcmFudGluZVJlcXVlc3QSFQoNcXVhcmFudGluZV9pZBgBIAEoCRIOCgZzb3VyY2UYAiABKAkSEAoIcHJvZHVjZXIYAyABKAkSDgoGY29sdW1uGAQgASgJEhIKCmV4cHJlc3Npb24YBSABKAkSEwoLcmVwYWlyZWRfYnkYBiABKAkilwEKGFJlcGFpclF1YXJhbnRpbmVSZXNwb25zZRIRCglyZXBhaXJfaWQYASABKAkSDwoHZW50cmllcxgCIAEoDRIVCg1yb3dzX3JlcGFpcmVkGAMgASgNEhcKD3Jvd3Nfc3RpbGxfaGVsZBgEIAEoDRInCghmaW5kaW5ncxgFIAMoCzIVLnBlcmVubmlhbC52MS5GaW5kaW5nIm4KG1JldmFsaWRhdGVRdWFyYW50aW5lUmVxdWVzdBIVCg1xdWFyYW50aW5lX2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRIQCghwcm9kdWNlchgDIAEoCRIWCg5yZXZhbGlkYXRlZF9ieRgEIAEoCSKbAQocUmV2YWxpZGF0ZVF1YXJhbnRpbmVSZXNwb25zZRIRCglyZXBhaXJfaWQYASABKAkSDwoHZW50cmllcxgCIAEoDRIVCg1yb3dzX3ZlcmlmaWVkGAMgASgNEhcKD3Jvd3Nfc3RpbGxfaGVsZBgEIAEoDRInCghmaW5kaW5ncxgFIAMoCzIVLnBlcmVubmlhbC52MS5GaW5kaW5nIngKGFJlbGVhc2VRdWFyYW50aW5lUmVxdWVzdBIVCg1xdWFyYW50aW5lX2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRIQCghwcm9kdWNlchgDIAEoCRITCgtyZWxlYXNlZF9ieRgEIAEoCRIOCgZyZWFzb24YBSABKAkibwoZUmVsZWFzZVF1YXJhbnRpbmVSZXNwb25zZRIRCglyZXBhaXJfaWQYASABKAkSDwoHZW50cmllcxgCIAEoDRIVCg1yb3dzX3JlbGVhc2VkGAMgASgNEhcKD3Jvd3Nfc3RpbGxfaGVsZBgEIAEoDSJ5ChhEaXNjYXJkUXVhcmFudGluZVJlcXVlc3QSFQoNcXVhcmFudGluZV9pZBgBIAEoCRIOCgZzb3VyY2UYAiABKAkSEAoIcHJvZHVjZXIYAyABKAkSFAoMZGlzY2FyZGVkX2J5GAQgASgJEg4KBnJlYXNvbhgFIAEoCSJOChlEaXNjYXJkUXVhcmFudGluZVJlc3BvbnNlEhIKCmRpc2NhcmRfaWQYASABKAkSDwoHZW50cmllcxgCIAEoDRIMCgRyb3dzGAMgASgNIocBChRMaXN0QW5vbWFsaWVzUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSJwoEa2luZBgCIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBIMCgR0eXBlGAMgASgJEg0KBWxpbWl0GAQgASgNEhkKEWJlZm9yZV9hbm9tYWx5X2lkGAUgASgJIkEKFUxpc3RBbm9tYWxpZXNSZXNwb25zZRIoCglhbm9tYWxpZXMYASADKAsyFS5wZXJlbm5pYWwudjEuQW5vbWFseSLAAQoHQW5vbWFseRISCgphbm9tYWx5X2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRInCgRraW5kGAMgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEhIKCnNlZ21lbnRfaWQYBCABKAkSJgoHZmluZGluZxgFIAEoCzIVLnBlcmVubmlhbC52MS5GaW5kaW5nEiwKCGZvdW5kX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKHAQoQQ2hlY2tSb3dzUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSJwoEa2luZBgCIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZBITCgtlbnZpcm9ubWVudBgDIAEoCRIlCgRyb3dzGAQgAygLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCJ9ChFDaGVja1Jvd3NSZXNwb25zZRIWCg5zY2hlbWFfdmVyc2lvbhgBIAEoDRIUCgxyb3dzX2NoZWNrZWQYAiABKA0SEQoJcm93c19oZWxkGAMgASgNEicKCGZpbmRpbmdzGAQgAygLMhUucGVyZW5uaWFsLnYxLkZpbmRpbmciSwoQR2V0U2NoZW1hUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSJwoEa2luZBgCIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZCI5ChFHZXRTY2hlbWFSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgNEhMKC3NjaGVtYV9qc29uGAIgASgJMtwGCg9WYWxpZGF0ZVNlcnZpY2USWwoOTGlzdFF1YXJhbnRpbmUSIy5wZXJlbm5pYWwudjEuTGlzdFF1YXJhbnRpbmVSZXF1ZXN0GiQucGVyZW5uaWFsLnYxLkxpc3RRdWFyYW50aW5lUmVzcG9uc2USWAoNR2V0UXVhcmFudGluZRIiLnBlcmVubmlhbC52MS5HZXRRdWFyYW50aW5lUmVxdWVzdBojLnBlcmVubmlhbC52MS5HZXRRdWFyYW50aW5lUmVzcG9uc2USYQoQUmVwYWlyUXVhcmFudGluZRIlLnBlcmVubmlhbC52MS5SZXBhaXJRdWFyYW50aW5lUmVxdWVzdBomLnBlcmVubmlhbC52MS5SZXBhaXJRdWFyYW50aW5lUmVzcG9uc2USbQoUUmV2YWxpZGF0ZVF1YXJhbnRpbmUSKS5wZXJlbm5pYWwudjEuUmV2YWxpZGF0ZVF1YXJhbnRpbmVSZXF1ZXN0GioucGVyZW5uaWFsLnYxLlJldmFsaWRhdGVRdWFyYW50aW5lUmVzcG9uc2USZAoRUmVsZWFzZVF1YXJhbnRpbmUSJi5wZXJlbm5pYWwudjEuUmVsZWFzZVF1YXJhbnRpbmVSZXF1ZXN0GicucGVyZW5uaWFsLnYxLlJlbGVhc2VRdWFyYW50aW5lUmVzcG9uc2USZAoRRGlzY2FyZFF1YXJhbnRpbmUSJi5wZXJlbm5pYWwudjEuRGlzY2FyZFF1YXJhbnRpbmVSZXF1ZXN0GicucGVyZW5uaWFsLnYxLkRpc2NhcmRRdWFyYW50aW5lUmVzcG9uc2USWAoNTGlzdEFub21hbGllcxIiLnBlcmVubmlhbC52MS5MaXN0QW5vbWFsaWVzUmVxdWVzdBojLnBlcmVubmlhbC52MS5MaXN0QW5vbWFsaWVzUmVzcG9uc2USTAoJQ2hlY2tSb3dzEh4ucGVyZW5uaWFsLnYxLkNoZWNrUm93c1JlcXVlc3QaHy5wZXJlbm5pYWwudjEuQ2hlY2tSb3dzUmVzcG9uc2USTAoJR2V0U2NoZW1hEh4ucGVyZW5uaWFsLnYxLkdldFNjaGVtYVJlcXVlc3QaHy5wZXJlbm5pYWwudjEuR2V0U2NoZW1hUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_perennial_v1_data_events]);
 
 /**
  * Which entries.
@@ -93,7 +93,7 @@ export type QuarantineEntry = Message<"perennial.v1.QuarantineEntry"> & {
   rows: number;
 
   /**
-   * held or repaired
+   * held, repaired (verified again, repaired or not), released or discarded
    *
    * @generated from field: string status = 6;
    */
@@ -258,6 +258,402 @@ export const RepairQuarantineResponseSchema: GenMessage<RepairQuarantineResponse
   messageDesc(file_perennial_v1_validate_service, 6);
 
 /**
+ * Which held rows: one entry, or all of a source (and producer).
+ *
+ * @generated from message perennial.v1.RevalidateQuarantineRequest
+ */
+export type RevalidateQuarantineRequest = Message<"perennial.v1.RevalidateQuarantineRequest"> & {
+  /**
+   * @generated from field: string quarantine_id = 1;
+   */
+  quarantineId: string;
+
+  /**
+   * @generated from field: string source = 2;
+   */
+  source: string;
+
+  /**
+   * @generated from field: string producer = 3;
+   */
+  producer: string;
+
+  /**
+   * @generated from field: string revalidated_by = 4;
+   */
+  revalidatedBy: string;
+};
+
+/**
+ * Describes the message perennial.v1.RevalidateQuarantineRequest.
+ * Use `create(RevalidateQuarantineRequestSchema)` to create a new message.
+ */
+export const RevalidateQuarantineRequestSchema: GenMessage<RevalidateQuarantineRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_validate_service, 7);
+
+/**
+ * What came of it.
+ *
+ * @generated from message perennial.v1.RevalidateQuarantineResponse
+ */
+export type RevalidateQuarantineResponse = Message<"perennial.v1.RevalidateQuarantineResponse"> & {
+  /**
+   * @generated from field: string repair_id = 1;
+   */
+  repairId: string;
+
+  /**
+   * @generated from field: uint32 entries = 2;
+   */
+  entries: number;
+
+  /**
+   * @generated from field: uint32 rows_verified = 3;
+   */
+  rowsVerified: number;
+
+  /**
+   * @generated from field: uint32 rows_still_held = 4;
+   */
+  rowsStillHeld: number;
+
+  /**
+   * Why the rows that are still held are held.
+   *
+   * @generated from field: repeated perennial.v1.Finding findings = 5;
+   */
+  findings: Finding[];
+};
+
+/**
+ * Describes the message perennial.v1.RevalidateQuarantineResponse.
+ * Use `create(RevalidateQuarantineResponseSchema)` to create a new message.
+ */
+export const RevalidateQuarantineResponseSchema: GenMessage<RevalidateQuarantineResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_validate_service, 8);
+
+/**
+ * Which held rows: one entry, or all of a source (and producer); and why they are good after all.
+ *
+ * @generated from message perennial.v1.ReleaseQuarantineRequest
+ */
+export type ReleaseQuarantineRequest = Message<"perennial.v1.ReleaseQuarantineRequest"> & {
+  /**
+   * @generated from field: string quarantine_id = 1;
+   */
+  quarantineId: string;
+
+  /**
+   * @generated from field: string source = 2;
+   */
+  source: string;
+
+  /**
+   * @generated from field: string producer = 3;
+   */
+  producer: string;
+
+  /**
+   * @generated from field: string released_by = 4;
+   */
+  releasedBy: string;
+
+  /**
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message perennial.v1.ReleaseQuarantineRequest.
+ * Use `create(ReleaseQuarantineRequestSchema)` to create a new message.
+ */
+export const ReleaseQuarantineRequestSchema: GenMessage<ReleaseQuarantineRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_validate_service, 9);
+
+/**
+ * What was let through. Rows of which a cell cannot be read as its column's type stay held.
+ *
+ * @generated from message perennial.v1.ReleaseQuarantineResponse
+ */
+export type ReleaseQuarantineResponse = Message<"perennial.v1.ReleaseQuarantineResponse"> & {
+  /**
+   * @generated from field: string repair_id = 1;
+   */
+  repairId: string;
+
+  /**
+   * @generated from field: uint32 entries = 2;
+   */
+  entries: number;
+
+  /**
+   * @generated from field: uint32 rows_released = 3;
+   */
+  rowsReleased: number;
+
+  /**
+   * @generated from field: uint32 rows_still_held = 4;
+   */
+  rowsStillHeld: number;
+};
+
+/**
+ * Describes the message perennial.v1.ReleaseQuarantineResponse.
+ * Use `create(ReleaseQuarantineResponseSchema)` to create a new message.
+ */
+export const ReleaseQuarantineResponseSchema: GenMessage<ReleaseQuarantineResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_validate_service, 10);
+
+/**
+ * Which held rows: one entry, or all of a source (and producer); and why they are given up.
+ *
+ * @generated from message perennial.v1.DiscardQuarantineRequest
+ */
+export type DiscardQuarantineRequest = Message<"perennial.v1.DiscardQuarantineRequest"> & {
+  /**
+   * @generated from field: string quarantine_id = 1;
+   */
+  quarantineId: string;
+
+  /**
+   * @generated from field: string source = 2;
+   */
+  source: string;
+
+  /**
+   * @generated from field: string producer = 3;
+   */
+  producer: string;
+
+  /**
+   * @generated from field: string discarded_by = 4;
+   */
+  discardedBy: string;
+
+  /**
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message perennial.v1.DiscardQuarantineRequest.
+ * Use `create(DiscardQuarantineRequestSchema)` to create a new message.
+ */
+export const DiscardQuarantineRequestSchema: GenMessage<DiscardQuarantineRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_validate_service, 11);
+
+/**
+ * What was given up.
+ *
+ * @generated from message perennial.v1.DiscardQuarantineResponse
+ */
+export type DiscardQuarantineResponse = Message<"perennial.v1.DiscardQuarantineResponse"> & {
+  /**
+   * @generated from field: string discard_id = 1;
+   */
+  discardId: string;
+
+  /**
+   * @generated from field: uint32 entries = 2;
+   */
+  entries: number;
+
+  /**
+   * @generated from field: uint32 rows = 3;
+   */
+  rows: number;
+};
+
+/**
+ * Describes the message perennial.v1.DiscardQuarantineResponse.
+ * Use `create(DiscardQuarantineResponseSchema)` to create a new message.
+ */
+export const DiscardQuarantineResponseSchema: GenMessage<DiscardQuarantineResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_validate_service, 12);
+
+/**
+ * Of which source.
+ *
+ * @generated from message perennial.v1.ListAnomaliesRequest
+ */
+export type ListAnomaliesRequest = Message<"perennial.v1.ListAnomaliesRequest"> & {
+  /**
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * @generated from field: perennial.v1.SegmentKind kind = 2;
+   */
+  kind: SegmentKind;
+
+  /**
+   * Of this type or rule only; empty: all.
+   *
+   * @generated from field: string type = 3;
+   */
+  type: string;
+
+  /**
+   * At most so many; 0: 100.
+   *
+   * @generated from field: uint32 limit = 4;
+   */
+  limit: number;
+
+  /**
+   * What was found before this one, for the next page.
+   *
+   * @generated from field: string before_anomaly_id = 5;
+   */
+  beforeAnomalyId: string;
+};
+
+/**
+ * Describes the message perennial.v1.ListAnomaliesRequest.
+ * Use `create(ListAnomaliesRequestSchema)` to create a new message.
+ */
+export const ListAnomaliesRequestSchema: GenMessage<ListAnomaliesRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_validate_service, 13);
+
+/**
+ * Newest first.
+ *
+ * @generated from message perennial.v1.ListAnomaliesResponse
+ */
+export type ListAnomaliesResponse = Message<"perennial.v1.ListAnomaliesResponse"> & {
+  /**
+   * @generated from field: repeated perennial.v1.Anomaly anomalies = 1;
+   */
+  anomalies: Anomaly[];
+};
+
+/**
+ * Describes the message perennial.v1.ListAnomaliesResponse.
+ * Use `create(ListAnomaliesResponseSchema)` to create a new message.
+ */
+export const ListAnomaliesResponseSchema: GenMessage<ListAnomaliesResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_validate_service, 14);
+
+/**
+ * One of them.
+ *
+ * @generated from message perennial.v1.Anomaly
+ */
+export type Anomaly = Message<"perennial.v1.Anomaly"> & {
+  /**
+   * @generated from field: string anomaly_id = 1;
+   */
+  anomalyId: string;
+
+  /**
+   * @generated from field: string source = 2;
+   */
+  source: string;
+
+  /**
+   * @generated from field: perennial.v1.SegmentKind kind = 3;
+   */
+  kind: SegmentKind;
+
+  /**
+   * @generated from field: string segment_id = 4;
+   */
+  segmentId: string;
+
+  /**
+   * @generated from field: perennial.v1.Finding finding = 5;
+   */
+  finding?: Finding | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp found_at = 6;
+   */
+  foundAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message perennial.v1.Anomaly.
+ * Use `create(AnomalySchema)` to create a new message.
+ */
+export const AnomalySchema: GenMessage<Anomaly> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_validate_service, 15);
+
+/**
+ * Rows as they would be published, which need no time.
+ *
+ * @generated from message perennial.v1.CheckRowsRequest
+ */
+export type CheckRowsRequest = Message<"perennial.v1.CheckRowsRequest"> & {
+  /**
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * @generated from field: perennial.v1.SegmentKind kind = 2;
+   */
+  kind: SegmentKind;
+
+  /**
+   * training, or serving: columns that are expected elsewhere are not asked for, and the skew to training is.
+   *
+   * @generated from field: string environment = 3;
+   */
+  environment: string;
+
+  /**
+   * @generated from field: repeated google.protobuf.Struct rows = 4;
+   */
+  rows: JsonObject[];
+};
+
+/**
+ * Describes the message perennial.v1.CheckRowsRequest.
+ * Use `create(CheckRowsRequestSchema)` to create a new message.
+ */
+export const CheckRowsRequestSchema: GenMessage<CheckRowsRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_validate_service, 16);
+
+/**
+ * Nothing was recorded.
+ *
+ * @generated from message perennial.v1.CheckRowsResponse
+ */
+export type CheckRowsResponse = Message<"perennial.v1.CheckRowsResponse"> & {
+  /**
+   * @generated from field: uint32 schema_version = 1;
+   */
+  schemaVersion: number;
+
+  /**
+   * @generated from field: uint32 rows_checked = 2;
+   */
+  rowsChecked: number;
+
+  /**
+   * Rows that would be held.
+   *
+   * @generated from field: uint32 rows_held = 3;
+   */
+  rowsHeld: number;
+
+  /**
+   * @generated from field: repeated perennial.v1.Finding findings = 4;
+   */
+  findings: Finding[];
+};
+
+/**
+ * Describes the message perennial.v1.CheckRowsResponse.
+ * Use `create(CheckRowsResponseSchema)` to create a new message.
+ */
+export const CheckRowsResponseSchema: GenMessage<CheckRowsResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_validate_service, 17);
+
+/**
  * Of which source.
  *
  * @generated from message perennial.v1.GetSchemaRequest
@@ -279,7 +675,7 @@ export type GetSchemaRequest = Message<"perennial.v1.GetSchemaRequest"> & {
  * Use `create(GetSchemaRequestSchema)` to create a new message.
  */
 export const GetSchemaRequestSchema: GenMessage<GetSchemaRequest> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_validate_service, 7);
+  messageDesc(file_perennial_v1_validate_service, 18);
 
 /**
  * The schema as JSON.
@@ -303,7 +699,7 @@ export type GetSchemaResponse = Message<"perennial.v1.GetSchemaResponse"> & {
  * Use `create(GetSchemaResponseSchema)` to create a new message.
  */
 export const GetSchemaResponseSchema: GenMessage<GetSchemaResponse> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_validate_service, 8);
+  messageDesc(file_perennial_v1_validate_service, 19);
 
 /**
  * Looks at held rows and brings them back.
@@ -340,6 +736,56 @@ export const ValidateService: GenService<{
     methodKind: "unary";
     input: typeof RepairQuarantineRequestSchema;
     output: typeof RepairQuarantineResponseSchema;
+  },
+  /**
+   * Verifies held rows again, unchanged, by the schema of now, and lets through what is good.
+   *
+   * @generated from rpc perennial.v1.ValidateService.RevalidateQuarantine
+   */
+  revalidateQuarantine: {
+    methodKind: "unary";
+    input: typeof RevalidateQuarantineRequestSchema;
+    output: typeof RevalidateQuarantineResponseSchema;
+  },
+  /**
+   * Lets held rows through as they are.
+   *
+   * @generated from rpc perennial.v1.ValidateService.ReleaseQuarantine
+   */
+  releaseQuarantine: {
+    methodKind: "unary";
+    input: typeof ReleaseQuarantineRequestSchema;
+    output: typeof ReleaseQuarantineResponseSchema;
+  },
+  /**
+   * Gives held rows up: they are counted, and never come back.
+   *
+   * @generated from rpc perennial.v1.ValidateService.DiscardQuarantine
+   */
+  discardQuarantine: {
+    methodKind: "unary";
+    input: typeof DiscardQuarantineRequestSchema;
+    output: typeof DiscardQuarantineResponseSchema;
+  },
+  /**
+   * What was found odd about a source's rows, newest first: rows that were held, and sets.
+   *
+   * @generated from rpc perennial.v1.ValidateService.ListAnomalies
+   */
+  listAnomalies: {
+    methodKind: "unary";
+    input: typeof ListAnomaliesRequestSchema;
+    output: typeof ListAnomaliesResponseSchema;
+  },
+  /**
+   * What the schema in force says of rows that are not recorded.
+   *
+   * @generated from rpc perennial.v1.ValidateService.CheckRows
+   */
+  checkRows: {
+    methodKind: "unary";
+    input: typeof CheckRowsRequestSchema;
+    output: typeof CheckRowsResponseSchema;
   },
   /**
    * The schema in force for a source.
