@@ -48,9 +48,15 @@ function millisecondsOf(value: unknown, zone?: string): number | undefined {
   const text = value.replace(' ', 'T');
   const hasZone = text.length > 10 && /(Z|[+-]\d{2}:?\d{2})$/.test(text.slice(10));
   const ms = Date.parse(text.length === 10 || hasZone ? text : `${text}Z`);
-  if (Number.isNaN(ms)) return undefined;
+  if (Number.isNaN(ms) || !isDayOfMonth(text)) return undefined;
   if (hasZone || zone === undefined) return ms;
   return text.length === 10 ? dayInZone(ms, zone) : fromZone(ms, zone);
+}
+
+/** `Date.parse` takes the 30th of February for the 1st of March. */
+function isDayOfMonth(text: string): boolean {
+  const day = Number(text.slice(8, 10));
+  return day <= 28 || new Date(Date.parse(text.slice(0, 10))).getUTCDate() === day;
 }
 
 /** `2012-04-01` for midnight UTC, the full ISO 8601 text otherwise. */

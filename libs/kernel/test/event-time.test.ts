@@ -46,3 +46,9 @@ test('durations carry their unit, and one without is refused by name', () => {
     }
   }
 });
+
+test('days that no month has are no times, though the engine would take them for later ones', () => {
+  for (const text of ['2012-02-30', '2011-02-29', '2012-04-31T10:00:00Z', '2012-02-31 10:00'])
+    expect(() => parseEventTime(text, 'date')).toThrow(/is no time/);
+  expect(parseEventTime('2012-02-29', 'date')).toBe(Date.UTC(2012, 1, 29));
+});

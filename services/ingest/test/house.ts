@@ -12,6 +12,7 @@ import {
   eventType,
   IngestService,
   OperationsService,
+  type PublishRowsHeaderSchema,
   SegmentKind,
 } from '@perennial/contracts';
 import { type AnyDb, openDatabase } from '@perennial/db';
@@ -63,9 +64,11 @@ export interface House {
     body: MessageInitShape<E['schema']>,
   ): Promise<void>;
   apply(source: string): Promise<void>;
+  /** Declares a source by its document; `more` are further lines of YAML. */
+  declare(source: string, more?: string): Promise<void>;
   publish(
     content: string | Uint8Array,
-    header: { source: string; format: string; kind?: SegmentKind; rowIdField?: string },
+    header: MessageInitShape<typeof PublishRowsHeaderSchema> & { source: string; format: string },
   ): ReturnType<Client<typeof IngestService>['publishRows']>;
   /** Every row of every recorded segment of a source, in the order of the segments. */
   rows(source: string): Promise<RecordedRow[]>;
@@ -155,10 +158,14 @@ export async function openHouse(settings: Record<string, string> = {}): Promise<
         specJson,
       });
     },
-    publish: (content, { source, format, kind = SegmentKind.ROWS, rowIdField = '' }) =>
+    declare: async (source, more = 'time: date') => {
+      const documentYaml = `apiVersion: perennial/v1\nkind: Source\nname: ${source}\n${more}\n`;
+      await ingest.applySource({ documentYaml, appliedBy: 'somebody' });
+    },
+    publish: (content, given) =>
       ingest.publishRows(
         (async function* () {
-          const header = { source, producer: 'desk', kind, format, rowIdField };
+          const header = { producer: 'desk', kind: SegmentKind.ROWS, ...given };
           yield { part: { case: 'header' as const, value: header } };
           const bytes = Buffer.from(content);
           for (let at = 0; at < bytes.length; at += 1 << 16) {

@@ -27,11 +27,17 @@ async function* gunzipped(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
   // What fails in the source must not be taken for a fault of the packing.
   let broken: { readonly error: unknown } | undefined;
   const source = async function* () {
+    const iterator = pieces[Symbol.asyncIterator]();
+    const next = () =>
+      iterator.next().catch((error: unknown) => {
+        broken = { error };
+        throw error;
+      });
     try {
-      yield* pieces;
-    } catch (error) {
-      broken = { error };
-      throw error;
+      // What is thrown in at the yield is the packing's own fault, which ends the stream.
+      for (let piece = await next(); !piece.done; piece = await next()) yield piece.value;
+    } finally {
+      await iterator.return?.();
     }
   };
   pipeline(Readable.from(source(), { objectMode: false }), gunzip, () => {});
