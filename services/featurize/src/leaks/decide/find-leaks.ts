@@ -211,7 +211,10 @@ function laterTimes(
 
 function tooGood({ label, labels }: Sample, column: SampleColumn): Suspicion | undefined {
   const strengths: [number, string][] = [];
-  const missing = Array.from(column.values, (value) => (value === null || Number.isNaN(value) ? 1 : 0));
+  const missing =
+    column.kind === 'text'
+      ? column.values.map((value) => (value === null ? 1 : 0))
+      : Array.from(column.values, (value) => (Number.isNaN(value) ? 1 : 0));
   strengths.push([groupDetermination(missing, labels, label.task), 'whether it is there at all']);
   if (column.kind === 'text') {
     strengths.push([groupDetermination(column.values, labels, label.task), 'its value alone']);
