@@ -6,6 +6,7 @@ import { httpsFetch } from './https-fetch.js';
 import { Later } from './later.js';
 import { RequestError, requestErrorOf } from './request-error.js';
 import { retryMsDefault, tryAgain } from './retry.js';
+import { Schemas } from './schemas.js';
 import { Sources } from './sources.js';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -107,6 +108,11 @@ export class Perennial {
   /** Predictions that are fetched later: requests and batches. */
   get later(): Later {
     return new Later(this);
+  }
+
+  /** What rows are expected to be, and what they look like. */
+  get schemas(): Schemas {
+    return new Schemas(this);
   }
 
   /** Versions of verified rows. */

@@ -23,6 +23,16 @@ export { type Erasure, type ErasureAnswer, type GarbageAnswer, Housekeeping } fr
 export type { BatchOptions, Later, Submission, SubmitOptions } from './later.js';
 export { RequestError } from './request-error.js';
 export {
+  type ColumnProfile,
+  type Profile,
+  type SchemaChange,
+  type SchemaDifference,
+  type SchemaProposal,
+  Schemas,
+  type SchemaText,
+  type SchemaVersion,
+} from './schemas.js';
+export {
   type Delivery,
   type ProducerSummary,
   type SourceAnswer,

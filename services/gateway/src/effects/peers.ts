@@ -9,6 +9,7 @@ import {
   MonitorService,
   OperationsService,
   RegistryService,
+  SchemaService,
   TrainerService,
   ValidateService,
 } from '@perennial/contracts';
@@ -22,6 +23,8 @@ export interface Peers {
   /** Ingest's, too. */
   readonly datasets: Client<typeof DatasetService>;
   readonly validate: Client<typeof ValidateService>;
+  /** Validate's, too. */
+  readonly schemas: Client<typeof SchemaService>;
   readonly featurize: Client<typeof FeatureService>;
   readonly trainer: Client<typeof TrainerService>;
   /** The registry's, too. */
@@ -40,6 +43,7 @@ export function peersOf(ask: AskPeer, names: readonly string[]): Peers {
     ingest: ask(IngestService, 'ingest'),
     datasets: ask(DatasetService, 'ingest'),
     validate: ask(ValidateService, 'validate'),
+    schemas: ask(SchemaService, 'validate'),
     featurize: ask(FeatureService, 'featurize'),
     trainer: ask(TrainerService, 'trainer'),
     access: ask(AccessService, 'registry'),

@@ -11,7 +11,7 @@ import {
 } from '@perennial/contracts';
 import { invalid, notFound, type PlatformError, uuidv7 } from '@perennial/kernel';
 import { rpc } from '@perennial/service';
-import { canonicalSchema, compareSchemas, type SchemaDocument } from '@perennial/spec';
+import { canonicalSchema, compareSchemas, type SchemaDocument, schemaYaml } from '@perennial/spec';
 import { kindOf, segmentKind } from '../messages.js';
 import { accept, acceptedDifference, noProposal, readSchema } from '../schema/accept.js';
 import { impliedDocument, propose } from '../schema/propose.js';
@@ -72,6 +72,7 @@ export function schemaService(context: RpcContext) {
       return create(GetSchemaVersionResponseSchema, {
         version: versionMessage(found),
         schemaJson: canonicalSchema(found.document),
+        schemaYaml: schemaYaml(found.document),
       });
     },
     diffSchemas: async ({ of, fromVersion, toVersion }) => {
@@ -146,6 +147,7 @@ function proposalMessage(proposal: Proposal, { source, kind }: Origin, inForce: 
     kind: segmentKind(kind),
     proposalId: proposal.proposalId,
     schemaJson: canonicalSchema(proposal.document),
+    schemaYaml: schemaYaml(proposal.document),
     baseVersion: proposal.baseVersion,
     rows: BigInt(proposal.rows),
     proposedAt: timestampFromMs(proposal.proposedAt),
