@@ -53,6 +53,7 @@ export class Lane implements Cancellation {
   #isBusy = false;
   #isFull = false;
   readonly #answers: (string | Buffer)[] = [];
+  #answersLength = 0;
   readonly #listeners = new Set<() => void>();
   readonly #on: Readonly<Record<string, (chunk: Buffer) => void>>;
 
@@ -94,14 +95,17 @@ export class Lane implements Cancellation {
       if (socket.writableNeedDrain) this.#waitForReader();
     }
     answers.length = 0;
+    this.#answersLength = 0;
     if (this.#keeper.isClosing && this.isIdle) socket.end();
   }
 
   /** Gives up waiting for the rest of a request: node:http has limits for those who are slow. */
   giveUp(): void {
     const unread = this.#unread;
+    // What waits behind a request that is worked on, or answers that nobody reads yet, waits for us.
+    if (!unread || this.#isBusy || this.#isFull) return;
     this.#unread = undefined;
-    if (unread && !this.#isBusy) this.#handOver(unread, false);
+    this.#handOver(unread, false);
   }
 
   /** Ends the connection, with a last word where there is one. */
@@ -169,12 +173,17 @@ export class Lane implements Cancellation {
   #answered(answer: LaneAnswer): void {
     this.quietLooks = 0;
     if (this.#answers.length === 0) this.#keeper.ready(this);
-    this.#answers.push(answerText(answer, this.#keeper.isClosing));
+    const text = answerText(answer, this.#keeper.isClosing);
+    this.#answers.push(text);
+    this.#answersLength += text.length;
+    // Before more is made of one piece of bytes than its reader may want.
+    if (this.#answersLength > laneBytesMax) this.flush();
   }
 
   #answeredLater(answer: LaneAnswer): void {
     this.#isBusy = false;
-    if (this.aborted) return;
+    // Who has ended his side asks nothing any more.
+    if (this.aborted || this.#socket.writableEnded) return;
     this.#answered(answer);
     this.#readOn();
   }
