@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { invalid } from '@perennial/kernel';
+import { invalid, PlatformError } from '@perennial/kernel';
 
 /** A file that came in pieces. */
 export interface SpooledFile {
@@ -14,7 +14,7 @@ export interface SpooledFile {
 /**
  * Takes pieces into a file of `dir` and gives it to `work`; the file is gone afterwards.
  *
- * @throws PlatformError FILE_TOO_LARGE
+ * @throws PlatformError FILE_TOO_LARGE, INGEST_BUSY
  */
 export async function spooled<T>(
   pieces: AsyncIterable<Uint8Array>,
@@ -33,7 +33,7 @@ export async function spooled<T>(
           throw invalid('FILE_TOO_LARGE', `the file has more than ${bytesMax} bytes; send it in parts`);
         }
         hash.update(piece);
-        await file.writeFile(piece);
+        await file.writeFile(piece).catch(noRoom);
       }
     } finally {
       await file.close();
@@ -42,4 +42,15 @@ export async function spooled<T>(
   } finally {
     await rm(path, { force: true });
   }
+}
+
+/** @throws PlatformError INGEST_BUSY where the disk is full: it is not the sender's fault, and room comes back */
+function noRoom(error: NodeJS.ErrnoException): never {
+  if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') throw error;
+  const message =
+    'there is no room for this body at the moment; nothing of it was taken, send it again later';
+  throw new PlatformError('INGEST_BUSY', 'dependency', 'after', message, {
+    retryAfterMs: 30_000,
+    cause: error,
+  });
 }
