@@ -1,3 +1,5 @@
+import { invalid } from './errors.js';
+
 /** A pattern of paths, read. */
 export interface Glob {
   /** The folder to look through: everything before the first part with a wildcard; '' for the current folder. */
@@ -16,6 +18,8 @@ export function isGlob(text: string): boolean {
 /**
  * Reads a pattern: `*` and `?` within one part of a path, a part `**` for any number of folders, `[a-z]`, `[!a-z]`, and
  * `{a,b}` for either of two texts. Names that begin with a dot are meant only where the pattern's part does so, too.
+ *
+ * @throws PlatformError GLOB_INVALID for a range whose ends are the wrong way round
  */
 export function parseGlob(pattern: string): Glob {
   const parts = pattern.split('/');
@@ -30,8 +34,18 @@ export function parseGlob(pattern: string): Glob {
       return regexOfPart(part) + (at === rest.length - 1 ? '' : '/');
     })
     .join('');
-  const regex = new RegExp(`^${source}$`, 'u');
+  const regex = compiled(source, pattern);
   return { base, depthMax, matches: (relative) => regex.test(relative) };
+}
+
+function compiled(source: string, pattern: string): RegExp {
+  try {
+    return new RegExp(`^${source}$`, 'u');
+  } catch (cause) {
+    throw invalid('GLOB_INVALID', `${pattern}: a range such as [a-z] must have its smaller end first`, {
+      cause,
+    });
+  }
 }
 
 const notHidden = '(?!\\.)';

@@ -1,5 +1,5 @@
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
-import { invalid, type PlatformError } from '@perennial/kernel';
+import { invalid, PlatformError } from '@perennial/kernel';
 import * as is from './fields.js';
 
 /** A model's input or output, in the words of the Open Inference Protocol. */
@@ -53,7 +53,8 @@ export function modelEnds(file: Uint8Array): ModelEnds {
   try {
     return read(file);
   } catch (thrown) {
-    if (!(thrown instanceof RangeError)) throw thrown;
+    if (thrown instanceof PlatformError) throw thrown;
+    // The reader of the wire format has errors of several kinds of its own.
     throw invalid('MODEL_MALFORMED', 'model: the bytes are no ONNX model', { cause: thrown, field: 'model' });
   }
 }

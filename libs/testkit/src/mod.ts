@@ -4,6 +4,7 @@ export {
   type CertificateForTests,
   certificateAuthority,
 } from './certificates.js';
+export { mutants, withstands } from './mutants.js';
 export { type NatsForTests, startNats } from './nats.js';
 export { type OwnPostgres, startPostgres } from './own-postgres.js';
 export { type DatabaseForTests, type PostgresForTests, postgresForTests } from './postgres.js';

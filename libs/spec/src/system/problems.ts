@@ -19,7 +19,12 @@ export class SpecFile {
     if (yaml.length > charactersMax) {
       throw invalid('SPEC_INVALID', `the file is longer than ${charactersMax} characters`);
     }
-    this.#document = parseDocument(yaml, { lineCounter: this.#lines, prettyErrors: false });
+    this.#document = parseDocument(yaml, {
+      lineCounter: this.#lines,
+      prettyErrors: false,
+      // Warnings would go to the process's own stderr; what matters of them is an unknown field to us.
+      logLevel: 'error',
+    });
     // One slip makes the rest of a file look wrong; what follows the first error is seldom one.
     for (const { message, pos } of this.#document.errors.slice(0, 1)) {
       this.#problems.push({ line: this.#lines.linePos(pos[0]).line, path: '', text: message });

@@ -51,9 +51,9 @@ const fields = new Set(['name', 'tenant', 'role', 'sha256', 'certificate']);
  * @throws PlatformError TOKENS_FILE_INVALID, naming the entry
  */
 export function parseTokens(text: string): Token[] {
-  const { tokens } = JSON.parse(text) as { tokens?: Partial<Token>[] };
-  if (!Array.isArray(tokens)) throw tokensError('tokens', 'must be a list');
+  const tokens = listOf(text);
   return tokens.map((token, at) => {
+    if (typeof token !== 'object' || token === null) throw tokensError(`tokens[${at}]`, 'must be an object');
     const { name, sha256, certificate, tenant, role } = token;
     const unknown = Object.keys(token).find((field) => !fields.has(field));
     if (unknown)
@@ -68,6 +68,18 @@ export function parseTokens(text: string): Token[] {
     if (!isRole(role)) throw tokensError(`tokens[${at}].role`, `must be one of ${roles.join(', ')}`);
     return { name, tenant, role, ...(sha256 !== undefined ? { sha256 } : { certificate }) };
   });
+}
+
+function listOf(text: string): Partial<Token>[] {
+  let file: unknown;
+  try {
+    file = JSON.parse(text);
+  } catch (cause) {
+    throw tokensError('the text', `is no JSON: ${(cause as Error).message}`);
+  }
+  const { tokens } = (file ?? {}) as { tokens?: Partial<Token>[] };
+  if (!Array.isArray(tokens)) throw tokensError('tokens', 'must be a list');
+  return tokens;
 }
 
 function tokensError(field: string, message: string) {
