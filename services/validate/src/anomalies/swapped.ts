@@ -4,10 +4,12 @@ import { type StepHistogram, usualStep } from './step-histogram.js';
 
 /** Rows before and after the moment. */
 const rowsMin = 3;
-const rowsMax = 6;
-/** Each column jumps by so many of its usual steps to where the other one was, which explains all but a fifth of that. */
-const jumpsMin = 2.5;
-const unexplainedMax = 0.2;
+const rowsMax = 4;
+/** Steps that are exceeded once in a hundred times: the hour of the day leaps once a day. Each column jumps by more,
+ * both together by so many, to where the other one was, which explains most of that. */
+const eachMin = 1;
+const bothMin = 4;
+const unexplainedMax = 0.3;
 
 /**
  * Columns that changed places between the last verified rows and these: each jumps to where the other one stood. Two
@@ -21,10 +23,10 @@ export function swappedColumns(
   const [last, first] = [before.slice(-rowsMax), rows.slice(0, rowsMax)];
   if (last.length < rowsMin || first.length < rowsMin) return [];
   const columns = [...steps].flatMap(([column, histogram]) => {
-    const usual = usualStep(histogram, 0.95);
+    const usual = usualStep(histogram, 0.99);
     const [from, to] = [levelOf(last, column), levelOf(first, column)];
     if (usual === 0 || from === undefined || to === undefined) return [];
-    return Math.abs(to - from) > jumpsMin * usual ? [{ column, usual, from, to }] : [];
+    return Math.abs(to - from) > eachMin * usual ? [{ column, usual, from, to }] : [];
   });
   const findings: SetFinding[] = [];
   for (const [i, one] of columns.entries()) {
@@ -32,7 +34,7 @@ export function swappedColumns(
       const straight =
         Math.abs(one.to - one.from) / one.usual + Math.abs(other.to - other.from) / other.usual;
       const crossed = Math.abs(one.to - other.from) / other.usual + Math.abs(other.to - one.from) / one.usual;
-      if (crossed > unexplainedMax * straight) continue;
+      if (straight < bothMin || crossed > unexplainedMax * straight) continue;
       findings.push({
         rule: 'swapped',
         type: 'COLUMNS_SWAPPED',

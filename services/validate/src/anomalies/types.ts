@@ -129,7 +129,11 @@ function typeAnomaly(value: Value, type: ColumnSchema['type']): AnomalyType {
 
 function rangeAnomaly(value: Value, expected: Expected | undefined): AnomalyType {
   if (expected?.type === 'time') return 'TIME_OUT_OF_RANGE';
-  const isHigh = Number(value) > (expected?.range?.high ?? Number.POSITIVE_INFINITY);
+  // Later rows may have widened the bounds that it broke: what counts is the side.
+  const { low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY } = expected?.range ?? {};
+  const middle =
+    Number.isFinite(low) && Number.isFinite(high) ? (low + high) / 2 : Math.min(high, Math.max(low, 0));
+  const isHigh = Number(value) > middle;
   if (expected?.type === 'integer') return isHigh ? 'INT_TYPE_BIG_INT' : 'INT_TYPE_SMALL_INT';
   return isHigh ? 'FLOAT_TYPE_BIG_FLOAT' : 'FLOAT_TYPE_SMALL_FLOAT';
 }

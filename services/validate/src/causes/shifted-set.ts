@@ -1,6 +1,6 @@
 import type { Profile } from '../profile/profile.js';
 import { sketchQuantiles } from '../profile/sketch.js';
-import type { UnitSuspect } from '../rules/column-rules.js';
+import { isCount, type UnitSuspect } from '../rules/column-rules.js';
 import { type RecentLevel, recentLevel } from '../rules/recent.js';
 import type { Standing } from '../rules/standing.js';
 import { variesAboutLevel } from '../rules/tails.js';
@@ -41,6 +41,7 @@ export function shiftedSet(
   const distance = (scale: number, offset: number) =>
     sent.reduce((sum, value, i) => sum + Math.abs(scale * value + offset - (verified[i] ?? Number.NaN)), 0) /
     sent.length;
+  if (known.level && isCount(known.level, range)) return undefined;
   const raw = distance(1, 0);
   const explains = ({ scale, offset }: UnitRelation, share: number) => distance(scale, offset) < share * raw;
   const open = known.standing.suspicions.find((suspicion) => suspicion.column === column);

@@ -31,6 +31,8 @@ export interface UnitSuspect {
   readonly rawHigh: number;
 }
 
+/** Counts begin there. */
+const countsFrom = 2;
 /** Raw values nearer than so many spreads to the level are ordinary. */
 const distanceBeyond = 2;
 /** A value nearer to verified ones must be explained clearly better by the conversion, not just better. */
@@ -64,7 +66,7 @@ function suspectsOf(
   standing: Standing,
 ): UnitSuspect[] {
   const sketch = profile.columns[column]?.sketch;
-  if (!range || !level || !sketch || !variesAboutLevel(sketch)) return [];
+  if (!range || !level || !sketch || !variesAboutLevel(sketch) || isCount(level, range)) return [];
   const bounds = { level, low: range.low, high: range.high };
   const open = standing.suspicions.find((suspicion) => suspicion.column === column);
   const relation = open && unitRelation(open.relation);
@@ -86,6 +88,11 @@ function suspectsOf(
     { ...bounds, ...outside(range, clearMargin), relation, distance: beyond, ratio: clearRatio },
     { ...bounds, ...outside(range, anyMargin), relation, distance: beyond, ratio: 1 },
   ]);
+}
+
+/** Whole numbers from zero or one on are counts and codes, which leap as far as any unit would. */
+export function isCount({ isWhole }: RecentLevel, { min }: { min: number }): boolean {
+  return isWhole === true && min >= 0 && min <= countsFrom;
 }
 
 function outside(

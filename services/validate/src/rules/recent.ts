@@ -8,6 +8,8 @@ export interface RecentLevel {
   readonly center: number;
   readonly spread: number;
   readonly count: number;
+  /** None of the values has a fraction. */
+  readonly isWhole?: boolean;
 }
 
 /**
@@ -21,7 +23,8 @@ export function recentLevel(values: readonly number[]): RecentLevel | undefined 
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
   const mad = 1.4826 * median(values.map((value) => Math.abs(value - center)));
-  return { center, spread: Math.max(Math.sqrt(variance), mad), count: values.length };
+  const spread = Math.max(Math.sqrt(variance), mad);
+  return { center, spread, count: values.length, isWhole: values.every(Number.isInteger) };
 }
 
 function median(values: readonly number[]): number {

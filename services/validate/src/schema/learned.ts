@@ -18,6 +18,9 @@ const slackShare = 0.5;
  */
 const burstSlackShare = 9;
 
+/** Of fewer rows the extremes say little: two days of hours are a weekend, and no week. They get up to four times the slack. */
+const earlyRows = 300;
+
 /** What a source's rows are expected to be. Numbers are in the column's own unit. */
 export interface Schema {
   readonly columns: Readonly<Record<string, ColumnExpectation>>;
@@ -102,7 +105,9 @@ function rangeOf(
   if (min === undefined || max === undefined || !sketch || column.present < learningRows) return undefined;
   if (!Number.isFinite(min) || !Number.isFinite(max)) return undefined;
   if (before && before.min === min && before.max === max) return before;
-  return { min, max, ...boundsOf({ min, max }, tailsOf(sketch)) };
+  const { low, high } = boundsOf({ min, max }, tailsOf(sketch));
+  const early = column.present < earlyRows ? 1 + 100 / column.present : 1;
+  return { min, max, low: min - early * (min - low), high: max + early * (high - max) };
 }
 
 /** The bounds that a column's extremes and its 5, 50 and 95 % quantiles allow. */
@@ -115,13 +120,18 @@ export function boundsOf(
   return { low: min === 0 && tails.low === 0 ? 0 : low, high };
 }
 
+/** Whole numbers from zero, one or two on: counts, counters, months and other codes, which go on where they were cut. */
+function countsUp({ min, max }: { min: number; max: number }, { low, middle, high }: Tails): boolean {
+  return min >= 0 && min <= 2 && [min, max, low, middle, high].every(Number.isInteger);
+}
+
 /**
  * Half a range of slack to either side, and on the side of a longer tail as much as the tail is long; temperatures
  * passed their extremes by a quarter of the range at most. Bursts get far more.
  */
 function widened({ min, max }: { min: number; max: number }, tails: Tails): { low: number; high: number } {
   const range = max - min;
-  if (!tailsAlike(tails)) {
+  if (!tailsAlike(tails) || countsUp({ min, max }, tails)) {
     // A column that never varied says nothing about how far it may: allow its own size.
     const slack = Math.max(burstSlackShare * range, range === 0 ? Math.max(1, Math.abs(max)) : 0);
     return { low: min - slack, high: max + slack };
