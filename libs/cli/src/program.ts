@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { anomaliesCommand } from './commands/anomalies.js';
 import { auditCommands } from './commands/audit.js';
 import { datasetCommands } from './commands/datasets.js';
 import { housekeepingCommands } from './commands/housekeeping.js';
@@ -28,6 +29,7 @@ export function program(): Command {
   sourcesCommands(root);
   rowsCommands(root);
   quarantineCommands(root);
+  anomaliesCommand(root);
   schemaCommands(root);
   profileCommand(root);
   datasetCommands(root);

@@ -4,6 +4,7 @@ import { Datasets } from './datasets.js';
 import { Housekeeping } from './housekeeping.js';
 import { httpsFetch } from './https-fetch.js';
 import { Later } from './later.js';
+import { Quarantine } from './quarantine.js';
 import { RequestError, requestErrorOf } from './request-error.js';
 import { retryMsDefault, tryAgain } from './retry.js';
 import { Schemas } from './schemas.js';
@@ -118,6 +119,11 @@ export class Perennial {
   /** Versions of verified rows. */
   get datasets(): Datasets {
     return new Datasets(this);
+  }
+
+  /** Rows that were held back, and what is odd about the others. */
+  get quarantine(): Quarantine {
+    return new Quarantine(this);
   }
 
   /** Where rows come from. */

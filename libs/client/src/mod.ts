@@ -21,6 +21,13 @@ export {
 export { GrpcPerennial } from './grpc.js';
 export { type Erasure, type ErasureAnswer, type GarbageAnswer, Housekeeping } from './housekeeping.js';
 export type { BatchOptions, Later, Submission, SubmitOptions } from './later.js';
+export {
+  type Anomaly,
+  type Finding,
+  Quarantine,
+  type QuarantineEntry,
+  type WhichHeld,
+} from './quarantine.js';
 export { RequestError } from './request-error.js';
 export {
   type ColumnProfile,

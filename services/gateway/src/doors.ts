@@ -3,6 +3,7 @@ import { unavailable } from '@perennial/kernel';
 import { type GrpcServer, serveGrpc } from '@perennial/service';
 import { Denials } from './access/denials.js';
 import { openTls } from './access/open-tls.js';
+import { anomalyRoutes } from './control/anomalies.js';
 import { datasetRoutes, datasetStreams } from './control/datasets.js';
 import { evidenceRoutes } from './control/evidence.js';
 import { garbageRoutes } from './control/garbage.js';
@@ -154,6 +155,7 @@ export function controlRoutes(
     ...producerRoutes(gateway.peers),
     ...quarantineRoutes(gateway.peers),
     ...datasetRoutes(gateway.peers),
+    ...anomalyRoutes(gateway.peers),
     ...schemaRoutes(gateway.peers),
     ...garbageRoutes(gateway.peers),
     ...gateway.requests.routes,

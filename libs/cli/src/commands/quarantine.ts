@@ -1,3 +1,4 @@
+import type { WhichHeld } from '@perennial/client';
 import { invalid } from '@perennial/kernel';
 import type { Command } from 'commander';
 import { listing, platform, print, whoAsks } from '../context.js';
@@ -9,7 +10,7 @@ export function quarantineCommands(root: Command): void {
     .command('list')
     .description('list what is held')
     .option('--source <name>', 'of one source')
-    .option('--all', 'also what was repaired', false)
+    .option('--all', 'also what was repaired, released or discarded', false)
     .action(async (options: { source?: string; all: boolean }, command: Command) => {
       const query = new URLSearchParams({
         include_repaired: String(options.all),
@@ -66,6 +67,68 @@ export function quarantineCommands(root: Command): void {
         print(command, answer, () => repairedText(answer));
       },
     );
+  for (const [name, description, needsReason] of decisions) {
+    const one = quarantine
+      .command(`${name} [id]`)
+      .description(description)
+      .option('--source <name>', 'everything held of a source')
+      .option('--producer <name>', 'of one producer only');
+    if (needsReason) one.requiredOption('--reason <text>', 'why; it stays with the rows');
+    one.action(async (id: string | undefined, options: Decision, command: Command) => {
+      const which = whichHeld(id, options);
+      const { reason = '' } = options;
+      const by = whoAsks();
+      const answer = await withProgress(
+        () => 'held rows are looked at again',
+        (): Promise<Decided> => {
+          const held = platform().quarantine;
+          if (name === 'revalidate') return held.revalidate(which, { by });
+          return name === 'release'
+            ? held.release(which, { reason, by })
+            : held.discard(which, { reason, by });
+        },
+      );
+      print(command, answer, () => decidedText(name, answer));
+    });
+  }
+}
+
+const decisions = [
+  ['revalidate', 'verify held rows again as they came, by the schema of now', false],
+  ['release', 'let held rows through as they are', true],
+  ['discard', 'give held rows up; they never come back', true],
+] as const;
+
+interface Decision {
+  source?: string;
+  producer?: string;
+  reason?: string;
+}
+
+/** @throws PlatformError QUARANTINE_UNNAMED */
+function whichHeld(id: string | undefined, { source, producer }: Decision): WhichHeld {
+  if (id !== undefined) return { id };
+  if (source !== undefined) return { source, ...(producer !== undefined && { producer }) };
+  throw invalid('QUARANTINE_UNNAMED', 'name an entry or a --source', { field: 'source' });
+}
+
+interface Decided {
+  entries: number;
+  rows?: number;
+  rows_verified?: number;
+  rows_released?: number;
+  rows_still_held?: number;
+  findings?: { evidence?: string }[];
+}
+
+function decidedText(name: string, answer: Decided): string {
+  const rows = answer.rows ?? answer.rows_verified ?? answer.rows_released ?? 0;
+  const still = answer.rows_still_held ?? 0;
+  if (rows === 0 && still === 0) return 'nothing is held that this names';
+  const did = { revalidate: 'rows let through', release: 'rows released', discard: 'rows given up' }[name];
+  const evidence = answer.findings?.[0]?.evidence;
+  const why = still > 0 && evidence ? `, because: ${evidence}` : '';
+  return `${did}: ${rows}, in entries: ${answer.entries}; still held: ${still}${why}`;
 }
 
 interface Repaired {

@@ -1,15 +1,23 @@
 import {
+  DiscardQuarantineRequestSchema,
+  DiscardQuarantineResponseSchema,
   GetQuarantineResponseSchema,
   ListQuarantineResponseSchema,
+  ReleaseQuarantineRequestSchema,
+  ReleaseQuarantineResponseSchema,
   RepairQuarantineRequestSchema,
   RepairQuarantineResponseSchema,
+  RevalidateQuarantineRequestSchema,
+  RevalidateQuarantineResponseSchema,
 } from '@perennial/contracts';
 import type { Peers } from '../effects/peers.js';
 import { gatewayLimits } from '../limits.js';
-import { askedBy, type ControlRoute, jsonOf, messageOf, optionalName } from './route.js';
+import { askedBy, type ControlRequest, type ControlRoute, jsonOf, messageOf, optionalName } from './route.js';
+
+type Validate = Pick<Peers, 'validate'>;
 
 /** Rows that were held back. */
-export function quarantineRoutes({ validate }: Pick<Peers, 'validate'>): ControlRoute[] {
+export function quarantineRoutes({ validate }: Validate): ControlRoute[] {
   return [
     {
       method: 'GET',
@@ -34,6 +42,17 @@ export function quarantineRoutes({ validate }: Pick<Peers, 'validate'>): Control
           await validate.getQuarantine({ quarantineId: params['id'] ?? '' }),
         ),
     },
+    ...decisionRoutes({ validate }),
+  ];
+}
+
+/** What becomes of held rows. */
+function decisionRoutes({ validate }: Validate): ControlRoute[] {
+  const patient = (request: ControlRequest) => ({
+    timeoutMs: gatewayLimits.exportTimeoutMs,
+    signal: request.signal,
+  });
+  return [
     {
       method: 'POST',
       path: '/v1/quarantine/repair',
@@ -41,11 +60,41 @@ export function quarantineRoutes({ validate }: Pick<Peers, 'validate'>): Control
       answer: async (request) => {
         const by = askedBy(request, 'repaired_by');
         const message = messageOf(RepairQuarantineRequestSchema, request, by, ['column', 'expression']);
-        const answer = await validate.repairQuarantine(message, {
-          timeoutMs: gatewayLimits.exportTimeoutMs,
-          signal: request.signal,
-        });
+        const answer = await validate.repairQuarantine(message, patient(request));
         return jsonOf(RepairQuarantineResponseSchema, answer);
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/quarantine/revalidate',
+      needs: 'operate',
+      answer: async (request) => {
+        const by = askedBy(request, 'revalidated_by');
+        const message = messageOf(RevalidateQuarantineRequestSchema, request, by);
+        const answer = await validate.revalidateQuarantine(message, patient(request));
+        return jsonOf(RevalidateQuarantineResponseSchema, answer);
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/quarantine/release',
+      needs: 'operate',
+      answer: async (request) => {
+        const by = askedBy(request, 'released_by');
+        const message = messageOf(ReleaseQuarantineRequestSchema, request, by, ['reason']);
+        const answer = await validate.releaseQuarantine(message, patient(request));
+        return jsonOf(ReleaseQuarantineResponseSchema, answer);
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/quarantine/discard',
+      needs: 'operate',
+      answer: async (request) => {
+        const by = askedBy(request, 'discarded_by');
+        const message = messageOf(DiscardQuarantineRequestSchema, request, by, ['reason']);
+        const answer = await validate.discardQuarantine(message, patient(request));
+        return jsonOf(DiscardQuarantineResponseSchema, answer);
       },
     },
   ];

@@ -15,7 +15,6 @@ import {
   GetModelResponseSchema,
   GetProofResponseSchema,
   GetQualityResponseSchema,
-  GetQuarantineResponseSchema,
   GetSchemaResponseSchema,
   GetSourceResponseSchema,
   GetSystemResponseSchema,
@@ -25,7 +24,6 @@ import {
   ListEventsResponseSchema,
   ListModelsResponseSchema,
   ListProducersResponseSchema,
-  ListQuarantineResponseSchema,
   ListReportsResponseSchema,
   ListReviewsResponseSchema,
   ListRunsResponseSchema,
@@ -36,8 +34,6 @@ import {
   PublishRowsResponseSchema,
   RemoveShadowRequestSchema,
   RemoveShadowResponseSchema,
-  RepairQuarantineRequestSchema,
-  RepairQuarantineResponseSchema,
   ResumeRequestSchema,
   ResumeResponseSchema,
   RetrainRequestSchema,
@@ -52,6 +48,7 @@ import { formats } from '../decide/arrival-form.js';
 import { type Described, file, flag, oneOf, whole, word } from './describe.js';
 import { describedDatasets } from './described-datasets.js';
 import { describedModels } from './described-models.js';
+import { describedQuarantine } from './described-quarantine.js';
 import { describedSchemas } from './described-schemas.js';
 
 const system = ['system'];
@@ -77,6 +74,7 @@ const limit = { limit: whole('How many at most.') };
 export const described: Readonly<Record<string, Described>> = {
   ...describedModels,
   ...describedDatasets,
+  ...describedQuarantine,
   ...describedSchemas,
   'POST /v1/systems': {
     says: 'Make a system.yaml so, or say what would change.',
@@ -211,17 +209,6 @@ export const described: Readonly<Record<string, Described>> = {
     says: 'Make a producer; its credential is told once.',
     takes: AddProducerRequestSchema,
     gives: AddProducerResponseSchema,
-  },
-  'GET /v1/quarantine': {
-    says: 'Rows that are held back.',
-    gives: ListQuarantineResponseSchema,
-    query: { source: word('Of one source.'), include_repaired: flag('Also what was repaired.') },
-  },
-  'GET /v1/quarantine/:id': { says: 'Held rows and why.', gives: GetQuarantineResponseSchema },
-  'POST /v1/quarantine/repair': {
-    says: 'Mend a column of held rows by an expression and let the good ones through.',
-    takes: RepairQuarantineRequestSchema,
-    gives: RepairQuarantineResponseSchema,
   },
   'GET /v1/audit/verify': { says: 'Check the whole log.', gives: VerifyResponseSchema },
   'GET /v1/audit/checkpoint': { says: 'The log in one line.', gives: GetCheckpointResponseSchema },
