@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
@@ -15,7 +16,7 @@ import {
 } from '@perennial/contracts';
 import { type Platform, startPlatform } from '@perennial/local';
 import { openTables, quoteText } from '@perennial/tables';
-import { tempDir } from '@perennial/testkit';
+import { tempDir, waitFor } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const dir = tempDir('ways-in');
@@ -174,4 +175,34 @@ test('a stream of batches is answered batch by batch, and goes on behind a bad o
   expect(grpc.map((one) => [one.rows, one.duplicates, one.refused])).toEqual([['1020', '1010', '1']]);
   const [producer] = await admin.sources.producers('loads');
   expect(producer).toMatchObject({ producer: 'meter', ways: ['grpc', 'http'] });
+});
+
+test('rows of a source that no system reads yet are verified, and are its dataset', async () => {
+  const dataset = await waitFor('a version of the dataset', async () => {
+    const found = await admin.datasets.list();
+    return found.find(({ source, rows }) => source === 'loads' && Number(rows) > 1_000);
+  });
+  expect(dataset?.source).toBe('loads');
+});
+
+test('a producer with too much under way is told when to come back, and nothing of what is under way is lost', async () => {
+  const url = new URL(`${platform.urls.http}/v1/sources/loads/rows`);
+  const headers = { authorization: `Bearer ${meter.secret}`, 'content-type': 'application/jsonl' };
+  // Two more than one producer may have under way, none of which ends.
+  const slow = Array.from({ length: 14 }, (_, i) => {
+    const sent = request(url, { method: 'POST', headers });
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      sent.once('response', (response) => resolve(response.resume()));
+      sent.on('error', reject);
+    });
+    sent.write(`{"at":"2024-03-01","slow":${i}}\n`);
+    return { sent, answered };
+  });
+  const refused = await Promise.race(slow.map(({ answered }) => answered));
+  expect(refused.statusCode).toBe(429);
+  expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+  for (const { sent } of slow) sent.end();
+  const statuses = await Promise.all(slow.map(async ({ answered }) => (await answered).statusCode));
+  expect(statuses.filter((status) => status === 200)).toHaveLength(12);
+  expect(statuses.filter((status) => status === 429)).toHaveLength(2);
 });
