@@ -47,16 +47,17 @@ export function artifactSettings(env: NodeJS.ProcessEnv = process.env): Artifact
   const url = env['ARTIFACTS_URL'] ?? '';
   const cacheDir = env['ARTIFACTS_CACHE_DIR'];
   if (parseUrl(url).protocol === 'file:') return { url };
+  return { url, s3: s3Settings(env), ...(cacheDir && { cacheDir }) };
+}
+
+/** @throws PlatformError ARTIFACTS_S3_INCOMPLETE, naming what is missing */
+export function s3Settings(env: NodeJS.ProcessEnv = process.env): S3Address {
   const region = env['S3_REGION'];
   return {
-    url,
-    s3: {
-      endpoint: required(env, 'S3_ENDPOINT'),
-      accessKey: secret(env, 'S3_ACCESS_KEY'),
-      secretKey: secret(env, 'S3_SECRET_KEY'),
-      ...(region && { region }),
-    },
-    ...(cacheDir && { cacheDir }),
+    endpoint: required(env, 'S3_ENDPOINT'),
+    accessKey: secret(env, 'S3_ACCESS_KEY'),
+    secretKey: secret(env, 'S3_SECRET_KEY'),
+    ...(region && { region }),
   };
 }
 

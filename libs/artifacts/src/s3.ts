@@ -179,11 +179,11 @@ export class S3Store implements ArtifactStore {
   }
 }
 
-/** Loads the S3 client (folder users never pay its memory), and makes the bucket where it is absent. */
-export async function connectS3(address: S3Address, bucket: string): Promise<Client> {
+/** Loads the S3 client: folder users never pay its memory. */
+export async function openS3(address: S3Address): Promise<Client> {
   const { Client } = await import('minio');
   const endpoint = new URL(address.endpoint);
-  const client = new Client({
+  return new Client({
     endPoint: endpoint.hostname,
     useSSL: endpoint.protocol === 'https:',
     ...(endpoint.port !== '' && { port: Number(endpoint.port) }),
@@ -192,6 +192,11 @@ export async function connectS3(address: S3Address, bucket: string): Promise<Cli
     region: address.region ?? 'us-east-1',
     pathStyle: true,
   });
+}
+
+/** Opens a client, and makes the bucket where it is absent. */
+export async function connectS3(address: S3Address, bucket: string): Promise<Client> {
+  const client = await openS3(address);
   try {
     if (!(await client.bucketExists(bucket))) await client.makeBucket(bucket);
   } catch (error) {

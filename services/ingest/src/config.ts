@@ -91,4 +91,26 @@ export const settings = {
     .describe(
       'Seconds that an artifact which nothing needs is kept after it was put: what it belongs to may be on its way.',
     ),
+  watchRoots: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter((root) => root !== ''))
+    .pipe(z.array(z.string().startsWith('/', 'every folder must be absolute')))
+    .describe(
+      'Folders, with commas between them, in which sources may name folders to watch; none: whoever declares a source must not thereby read the machine.',
+    ),
+  watchEveryMs: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(5_000)
+    .describe('Ms between two looks through watched folders and prefixes; each look lists all of them.'),
+  watchSettledMs: z.coerce
+    .number()
+    .int()
+    .nonnegative()
+    .default(5_000)
+    .describe(
+      'Ms that a file in a watched folder must have been left alone: one that is being written is not taken.',
+    ),
 };

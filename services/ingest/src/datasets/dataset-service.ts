@@ -19,7 +19,10 @@ const segmentsMax = 1_000;
 const versionsMax = 1_000;
 const versionsDefault = 100;
 
-type Methods = Omit<Implementation<typeof DatasetService>, 'collectGarbage' | 'eraseKey' | 'listErasures'>;
+type Methods = Omit<
+  Implementation<typeof DatasetService>,
+  'collectGarbage' | 'eraseKey' | 'listErasures' | 'listWatchedFiles'
+>;
 
 /** Datasets over gRPC. */
 export function datasetMethods(context: DatasetContext): Methods {

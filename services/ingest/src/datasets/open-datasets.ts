@@ -9,6 +9,7 @@ import type { Operations } from '../garbage/ask-services.js';
 import { garbageMethods } from '../garbage/garbage-methods.js';
 import { artifactColumns, neededSegments } from '../garbage/needed-segments.js';
 import type { Store } from '../store.js';
+import { openWatch } from '../watch/open-watch.js';
 import type { CompactionMeans } from './compact.js';
 import { datasetMethods } from './dataset-service.js';
 import { segmentVerified } from './segment-verified.js';
@@ -46,10 +47,12 @@ export async function openDatasets(
     operations: operations.all,
     registry: () => frame.client(RegistryService, 'registry'),
   });
+  const watch = openWatch(frame);
   const service = rpc(DatasetService, {
     ...datasetMethods({ ...means, versions }),
     ...garbageMethods(garbage, garbageGraceSeconds),
     ...erasures.methods(),
+    ...watch.methods,
   });
   return {
     handlers: [segmentVerified({ tenant, artifacts, tables: lane, cameIn: versions.cameIn })],
@@ -63,8 +66,10 @@ export async function openDatasets(
     start: async () => {
       versions.cameIn();
       await erasures.resume();
+      watch.start();
     },
     stop: async () => {
+      await watch.stop();
       await erasures.stop();
       await eraseTables.close();
       await versions.stop();
