@@ -4,7 +4,7 @@ import type { Access, ModelKeys } from './access.js';
 import type { Backends } from './backends.js';
 import type { Folders } from './folders.js';
 import type { ServiceEntry } from './services.js';
-import { gatewayShellSettings } from './shell-settings.js';
+import { gatewayShellSettings, ingestShellSettings } from './shell-settings.js';
 
 export interface SettingsOptions {
   readonly services: readonly ServiceEntry[];
@@ -42,7 +42,7 @@ export function serviceSettings(options: SettingsOptions): (service: string) => 
       PERENNIAL_MODEL_KEYS_FILE: keys.modelKeysFile,
       ...gatewayShellSettings(),
     },
-    ingest: { ...backends.producerSettings },
+    ingest: { ...backends.producerSettings, ...ingestShellSettings() },
     registry: { PERENNIAL_SIGNING_KEY_FILE: keys.signingKeyFile },
     ...Object.fromEntries(
       services

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { gatewayScheme, gatewayShellSettings } from '../src/shell-settings.js';
+import { gatewayScheme, gatewayShellSettings, ingestShellSettings } from '../src/shell-settings.js';
 
 test('what the shell says of TLS, the identity provider and callbacks reaches the gateway, and nothing else of it', () => {
   const tls = { PERENNIAL_TLS_CERT_FILE: '/c.pem', PERENNIAL_TLS_KEY_FILE: '/k.pem' };
@@ -17,4 +17,11 @@ test('what the shell says of TLS, the identity provider and callbacks reaches th
     ...callbacks,
   });
   expect([gatewayScheme(tls), gatewayScheme(others)]).toEqual(['https', 'http']);
+});
+
+test('which folders may be watched is told to ingest alone', () => {
+  const watch = { PERENNIAL_WATCH_ROOTS: '/in', PERENNIAL_WATCH_EVERY_MS: '100' };
+  const others = { PERENNIAL_TOKEN: 'secret', PERENNIAL_CALLBACK_ALLOW_PRIVATE: 'true' };
+  expect(ingestShellSettings({ ...watch, ...others })).toEqual(watch);
+  expect(gatewayShellSettings(watch)).toEqual({});
 });

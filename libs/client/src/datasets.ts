@@ -42,7 +42,21 @@ export interface DatasetDiff {
   rows_erased: string;
 }
 
-/** Versions of verified rows. */
+/** A file of a watched folder or prefix; `name` is a path or s3://bucket/key, or a place that cannot be looked through. */
+export interface WatchedFile {
+  source: string;
+  kind: string;
+  name: string;
+  /** taking, taken, refused or changed */
+  status: string;
+  taken: number;
+  duplicates: number;
+  refused: number;
+  message: string;
+  looked_at: string;
+}
+
+/** Versions of verified rows, and the files that rows come from by themselves. */
 export class Datasets {
   readonly #platform: Perennial;
 
@@ -79,6 +93,12 @@ export class Datasets {
   /** The rows of a version as a file: the body of the answer, to be streamed. */
   rows(source: string, asked: DatasetAsked & { format?: 'parquet' | 'csv' } = {}): Promise<Response> {
     return this.#platform.open('GET', `${pathOf(source)}/rows${askedOf(asked)}`);
+  }
+
+  /** What came of the files of watched folders and prefixes, the last ones first. */
+  async watchedFiles(asked: { source?: string; limit?: number } = {}): Promise<WatchedFile[]> {
+    const path = `/v1/watched-files${queryOf({ ...asked })}`;
+    return (await this.#platform.call<{ files: WatchedFile[] }>('GET', path)).files;
   }
 
   /** Makes few large files of many small ones; of all sources when none is named. */

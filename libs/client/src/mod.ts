@@ -17,6 +17,7 @@ export {
   type DatasetSegment,
   Datasets,
   type DatasetVersion,
+  type WatchedFile,
 } from './datasets.js';
 export { GrpcPerennial } from './grpc.js';
 export { type Erasure, type ErasureAnswer, type GarbageAnswer, Housekeeping } from './housekeeping.js';

@@ -68,7 +68,7 @@ function lookCommands(dataset: Command): void {
   dataset
     .command('show <dataset>')
     .description('a version with its segments: flights, or flights@v12')
-    .option('--as-of <time>', 'the version that was the newest at this time')
+    .option('--as-of <time>', 'v12, or the version that was the newest at a time')
     .option('--labels', 'of the labels')
     .action(async (text: string, options: Named, command: Command) => {
       const { source, ...asked } = askedOf(text, options);
@@ -108,7 +108,7 @@ function exportCommand(dataset: Command): void {
     .description('write the rows of a version to a file, in the order they were recorded')
     .option('-o, --output <file>', 'the file; by default <source>-v<version>.parquet')
     .option('--format <format>', 'parquet or csv (default: by the ending of the file)')
-    .option('--as-of <time>', 'the version that was the newest at this time')
+    .option('--as-of <time>', 'v12, or the version that was the newest at a time')
     .option('--labels', 'of the labels')
     .action(async (text: string, options: Named & { output?: string; format?: string }, command: Command) => {
       const { source, ...asked } = askedOf(text, options);
@@ -123,6 +123,44 @@ function exportCommand(dataset: Command): void {
       const answer = { source, version: Number(version), file: output };
       print(command, answer, () => `v${version} of ${source} is in ${output}`);
     });
+}
+
+/** `sources files`: of what came in by itself, each file. */
+export function watchedFilesCommand(sources: Command): void {
+  const columns = [
+    'source',
+    'kind',
+    'status',
+    'taken',
+    'duplicates',
+    'refused',
+    'name',
+    'looked_at',
+    'message',
+  ];
+  sources
+    .command('files [name]')
+    .description('what came of the files of watched folders and S3 prefixes, the last ones first')
+    .option('--limit <files>', 'at most so many (default: 100)')
+    .action(async (name: string | undefined, options: { limit?: string }, command: Command) => {
+      const limit = options.limit === undefined ? undefined : countIn(options.limit);
+      const files = await platform().datasets.watchedFiles({
+        ...(name !== undefined && { source: name }),
+        ...(limit !== undefined && { limit }),
+      });
+      const lines = files.map((file) => ({
+        ...file,
+        kind: file.kind === 'SEGMENT_KIND_LABELS' ? 'labels' : 'rows',
+      }));
+      print(command, { files }, () =>
+        listing(lines, columns, 'no file was seen; a source names folders: and s3: in its document'),
+      );
+    });
+}
+
+function countIn(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw invalid('QUERY_INVALID', `--limit: "${text}" must be a number from 1`, { field: 'limit' });
 }
 
 /** The file appears whole or not at all. */
@@ -151,12 +189,19 @@ function formatOf({ format, output }: { format?: string; output?: string }): 'pa
 function askedOf(text: string, options: Named, source?: string): DatasetAsked & { source: string } {
   const [name = '', version] = source && /^v?\d+$/.test(text) ? [source, text] : text.split('@');
   if (name === '') throw wrong(text, 'name a source, such as flights or flights@v12');
+  if (version !== undefined && options.asOf !== undefined)
+    throw wrong(text, 'name a version, or --as-of, and not both');
   return {
     source: name,
     ...kindOf(options),
     ...(version !== undefined && { version: versionIn(version) }),
-    ...(options.asOf !== undefined && { asOf: options.asOf }),
+    ...(options.asOf !== undefined && asOfIn(options.asOf)),
   };
+}
+
+/** `v12`, or a time. */
+function asOfIn(text: string): DatasetAsked {
+  return /^v\d+$/.test(text) ? { version: versionIn(text) } : { asOf: text };
 }
 
 function versionIn(text: string): number {

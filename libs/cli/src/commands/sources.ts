@@ -2,6 +2,7 @@ import type { SourceAnswer, SourceApplied } from '@perennial/client';
 import { canonicalJson } from '@perennial/kernel';
 import type { Command } from 'commander';
 import { listing, platform, print } from '../context.js';
+import { watchedFilesCommand } from './datasets.js';
 
 interface AddOptions {
   time: string;
@@ -51,6 +52,7 @@ export function sourcesCommands(root: Command): void {
         ),
       );
     });
+  watchedFilesCommand(sources);
   sources
     .command('show <name>')
     .description('show one source')

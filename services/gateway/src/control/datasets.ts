@@ -12,6 +12,7 @@ import {
   GetDatasetResponseSchema,
   ListDatasetVersionsResponseSchema,
   ListVerifiedDatasetsResponseSchema,
+  ListWatchedFilesResponseSchema,
   SegmentKind,
 } from '@perennial/contracts';
 import { invalid, parseEventTime } from '@perennial/kernel';
@@ -30,6 +31,7 @@ type Asked = Pick<ControlRequest, 'params' | 'query'>;
 
 const versionMax = 2 ** 31;
 const versionsMax = 1_000;
+const watchedFilesMax = 1_000;
 
 /** Versions of verified rows. */
 export function datasetRoutes({ datasets }: Pick<Peers, 'datasets'>): ControlRoute[] {
@@ -75,6 +77,19 @@ export function datasetRoutes({ datasets }: Pick<Peers, 'datasets'>): ControlRou
           await datasets.diffDatasets({
             from: referenceOf(request, 'from'),
             to: referenceOf(request, 'to'),
+          }),
+        ),
+    },
+    {
+      method: 'GET',
+      path: '/v1/watched-files',
+      needs: 'inspect',
+      answer: async ({ query }) =>
+        jsonOf(
+          ListWatchedFilesResponseSchema,
+          await datasets.listWatchedFiles({
+            source: query['source'] ?? '',
+            limit: numberOf(query, 'limit', { fallback: 0, max: watchedFilesMax }),
           }),
         ),
     },

@@ -10,6 +10,7 @@ import {
   ListDatasetVersionsResponseSchema,
   ListErasuresResponseSchema,
   ListVerifiedDatasetsResponseSchema,
+  ListWatchedFilesResponseSchema,
 } from '@perennial/contracts';
 import { type Described, file, oneOf, whole, word } from './describe.js';
 
@@ -46,6 +47,14 @@ export const describedDatasets: Readonly<Record<string, Described>> = {
     says: 'The rows of a version in recorded order, as a file.',
     answer: file('application/vnd.apache.parquet', 'text/csv'),
     query: { kind, version, as_of: asOf, format: oneOf('parquet when left out.', 'parquet', 'csv') },
+  },
+  'GET /v1/watched-files': {
+    says: 'What came of the files of watched folders and S3 prefixes, the last ones first.',
+    gives: ListWatchedFilesResponseSchema,
+    query: {
+      source: word('Of which source; all when left out.'),
+      limit: whole('How many; 100 when left out, at most 1,000.'),
+    },
   },
   'POST /v1/datasets/compact': {
     says: 'Make few large files of many small ones, of one source or of all.',
