@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { create, type MessageInitShape, type MessageShape, toJsonString } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type ArtifactStore, openArtifacts } from '@perennial/artifacts';
@@ -17,7 +19,7 @@ import {
 import { type Digest, uuidv5, uuidv7 } from '@perennial/kernel';
 import { type Client, createClient, startService } from '@perennial/service';
 import { openTables, quoteText, type Tables, writeRows } from '@perennial/tables';
-import { postgresForTests, startNats, tempDir, waitFor } from '@perennial/testkit';
+import { freePort, postgresForTests, startNats, tempDir, waitFor } from '@perennial/testkit';
 import type { JudgedRow } from '../src/schema/value.js';
 import { validate } from '../src/validate.js';
 
@@ -39,6 +41,8 @@ export interface House {
   /** Their ids. */
   idsOf(event: EventKind): string[];
   rowsOf(digest: string): Promise<Record<string, unknown>[]>;
+  /** SIGKILL, and a new process; only of a house whose service is apart. */
+  kill(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -49,8 +53,8 @@ export interface RecordedRows {
   readonly rows: readonly JudgedRow[];
 }
 
-/** validate on a bus and a database of its own. */
-export async function openHouse(): Promise<House> {
+/** validate on a bus and a database of its own; `apart` in a process of its own, so that it can be killed. */
+export async function openHouse({ apart = false } = {}): Promise<House> {
   const [nats, database] = await Promise.all([
     startNats(),
     postgresForTests().then((postgres) => postgres.createDatabase()),
@@ -58,7 +62,7 @@ export async function openHouse(): Promise<House> {
   const url = pathToFileURL(tempDir('artifacts')).href;
   process.env['ARTIFACTS_URL'] = url;
   const env = { NATS_URL: nats.url, DATABASE_URL: database.url, LOG_LEVEL: 'warn' };
-  const service = await startService(validate, { env });
+  const service = apart ? await startApart(env) : await startHere(env);
   const bus = await connectBus({ url: nats.url, name: 'test' });
   const artifacts = await openArtifacts({ url });
   const tables = await openTables({});
@@ -124,6 +128,7 @@ export async function openHouse(): Promise<House> {
     client,
     schemas,
     recordFile,
+    kill: () => service.kill(),
     record: async ({ rows, ...segment }) => {
       const path = join(dir, `${uuidv7()}.parquet`);
       await writeSegmentFile(tables, path, rows);
@@ -164,6 +169,56 @@ export async function openHouse(): Promise<House> {
       await bus.close();
       await tables.close();
       await Promise.all([nats.stop(), database.drop()]);
+    },
+  };
+}
+
+interface Running {
+  readonly grpcAddress: string;
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+async function startHere(env: Record<string, string>): Promise<Running> {
+  const service = await startService(validate, { env });
+  return {
+    grpcAddress: service.grpcAddress,
+    kill: () => Promise.reject(new Error('it runs in this process')),
+    stop: () => service.stop(),
+  };
+}
+
+const entry = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+async function startApart(env: Record<string, string>): Promise<Running> {
+  const grpcAddress = `127.0.0.1:${await freePort()}`;
+  const [artifacts, path] = [process.env['ARTIFACTS_URL'] ?? '', process.env['PATH'] ?? ''];
+  const all = { ...env, ARTIFACTS_URL: artifacts, PATH: path, PERENNIAL_GRPC_LISTEN: grpcAddress };
+  const operations = createClient(OperationsService, grpcAddress);
+  const start = async () => {
+    const child = spawn(process.execPath, [entry], { env: all, stdio: ['ignore', 'ignore', 'inherit'] });
+    const answers = () =>
+      operations.getProgress({}).then(
+        () => true,
+        () => false,
+      );
+    await waitFor('validate to answer', answers, { withinMs: 60_000 });
+    return child;
+  };
+  let child = await start();
+  const end = async (signal: 'SIGKILL' | 'SIGTERM') => {
+    child.kill(signal);
+    await once(child, 'exit');
+  };
+  return {
+    grpcAddress,
+    kill: async () => {
+      await end('SIGKILL');
+      child = await start();
+    },
+    stop: async () => {
+      operations.close();
+      await end('SIGTERM');
     },
   };
 }
