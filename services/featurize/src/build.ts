@@ -3,8 +3,8 @@ import type { Digest } from '@perennial/kernel';
 import { type Frame, makeWorkFolder, type Parts } from '@perennial/service';
 import { openTables } from '@perennial/tables';
 import type { settings } from './config.js';
+import { datasetMaker } from './datasets/dataset-maker.js';
 import { caughtUpWith } from './effects/caught-up.js';
-import { datasetMaker } from './effects/dataset-maker.js';
 import { eraseValues } from './effects/erase-values.js';
 import { seriesFiller } from './effects/fill-series.js';
 import { WorkLoop } from './effects/work-loop.js';
@@ -12,6 +12,7 @@ import { rolloutRequested } from './handlers/rollout-requested.js';
 import { segmentConsumer, segmentVerified } from './handlers/segment-verified.js';
 import { systemApplied } from './handlers/system-applied.js';
 import { Leases } from './leases.js';
+import { seriesKeeper } from './online/keep-series.js';
 import { featureService } from './rpc/feature-service.js';
 import { Store } from './store.js';
 import { Systems } from './systems.js';
@@ -55,6 +56,7 @@ export async function build(frame: Frame<typeof settings>, artifacts: ArtifactSt
       datasetMaker({
         ...shared,
         tables,
+        clock,
         systems,
         trainingRowsMin: set.trainingRowsMin,
         transact: (work) => frame.transact((tx, emitFor) => work(tx as unknown as Db, emitFor)),
@@ -71,7 +73,19 @@ export async function build(frame: Frame<typeof settings>, artifacts: ArtifactSt
     ],
     erase: (request) => eraseValues(db, tenant, request),
     getArtifact: (digest) => artifacts.get(digest as Digest),
-    services: [featureService({ ...shared, systems, tables: segmentTables })],
+    services: [
+      featureService({
+        ...shared,
+        systems,
+        tables: segmentTables,
+        trainingRowsMin: set.trainingRowsMin,
+        keep: seriesKeeper({
+          db,
+          ...woken,
+          transact: (work) => frame.transact((tx) => work(tx as unknown as Db)),
+        }),
+      }),
+    ],
     progress: () => progressOf(db, tenant),
     start: () => loop.start(),
     stop: async () => {

@@ -187,17 +187,17 @@ export class Store {
     );
   }
 
-  /** The newest version of every system that reads a source. */
-  async specsOfSource(source: string): Promise<string[]> {
+  /** The newest version of every system. */
+  async newestSpecs(): Promise<string[]> {
     const rows = await this.#db
       .selectFrom('feature_view')
       .distinctOn('system')
-      .select(['source', 'spec_json'])
+      .select(['spec_json'])
       .where('tenant', '=', this.#tenant)
       .orderBy('system')
       .orderBy('version', 'desc')
       .execute();
-    return rows.filter((row) => row.source === source).map((row) => row.spec_json);
+    return rows.map((row) => row.spec_json);
   }
 }
 

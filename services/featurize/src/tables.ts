@@ -89,6 +89,17 @@ export interface DatasetTable extends Leased {
   causation_id: string;
 }
 
+export interface LeakReportTable {
+  tenant: string;
+  dataset_id: string;
+  system: string;
+  system_version: number;
+  answer: 'warned' | 'refused';
+  rows: BigInteger;
+  leaks: string;
+  checked_at: Time;
+}
+
 /** The service's own schema. */
 export interface Schema {
   source: SourceTable;
@@ -97,6 +108,7 @@ export interface Schema {
   series: SeriesTable;
   window_value: WindowValueTable;
   dataset: DatasetTable;
+  leak_report: LeakReportTable;
 }
 
 export type Db = Kysely<Schema> | Transaction<Schema>;

@@ -12,6 +12,9 @@ export interface KeptValue extends WindowValue {
   readonly position: string;
 }
 
+/** A value as whoever asks a window sees it. */
+export type SeenValue = Pick<KeptValue, 'number' | 'text' | 'eventUs' | 'position'>;
+
 export interface SeriesState extends NeededSeries {
   /** Everything from here on is kept; undefined until the past is filled in. */
   readonly keptFromUs: number | undefined;
@@ -172,11 +175,17 @@ export class WindowStore {
    * For each probe the values in its window, oldest first; undefined where what is kept does not reach so far back. One
    * statement, so that the bound of what is kept and the values are of one moment.
    */
-  async look(probes: readonly WindowProbe[]): Promise<(WindowValue[] | undefined)[]> {
+  async look(probes: readonly WindowProbe[]): Promise<(SeenValue[] | undefined)[]> {
     if (probes.length === 0) return [];
     const column = <T>(read: (probe: WindowProbe, place: number) => T) => probes.map(read);
-    const { rows } = await sql<{ i: number; found: boolean; number: number | null; text: string | null }>`
-      select p.i, v.row_key is not null as found, v.number, v.text
+    const { rows } = await sql<{
+      i: number;
+      us: string | null;
+      position: string;
+      number: number | null;
+      text: string | null;
+    }>`
+      select p.i, v.event_us as us, v.position, v.number, v.text
       from unnest(
         ${column((_, place) => place)}::integer[], ${column((p) => p.seriesId)}::text[],
         ${column((p) => p.byKey)}::text[], ${column((p) => p.loUs ?? null)}::bigint[],
@@ -185,17 +194,17 @@ export class WindowStore {
       join series s on s.tenant = ${this.#tenant} and s.series_id = p.series_id
         and s.kept_from_us <= coalesce(p.lo, p.hi)
       left join lateral (
-        select number, text, event_us, row_key from window_value w
+        select number, text, event_us, row_key, position from window_value w
         where w.tenant = ${this.#tenant} and w.series_id = p.series_id and w.by_key = p.by_key
           and w.event_us >= coalesce(p.lo, ${beforeAllTime}) and w.event_us < p.hi
         order by w.event_us desc, w.row_key desc limit p.last
       ) v on true
       order by p.i, v.event_us, v.row_key`.execute(this.#db);
-    const windows: (WindowValue[] | undefined)[] = probes.map(() => undefined);
-    for (const { i, found, number, text } of rows) {
+    const windows: (SeenValue[] | undefined)[] = probes.map(() => undefined);
+    for (const { i, us, position, number, text } of rows) {
       const values = windows[i] ?? [];
       windows[i] = values;
-      if (found) values.push({ number, text });
+      if (us !== null) values.push({ number, text, eventUs: Number(us), position });
     }
     return windows;
   }

@@ -2,7 +2,7 @@ import { migrate, openDatabase } from '@perennial/db';
 import { unavailable } from '@perennial/kernel';
 import { type DatabaseForTests, postgresForTests, waitFor } from '@perennial/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DatasetStore } from '../src/dataset-store.js';
+import { DatasetStore } from '../src/datasets/dataset-store.js';
 import { beginningsMax, WorkLoop } from '../src/effects/work-loop.js';
 import { Leases, leaseMs } from '../src/leases.js';
 import type { Db } from '../src/tables.js';

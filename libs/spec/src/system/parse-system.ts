@@ -7,6 +7,7 @@ import { readServing, servingFields } from './read-serving.js';
 import { Reader } from './reader.js';
 import {
   decayAnswers,
+  leakAnswers,
   metrics,
   pools,
   riskClasses,
@@ -125,17 +126,19 @@ function readOrigin(
 }
 
 function readTrain(at: Reader): Partial<System['train']> | undefined {
-  const fields = at.optionalFields(['trainer', 'on', 'parameters', 'resources']);
+  const fields = at.optionalFields(['trainer', 'on', 'parameters', 'resources', 'leaks']);
   if (!fields) return undefined;
   const trainer = fields.trainer.choice(trainers, 'gbdt');
   const pool = fields.resources.optionalFields(['pool'])?.pool.choice(pools, 'cpu');
   const on = readSpan(fields.on);
+  const leaks = fields.leaks.isAbsent ? undefined : fields.leaks.choice(leakAnswers);
   if (!trainer || !pool || !on) return undefined;
   return {
     trainer,
     on,
     parameters: readParameters(fields.parameters, trainerParameters[trainer]),
     resources: { pool },
+    ...(leaks !== undefined && { leaks }),
   };
 }
 

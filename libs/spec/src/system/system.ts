@@ -21,6 +21,8 @@ export const trainerParameters = {
 export const pools = ['cpu', 'gpu'] as const;
 export const decayAnswers = ['retrain', 'alert', 'approve-then-retrain'] as const;
 export const riskClasses = ['minimal', 'limited', 'high'] as const;
+/** What is done about features that seem to give the label away: told only, or not trained on. */
+export const leakAnswers = ['warn', 'refuse'] as const;
 export const tasks = ['regression', 'classification'] as const;
 
 const metric = z.enum([...metrics.regression, ...metrics.classification]);
@@ -57,6 +59,8 @@ export const systemSchema = z.strictObject({
     ]),
     parameters: z.record(z.string(), z.number()),
     resources: z.strictObject({ pool }),
+    /** Absent where nothing is said: a warning. */
+    leaks: z.enum(leakAnswers).optional(),
   }),
   gate: z.strictObject({
     metric,

@@ -1,5 +1,5 @@
 import { canonicalJson, digestOf } from '@perennial/kernel';
-import type { System, WindowFeature } from '@perennial/spec';
+import type { LookupFeature, System, WindowFeature } from '@perennial/spec';
 import { reachUs } from './window-bounds.js';
 
 /** What windows look at: a column or expression of rows, or the labels that arrived, grouped. */
@@ -14,6 +14,14 @@ export interface Series {
   readonly key: readonly string[];
 }
 
+/** What a lookup keeps of the rows of its source: all that says which version is seen, and what it gives. */
+export type VersionOf = Pick<LookupFeature, 'from' | 'created' | 'deleted' | 'size'>;
+
+/** What is kept for answers: values of windows, whole rows of entities, or versions of what is looked up. */
+export interface KeptSeries extends Omit<Series, 'from'> {
+  readonly from: Series['from'] | { readonly row: true } | { readonly version: VersionOf };
+}
+
 /** How much of a series must be at hand. */
 export interface Need {
   readonly horizonUs: number;
@@ -21,7 +29,7 @@ export interface Need {
   readonly lastCount: number;
 }
 
-export type NeededSeries = Series & Need;
+export type NeededSeries = KeptSeries & Need;
 
 /** Hex digits of a series' id: 96 bits are enough to never meet. */
 const idDigits = 24;
@@ -43,7 +51,51 @@ export function seriesOf({ source, label }: System, feature: WindowFeature): Ser
     time: source.time,
     key: source.key,
   };
+  return identified(definition);
+}
+
+function identified<Definition extends object>(definition: Definition): Definition & { seriesId: string } {
   return { seriesId: digestOf(canonicalJson(definition)).slice(7, 7 + idDigits), ...definition };
+}
+
+/** Whole rows of a source by its key, of which the newest one of each entity is kept; every view shares them. */
+export function entitySeries({ source }: Pick<System, 'source'>): NeededSeries {
+  const { name, time, key } = source;
+  const definition = {
+    source: name,
+    kind: 'rows' as const,
+    from: { row: true as const },
+    by: key,
+    time,
+    key,
+  };
+  return { ...identified(definition), horizonUs: 0, lastCount: 1 };
+}
+
+/** Versions that are kept of each key: which of several is seen may depend on when they were written. */
+export const versionsKept = 16;
+
+/** Versions of what a lookup looks up. */
+export function lookupSeries(feature: LookupFeature): NeededSeries {
+  const { source, from, created, deleted, size, on } = feature;
+  const version = {
+    from,
+    ...(created !== undefined && { created }),
+    ...(deleted !== undefined && { deleted }),
+    ...(size !== undefined && { size }),
+  };
+  const by = on.map(({ column }) => column);
+  const definition = { source, kind: 'rows' as const, from: { version }, by, time: '', key: by };
+  return { ...identified(definition), horizonUs: 0, lastCount: versionsKept };
+}
+
+export function lookupFeatures({ features }: Pick<System, 'features'>): LookupFeature[] {
+  return features.filter((feature) => feature.kind === 'lookup');
+}
+
+/** Sources whose rows a system reads: its own, and those that it looks things up in. */
+export function sourcesOf(system: System): string[] {
+  return [...new Set([system.source.name, ...lookupFeatures(system).map(({ source }) => source)])].sort();
 }
 
 function originOf(from: WindowFeature['from'], label: System['label'] | undefined): Series['from'] {
@@ -61,6 +113,10 @@ export function seriesOfSystem(system: System): NeededSeries[] {
       lastCount: 'last' in feature.window ? feature.window.last : 0,
     };
     needed.set(series.seriesId, { ...series, ...widest(needed.get(series.seriesId), need) });
+  }
+  for (const feature of lookupFeatures(system)) {
+    const series = lookupSeries(feature);
+    needed.set(series.seriesId, series);
   }
   return [...needed.values()];
 }

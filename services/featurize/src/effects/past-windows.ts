@@ -16,13 +16,15 @@ export interface PastProbe {
 
 /**
  * A window feature of some rows, computed from the segments: for rows older than what is kept in memory, and while
- * that is being filled. The same SQL as for training sets.
+ * that is being filled. The same SQL as for training sets. Of `times` the event time of the newest value in each
+ * window, in microseconds, or null.
  */
 export async function pastWindows(
   { store, tables, artifacts }: { store: Store; tables: Tables; artifacts: ArtifactStore },
   system: System,
   feature: WindowFeature,
   probes: readonly PastProbe[],
+  of: 'values' | 'times' = 'values',
 ): Promise<(number | string | null)[]> {
   const series = seriesOf(system, feature);
   const bounds = probes.map(({ timeUs }) => windowBounds(feature, timeUs));
@@ -32,15 +34,19 @@ export async function pastWindows(
     fromUs: lows.length === 0 ? undefined : Math.min(...lows),
     toUs: Math.max(...bounds.map(({ hiUs }) => hiUs)),
   });
-  const nothing = feature.as === 'count' || feature.as === 'distinct' ? 0 : null;
+  const nothing = of === 'values' && (feature.as === 'count' || feature.as === 'distinct') ? 0 : null;
   if (segments.length === 0) return probes.map(() => nothing);
   const files = await localFiles(
     artifacts,
     segments.map(({ digest }) => digest),
   );
   const columns = await columnsOfFiles(tables, files);
-  const sql = windowSql(feature, {
-    events: `(${eventsSql(series, placedSql(files, columns), columns)})`,
+  const events = eventsSql(series, placedSql(files, columns), columns);
+  const sql = windowSql(of === 'values' ? feature : { ...feature, as: 'max' }, {
+    events:
+      of === 'values'
+        ? `(${events})`
+        : `(select * replace (us::double as num, us::double as val) from (${events}))`,
     probes: `(${probesSql(feature, probes)})`,
     isSame: false,
   });
@@ -52,13 +58,14 @@ export async function pastWindows(
 function probesSql({ by }: WindowFeature, probes: readonly PastProbe[]): string {
   return probes
     .map(({ timeUs, row }, index) => {
-      const groups = by.map((name, at) => `, ${groupSql(literal(row[name]))} as b${at}`).join('');
+      const groups = by.map((name, at) => `, ${groupSql(literalSql(row[name]))} as b${at}`).join('');
       return `select ${index}::bigint as rn, ${timeUs}::bigint as us${groups}`;
     })
     .join(' union all ');
 }
 
-function literal(value: unknown): string {
+/** A cell that somebody sent. */
+export function literalSql(value: unknown): string {
   if (typeof value === 'number' && Number.isFinite(value)) return `${value}::double`;
   if (typeof value === 'string') return quoteText(value);
   return typeof value === 'boolean' ? String(value) : 'null';

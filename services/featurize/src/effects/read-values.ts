@@ -1,6 +1,7 @@
 import type { Tables } from '@perennial/tables';
 import { byKeyOf, type NeededSeries } from '../decide/series.js';
-import { columnsOfFiles, type FileColumns, placedSql, seriesSql } from '../sql/segment-sql.js';
+import { keptSql } from '../sql/kept-sql.js';
+import { columnsOfFiles, type FileColumns, placedSql } from '../sql/segment-sql.js';
 import type { KeptValue } from '../window-store.js';
 
 /** A segment as a local file, and where it stands among the others. */
@@ -21,9 +22,7 @@ export async function readValues(
   if (files.length === 0) return [];
   const paths = files.map(({ path }) => path);
   const known = columns ?? (await columnsOfFiles(tables, paths));
-  const rows = await tables.rows(
-    wantedSql(series, seriesSql(series, placedSql(paths, known), known), fromUs),
-  );
+  const rows = await tables.rows(wantedSql(series, keptSql(series, placedSql(paths, known), known), fromUs));
   return rows.map((row) => ({
     byKey: byKeyOf(series.by, Object.fromEntries(series.by.map((name, index) => [name, row[`g${index}`]]))),
     eventUs: Number(row['us']),

@@ -1,7 +1,7 @@
 import { handler } from '@perennial/bus';
 import { events } from '@perennial/contracts';
 import { type Clock, uuidv5 } from '@perennial/kernel';
-import { DatasetStore } from '../dataset-store.js';
+import { DatasetStore } from '../datasets/dataset-store.js';
 import type { Db } from '../tables.js';
 
 /** Writes down that a training set is wanted; it is made outside of the message. */

@@ -12,7 +12,7 @@ const holdingMin = 0.99;
 
 /**
  * Looks for features that give the label away in a relation of labelled rows. What a sample shows as a formula is asked
- * of all rows. Leaks that the system says are known before its label are left out.
+ * of all rows.
  */
 export async function checkLeaks(
   tables: Tables,

@@ -12,26 +12,34 @@ const arrivedColumn = '_p_arrived_at';
 export function versionsSql(feature: LookupFeature, placed: string, columns: FileColumns): string {
   const keys = feature.on.map(({ column }) => columnSql(columns, column));
   const named = keys.map((cell, index) => `, ${groupSql(cell)} as k${index}`).join('');
-  const dead =
-    feature.deleted === undefined
-      ? 'false'
-      : `coalesce(try_cast(${expressionSql(columns, feature.deleted, '')} as boolean), false)`;
   const whole = keys.map((cell) => `(${cell}) is not null`).join(' and ');
   return (
     `select epoch_us(_p_event_time) as us, ${createdSql(feature, columns)} as created_us, ` +
-    `${lookedUpSql(feature, columns)} as val, ${dead} as dead, _p_file as file, _p_line as line${named} ` +
+    `${lookedUpSql(feature, columns)} as val, ${deadSql(feature, columns)} as dead, _p_file as file, _p_line as line${named} ` +
     `from ${placed} where ${whole}`
   );
 }
 
-function createdSql({ created }: LookupFeature, columns: FileColumns): string {
+/** Whether a version says that the thing is gone. */
+export function deadSql({ deleted }: Pick<LookupFeature, 'deleted'>, columns: FileColumns): string {
+  return deleted === undefined
+    ? 'false'
+    : `coalesce(try_cast(${expressionSql(columns, deleted, '')} as boolean), false)`;
+}
+
+/** Microseconds at which a version was written, or null. */
+export function createdSql({ created }: Pick<LookupFeature, 'created'>, columns: FileColumns): string {
   if (created === undefined) return 'null::bigint';
   const written = `epoch_us(try_cast(${columnSql(columns, created)} as timestamp))`;
   // What arrived before arrivals were kept is taken as known from its event time on.
   return created === arrivedColumn ? `coalesce(${written}, epoch_us(_p_event_time))` : written;
 }
 
-function lookedUpSql({ from, size }: LookupFeature, columns: FileColumns): string {
+/** What a version gives: a number, a text or a list. */
+export function lookedUpSql(
+  { from, size }: Pick<LookupFeature, 'from' | 'size'>,
+  columns: FileColumns,
+): string {
   if (typeof from === 'object') return valueSql(columns, from.expr, '');
   const cell = columnSql(columns, from);
   if (size !== undefined) return listSql(cell, size);

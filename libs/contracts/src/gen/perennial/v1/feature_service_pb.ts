@@ -4,17 +4,471 @@
 
 // Features, from one definition, offline and online.
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { SuspectedLeak } from "./data_events_pb.js";
+import { file_perennial_v1_data_events } from "./data_events_pb.js";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file perennial/v1/feature_service.proto.
  */
 export const file_perennial_v1_feature_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJwZXJlbm5pYWwvdjEvZmVhdHVyZV9zZXJ2aWNlLnByb3RvEgxwZXJlbm5pYWwudjEiSQoQR2V0T25saW5lUmVxdWVzdBIOCgZzeXN0ZW0YASABKAkSJQoEcm93cxgCIAMoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QiVwoRR2V0T25saW5lUmVzcG9uc2USKgoEcm93cxgBIAMoCzIcLnBlcmVubmlhbC52MS5PbmxpbmVGZWF0dXJlcxIWCg5zeXN0ZW1fdmVyc2lvbhgCIAEoDSKjAQoOT25saW5lRmVhdHVyZXMSLgoKZXZlbnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJAoDa2V5GAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIpCghmZWF0dXJlcxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEAoIcHJvdmlkZWQYBCADKAkieQoVRXhwb3J0RmVhdHVyZXNSZXF1ZXN0Eg4KBnN5c3RlbRgBIAEoCRIoCgRmcm9tGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgJ0bxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiVwoWRXhwb3J0RmVhdHVyZXNSZXNwb25zZRIOCgZkaWdlc3QYASABKAkSDAoEcm93cxgCIAEoDRIQCghmZWF0dXJlcxgDIAMoCRINCgVsYWJlbBgEIAEoCSIlChNMaXN0RGF0YXNldHNSZXF1ZXN0Eg4KBnN5c3RlbRgBIAEoCSJGChRMaXN0RGF0YXNldHNSZXNwb25zZRIuCghkYXRhc2V0cxgBIAMoCzIcLnBlcmVubmlhbC52MS5EYXRhc2V0U3VtbWFyeSK/AQoORGF0YXNldFN1bW1hcnkSEgoKZGF0YXNldF9pZBgBIAEoCRIOCgZzeXN0ZW0YAiABKAkSEgoKcm9sbG91dF9pZBgDIAEoCRIXCg90cmFpbmluZ19kaWdlc3QYBCABKAkSFQoNdHJhaW5pbmdfcm93cxgFIAEoDRIWCg5ob2xkb3V0X2RpZ2VzdBgGIAEoCRIUCgxob2xkb3V0X3Jvd3MYByABKA0SFwoPbWFuaWZlc3RfZGlnZXN0GAggASgJMpICCg5GZWF0dXJlU2VydmljZRJMCglHZXRPbmxpbmUSHi5wZXJlbm5pYWwudjEuR2V0T25saW5lUmVxdWVzdBofLnBlcmVubmlhbC52MS5HZXRPbmxpbmVSZXNwb25zZRJbCg5FeHBvcnRGZWF0dXJlcxIjLnBlcmVubmlhbC52MS5FeHBvcnRGZWF0dXJlc1JlcXVlc3QaJC5wZXJlbm5pYWwudjEuRXhwb3J0RmVhdHVyZXNSZXNwb25zZRJVCgxMaXN0RGF0YXNldHMSIS5wZXJlbm5pYWwudjEuTGlzdERhdGFzZXRzUmVxdWVzdBoiLnBlcmVubmlhbC52MS5MaXN0RGF0YXNldHNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CiJwZXJlbm5pYWwvdjEvZmVhdHVyZV9zZXJ2aWNlLnByb3RvEgxwZXJlbm5pYWwudjEimgEKEkdldEZlYXR1cmVzUmVxdWVzdBIMCgR2aWV3GAEgASgJEikKCGVudGl0aWVzGAIgAygLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIpCgVhc19vZhgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIZmVhdHVyZXMYBCADKAkSDgoGdHRsX21zGAUgASgEIsQBChNHZXRGZWF0dXJlc1Jlc3BvbnNlEhQKDHZpZXdfdmVyc2lvbhgBIAEoDRIpCgVhc19vZhgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIZmVhdHVyZXMYAyADKAkSLgoIZW50aXRpZXMYBCADKAsyHC5wZXJlbm5pYWwudjEuRW50aXR5RmVhdHVyZXMSKgoGbmV3ZXN0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKUAQoORW50aXR5RmVhdHVyZXMSJAoDa2V5GAEgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIpCghmZWF0dXJlcxgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSMQoJZnJlc2huZXNzGAMgAygLMh4ucGVyZW5uaWFsLnYxLkZlYXR1cmVGcmVzaG5lc3MikAEKEEZlYXR1cmVGcmVzaG5lc3MSDwoHZmVhdHVyZRgBIAEoCRIrCgZzdGF0dXMYAiABKA4yGy5wZXJlbm5pYWwudjEuRmVhdHVyZVN0YXR1cxIuCgpldmVudF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZhZ2VfbXMYBCABKAQiKwoVR2V0VHJhaW5pbmdTZXRSZXF1ZXN0EhIKCmRhdGFzZXRfaWQYASABKAkiigEKFkdldFRyYWluaW5nU2V0UmVzcG9uc2USLQoHZGF0YXNldBgBIAEoCzIcLnBlcmVubmlhbC52MS5EYXRhc2V0U3VtbWFyeRIVCg1tYW5pZmVzdF9qc29uGAIgASgJEioKBWxlYWtzGAMgAygLMhsucGVyZW5uaWFsLnYxLlN1c3BlY3RlZExlYWsiPAoYRXhwb3J0VHJhaW5pbmdTZXRSZXF1ZXN0EhIKCmRhdGFzZXRfaWQYASABKAkSDAoEcGFydBgCIAEoCSI5ChlFeHBvcnRUcmFpbmluZ1NldFJlc3BvbnNlEg4KBmRpZ2VzdBgBIAEoCRIMCgRyb3dzGAIgASgNIjEKG1JlcHJvZHVjZVRyYWluaW5nU2V0UmVxdWVzdBISCgpkYXRhc2V0X2lkGAEgASgJIokBChxSZXByb2R1Y2VUcmFpbmluZ1NldFJlc3BvbnNlEg8KB2lzX3NhbWUYASABKAgSFwoPdHJhaW5pbmdfZGlnZXN0GAIgASgJEhYKDmhvbGRvdXRfZGlnZXN0GAMgASgJEhcKD21hbmlmZXN0X2RpZ2VzdBgEIAEoCRIOCgZyZWFzb24YBSABKAkiIgoQTGlzdExlYWtzUmVxdWVzdBIOCgZzeXN0ZW0YASABKAkiPgoRTGlzdExlYWtzUmVzcG9uc2USKQoHcmVwb3J0cxgBIAMoCzIYLnBlcmVubmlhbC52MS5MZWFrUmVwb3J0IrIBCgpMZWFrUmVwb3J0EhIKCmRhdGFzZXRfaWQYASABKAkSFgoOc3lzdGVtX3ZlcnNpb24YAiABKA0SDgoGYW5zd2VyGAMgASgJEioKBWxlYWtzGAQgAygLMhsucGVyZW5uaWFsLnYxLlN1c3BlY3RlZExlYWsSLgoKY2hlY2tlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEcm93cxgGIAEoBCIjChFDaGVja0xlYWtzUmVxdWVzdBIOCgZzeXN0ZW0YASABKAkiZgoSQ2hlY2tMZWFrc1Jlc3BvbnNlEhYKDnN5c3RlbV92ZXJzaW9uGAEgASgNEgwKBHJvd3MYAiABKAQSKgoFbGVha3MYAyADKAsyGy5wZXJlbm5pYWwudjEuU3VzcGVjdGVkTGVhayJJChBHZXRPbmxpbmVSZXF1ZXN0Eg4KBnN5c3RlbRgBIAEoCRIlCgRyb3dzGAIgAygLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCJXChFHZXRPbmxpbmVSZXNwb25zZRIqCgRyb3dzGAEgAygLMhwucGVyZW5uaWFsLnYxLk9ubGluZUZlYXR1cmVzEhYKDnN5c3RlbV92ZXJzaW9uGAIgASgNIqMBCg5PbmxpbmVGZWF0dXJlcxIuCgpldmVudF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCgNrZXkYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EikKCGZlYXR1cmVzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIQCghwcm92aWRlZBgEIAMoCSJ5ChVFeHBvcnRGZWF0dXJlc1JlcXVlc3QSDgoGc3lzdGVtGAEgASgJEigKBGZyb20YAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKAnRvGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJXChZFeHBvcnRGZWF0dXJlc1Jlc3BvbnNlEg4KBmRpZ2VzdBgBIAEoCRIMCgRyb3dzGAIgASgNEhAKCGZlYXR1cmVzGAMgAygJEg0KBWxhYmVsGAQgASgJIjIKE0xpc3REYXRhc2V0c1JlcXVlc3QSDgoGc3lzdGVtGAEgASgJEgsKA2FsbBgCIAEoCCJGChRMaXN0RGF0YXNldHNSZXNwb25zZRIuCghkYXRhc2V0cxgBIAMoCzIcLnBlcmVubmlhbC52MS5EYXRhc2V0U3VtbWFyeSK4AgoORGF0YXNldFN1bW1hcnkSEgoKZGF0YXNldF9pZBgBIAEoCRIOCgZzeXN0ZW0YAiABKAkSEgoKcm9sbG91dF9pZBgDIAEoCRIXCg90cmFpbmluZ19kaWdlc3QYBCABKAkSFQoNdHJhaW5pbmdfcm93cxgFIAEoDRIWCg5ob2xkb3V0X2RpZ2VzdBgGIAEoCRIUCgxob2xkb3V0X3Jvd3MYByABKA0SFwoPbWFuaWZlc3RfZGlnZXN0GAggASgJEhYKDnN5c3RlbV92ZXJzaW9uGAkgASgNEg4KBnN0YXR1cxgKIAEoCRIOCgZyZWFzb24YCyABKAkSMAoMcmVxdWVzdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVsZWFrcxgNIAEoDSqDAQoNRmVhdHVyZVN0YXR1cxIeChpGRUFUVVJFX1NUQVRVU19VTlNQRUNJRklFRBAAEhoKFkZFQVRVUkVfU1RBVFVTX1BSRVNFTlQQARIaChZGRUFUVVJFX1NUQVRVU19NSVNTSU5HEAISGgoWRkVBVFVSRV9TVEFUVVNfRVhQSVJFRBADMrcGCg5GZWF0dXJlU2VydmljZRJMCglHZXRPbmxpbmUSHi5wZXJlbm5pYWwudjEuR2V0T25saW5lUmVxdWVzdBofLnBlcmVubmlhbC52MS5HZXRPbmxpbmVSZXNwb25zZRJbCg5FeHBvcnRGZWF0dXJlcxIjLnBlcmVubmlhbC52MS5FeHBvcnRGZWF0dXJlc1JlcXVlc3QaJC5wZXJlbm5pYWwudjEuRXhwb3J0RmVhdHVyZXNSZXNwb25zZRJVCgxMaXN0RGF0YXNldHMSIS5wZXJlbm5pYWwudjEuTGlzdERhdGFzZXRzUmVxdWVzdBoiLnBlcmVubmlhbC52MS5MaXN0RGF0YXNldHNSZXNwb25zZRJSCgtHZXRGZWF0dXJlcxIgLnBlcmVubmlhbC52MS5HZXRGZWF0dXJlc1JlcXVlc3QaIS5wZXJlbm5pYWwudjEuR2V0RmVhdHVyZXNSZXNwb25zZRJbCg5HZXRUcmFpbmluZ1NldBIjLnBlcmVubmlhbC52MS5HZXRUcmFpbmluZ1NldFJlcXVlc3QaJC5wZXJlbm5pYWwudjEuR2V0VHJhaW5pbmdTZXRSZXNwb25zZRJkChFFeHBvcnRUcmFpbmluZ1NldBImLnBlcmVubmlhbC52MS5FeHBvcnRUcmFpbmluZ1NldFJlcXVlc3QaJy5wZXJlbm5pYWwudjEuRXhwb3J0VHJhaW5pbmdTZXRSZXNwb25zZRJtChRSZXByb2R1Y2VUcmFpbmluZ1NldBIpLnBlcmVubmlhbC52MS5SZXByb2R1Y2VUcmFpbmluZ1NldFJlcXVlc3QaKi5wZXJlbm5pYWwudjEuUmVwcm9kdWNlVHJhaW5pbmdTZXRSZXNwb25zZRJMCglMaXN0TGVha3MSHi5wZXJlbm5pYWwudjEuTGlzdExlYWtzUmVxdWVzdBofLnBlcmVubmlhbC52MS5MaXN0TGVha3NSZXNwb25zZRJPCgpDaGVja0xlYWtzEh8ucGVyZW5uaWFsLnYxLkNoZWNrTGVha3NSZXF1ZXN0GiAucGVyZW5uaWFsLnYxLkNoZWNrTGVha3NSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_perennial_v1_data_events]);
+
+/**
+ * Which entities of a feature view, which is a system by its name.
+ *
+ * @generated from message perennial.v1.GetFeaturesRequest
+ */
+export type GetFeaturesRequest = Message<"perennial.v1.GetFeaturesRequest"> & {
+  /**
+   * @generated from field: string view = 1;
+   */
+  view: string;
+
+  /**
+   * The columns of the source's key, and further ones that windows or lookups group by; what is sent wins over the
+   * entity's newest row.
+   *
+   * @generated from field: repeated google.protobuf.Struct entities = 2;
+   */
+  entities: JsonObject[];
+
+  /**
+   * As of when; unset: just after the newest data of the source.
+   *
+   * @generated from field: google.protobuf.Timestamp as_of = 3;
+   */
+  asOf?: Timestamp | undefined;
+
+  /**
+   * Which features; empty: all.
+   *
+   * @generated from field: repeated string features = 4;
+   */
+  features: string[];
+
+  /**
+   * Values older than this at `as_of` are not given; 0: as the view says.
+   *
+   * @generated from field: uint64 ttl_ms = 5;
+   */
+  ttlMs: bigint;
+};
+
+/**
+ * Describes the message perennial.v1.GetFeaturesRequest.
+ * Use `create(GetFeaturesRequestSchema)` to create a new message.
+ */
+export const GetFeaturesRequestSchema: GenMessage<GetFeaturesRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_feature_service, 0);
+
+/**
+ * One for each entity, in order.
+ *
+ * @generated from message perennial.v1.GetFeaturesResponse
+ */
+export type GetFeaturesResponse = Message<"perennial.v1.GetFeaturesResponse"> & {
+  /**
+   * @generated from field: uint32 view_version = 1;
+   */
+  viewVersion: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp as_of = 2;
+   */
+  asOf?: Timestamp | undefined;
+
+  /**
+   * Features in the order of the view.
+   *
+   * @generated from field: repeated string features = 3;
+   */
+  features: string[];
+
+  /**
+   * @generated from field: repeated perennial.v1.EntityFeatures entities = 4;
+   */
+  entities: EntityFeatures[];
+
+  /**
+   * Event time of the newest data of the source; unset where there is none.
+   *
+   * @generated from field: google.protobuf.Timestamp newest = 5;
+   */
+  newest?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message perennial.v1.GetFeaturesResponse.
+ * Use `create(GetFeaturesResponseSchema)` to create a new message.
+ */
+export const GetFeaturesResponseSchema: GenMessage<GetFeaturesResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_feature_service, 1);
+
+/**
+ * The features of one entity.
+ *
+ * @generated from message perennial.v1.EntityFeatures
+ */
+export type EntityFeatures = Message<"perennial.v1.EntityFeatures"> & {
+  /**
+   * @generated from field: google.protobuf.Struct key = 1;
+   */
+  key?: JsonObject | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Struct features = 2;
+   */
+  features?: JsonObject | undefined;
+
+  /**
+   * In the order of `features` of the answer.
+   *
+   * @generated from field: repeated perennial.v1.FeatureFreshness freshness = 3;
+   */
+  freshness: FeatureFreshness[];
+};
+
+/**
+ * Describes the message perennial.v1.EntityFeatures.
+ * Use `create(EntityFeaturesSchema)` to create a new message.
+ */
+export const EntityFeaturesSchema: GenMessage<EntityFeatures> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_feature_service, 2);
+
+/**
+ * How old a value is.
+ *
+ * @generated from message perennial.v1.FeatureFreshness
+ */
+export type FeatureFreshness = Message<"perennial.v1.FeatureFreshness"> & {
+  /**
+   * @generated from field: string feature = 1;
+   */
+  feature: string;
+
+  /**
+   * @generated from field: perennial.v1.FeatureStatus status = 2;
+   */
+  status: FeatureStatus;
+
+  /**
+   * Event time of the newest data that went into it; unset where none did.
+   *
+   * @generated from field: google.protobuf.Timestamp event_time = 3;
+   */
+  eventTime?: Timestamp | undefined;
+
+  /**
+   * From there to `as_of`, in ms.
+   *
+   * @generated from field: uint64 age_ms = 4;
+   */
+  ageMs: bigint;
+};
+
+/**
+ * Describes the message perennial.v1.FeatureFreshness.
+ * Use `create(FeatureFreshnessSchema)` to create a new message.
+ */
+export const FeatureFreshnessSchema: GenMessage<FeatureFreshness> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_feature_service, 3);
+
+/**
+ * Which training set: its id.
+ *
+ * @generated from message perennial.v1.GetTrainingSetRequest
+ */
+export type GetTrainingSetRequest = Message<"perennial.v1.GetTrainingSetRequest"> & {
+  /**
+   * @generated from field: string dataset_id = 1;
+   */
+  datasetId: string;
+};
+
+/**
+ * Describes the message perennial.v1.GetTrainingSetRequest.
+ * Use `create(GetTrainingSetRequestSchema)` to create a new message.
+ */
+export const GetTrainingSetRequestSchema: GenMessage<GetTrainingSetRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_feature_service, 4);
+
+/**
+ * The training set; the manifest is empty where it was refused.
+ *
+ * @generated from message perennial.v1.GetTrainingSetResponse
+ */
+export type GetTrainingSetResponse = Message<"perennial.v1.GetTrainingSetResponse"> & {
+  /**
+   * @generated from field: perennial.v1.DatasetSummary dataset = 1;
+   */
+  dataset?: DatasetSummary | undefined;
+
+  /**
+   * @generated from field: string manifest_json = 2;
+   */
+  manifestJson: string;
+
+  /**
+   * @generated from field: repeated perennial.v1.SuspectedLeak leaks = 3;
+   */
+  leaks: SuspectedLeak[];
+};
+
+/**
+ * Describes the message perennial.v1.GetTrainingSetResponse.
+ * Use `create(GetTrainingSetResponseSchema)` to create a new message.
+ */
+export const GetTrainingSetResponseSchema: GenMessage<GetTrainingSetResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_feature_service, 5);
+
+/**
+ * Which rows of a training set.
+ *
+ * @generated from message perennial.v1.ExportTrainingSetRequest
+ */
+export type ExportTrainingSetRequest = Message<"perennial.v1.ExportTrainingSetRequest"> & {
+  /**
+   * @generated from field: string dataset_id = 1;
+   */
+  datasetId: string;
+
+  /**
+   * training, holdout or all; empty: all
+   *
+   * @generated from field: string part = 2;
+   */
+  part: string;
+};
+
+/**
+ * Describes the message perennial.v1.ExportTrainingSetRequest.
+ * Use `create(ExportTrainingSetRequestSchema)` to create a new message.
+ */
+export const ExportTrainingSetRequestSchema: GenMessage<ExportTrainingSetRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_feature_service, 6);
+
+/**
+ * The artifact.
+ *
+ * @generated from message perennial.v1.ExportTrainingSetResponse
+ */
+export type ExportTrainingSetResponse = Message<"perennial.v1.ExportTrainingSetResponse"> & {
+  /**
+   * @generated from field: string digest = 1;
+   */
+  digest: string;
+
+  /**
+   * @generated from field: uint32 rows = 2;
+   */
+  rows: number;
+};
+
+/**
+ * Describes the message perennial.v1.ExportTrainingSetResponse.
+ * Use `create(ExportTrainingSetResponseSchema)` to create a new message.
+ */
+export const ExportTrainingSetResponseSchema: GenMessage<ExportTrainingSetResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_feature_service, 7);
+
+/**
+ * Which training set.
+ *
+ * @generated from message perennial.v1.ReproduceTrainingSetRequest
+ */
+export type ReproduceTrainingSetRequest = Message<"perennial.v1.ReproduceTrainingSetRequest"> & {
+  /**
+   * @generated from field: string dataset_id = 1;
+   */
+  datasetId: string;
+};
+
+/**
+ * Describes the message perennial.v1.ReproduceTrainingSetRequest.
+ * Use `create(ReproduceTrainingSetRequestSchema)` to create a new message.
+ */
+export const ReproduceTrainingSetRequestSchema: GenMessage<ReproduceTrainingSetRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_feature_service, 8);
+
+/**
+ * Whether the same bytes came out.
+ *
+ * @generated from message perennial.v1.ReproduceTrainingSetResponse
+ */
+export type ReproduceTrainingSetResponse = Message<"perennial.v1.ReproduceTrainingSetResponse"> & {
+  /**
+   * @generated from field: bool is_same = 1;
+   */
+  isSame: boolean;
+
+  /**
+   * @generated from field: string training_digest = 2;
+   */
+  trainingDigest: string;
+
+  /**
+   * @generated from field: string holdout_digest = 3;
+   */
+  holdoutDigest: string;
+
+  /**
+   * @generated from field: string manifest_digest = 4;
+   */
+  manifestDigest: string;
+
+  /**
+   * Why not, where they did not.
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message perennial.v1.ReproduceTrainingSetResponse.
+ * Use `create(ReproduceTrainingSetResponseSchema)` to create a new message.
+ */
+export const ReproduceTrainingSetResponseSchema: GenMessage<ReproduceTrainingSetResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_feature_service, 9);
+
+/**
+ * Of which system.
+ *
+ * @generated from message perennial.v1.ListLeaksRequest
+ */
+export type ListLeaksRequest = Message<"perennial.v1.ListLeaksRequest"> & {
+  /**
+   * @generated from field: string system = 1;
+   */
+  system: string;
+};
+
+/**
+ * Describes the message perennial.v1.ListLeaksRequest.
+ * Use `create(ListLeaksRequestSchema)` to create a new message.
+ */
+export const ListLeaksRequestSchema: GenMessage<ListLeaksRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_feature_service, 10);
+
+/**
+ * Newest first.
+ *
+ * @generated from message perennial.v1.ListLeaksResponse
+ */
+export type ListLeaksResponse = Message<"perennial.v1.ListLeaksResponse"> & {
+  /**
+   * @generated from field: repeated perennial.v1.LeakReport reports = 1;
+   */
+  reports: LeakReport[];
+};
+
+/**
+ * Describes the message perennial.v1.ListLeaksResponse.
+ * Use `create(ListLeaksResponseSchema)` to create a new message.
+ */
+export const ListLeaksResponseSchema: GenMessage<ListLeaksResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_feature_service, 11);
+
+/**
+ * What was found in one training set.
+ *
+ * @generated from message perennial.v1.LeakReport
+ */
+export type LeakReport = Message<"perennial.v1.LeakReport"> & {
+  /**
+   * @generated from field: string dataset_id = 1;
+   */
+  datasetId: string;
+
+  /**
+   * @generated from field: uint32 system_version = 2;
+   */
+  systemVersion: number;
+
+  /**
+   * warned or refused
+   *
+   * @generated from field: string answer = 3;
+   */
+  answer: string;
+
+  /**
+   * @generated from field: repeated perennial.v1.SuspectedLeak leaks = 4;
+   */
+  leaks: SuspectedLeak[];
+
+  /**
+   * @generated from field: google.protobuf.Timestamp checked_at = 5;
+   */
+  checkedAt?: Timestamp | undefined;
+
+  /**
+   * Labelled rows for training.
+   *
+   * @generated from field: uint64 rows = 6;
+   */
+  rows: bigint;
+};
+
+/**
+ * Describes the message perennial.v1.LeakReport.
+ * Use `create(LeakReportSchema)` to create a new message.
+ */
+export const LeakReportSchema: GenMessage<LeakReport> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_feature_service, 12);
+
+/**
+ * Which system, in its newest version.
+ *
+ * @generated from message perennial.v1.CheckLeaksRequest
+ */
+export type CheckLeaksRequest = Message<"perennial.v1.CheckLeaksRequest"> & {
+  /**
+   * @generated from field: string system = 1;
+   */
+  system: string;
+};
+
+/**
+ * Describes the message perennial.v1.CheckLeaksRequest.
+ * Use `create(CheckLeaksRequestSchema)` to create a new message.
+ */
+export const CheckLeaksRequestSchema: GenMessage<CheckLeaksRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_feature_service, 13);
+
+/**
+ * What was found now.
+ *
+ * @generated from message perennial.v1.CheckLeaksResponse
+ */
+export type CheckLeaksResponse = Message<"perennial.v1.CheckLeaksResponse"> & {
+  /**
+   * @generated from field: uint32 system_version = 1;
+   */
+  systemVersion: number;
+
+  /**
+   * @generated from field: uint64 rows = 2;
+   */
+  rows: bigint;
+
+  /**
+   * @generated from field: repeated perennial.v1.SuspectedLeak leaks = 3;
+   */
+  leaks: SuspectedLeak[];
+};
+
+/**
+ * Describes the message perennial.v1.CheckLeaksResponse.
+ * Use `create(CheckLeaksResponseSchema)` to create a new message.
+ */
+export const CheckLeaksResponseSchema: GenMessage<CheckLeaksResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_feature_service, 14);
 
 /**
  * Which rows.
@@ -38,7 +492,7 @@ export type GetOnlineRequest = Message<"perennial.v1.GetOnlineRequest"> & {
  * Use `create(GetOnlineRequestSchema)` to create a new message.
  */
 export const GetOnlineRequestSchema: GenMessage<GetOnlineRequest> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_feature_service, 0);
+  messageDesc(file_perennial_v1_feature_service, 15);
 
 /**
  * One for each row, in order.
@@ -62,7 +516,7 @@ export type GetOnlineResponse = Message<"perennial.v1.GetOnlineResponse"> & {
  * Use `create(GetOnlineResponseSchema)` to create a new message.
  */
 export const GetOnlineResponseSchema: GenMessage<GetOnlineResponse> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_feature_service, 1);
+  messageDesc(file_perennial_v1_feature_service, 16);
 
 /**
  * The features of one row.
@@ -98,7 +552,7 @@ export type OnlineFeatures = Message<"perennial.v1.OnlineFeatures"> & {
  * Use `create(OnlineFeaturesSchema)` to create a new message.
  */
 export const OnlineFeaturesSchema: GenMessage<OnlineFeatures> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_feature_service, 2);
+  messageDesc(file_perennial_v1_feature_service, 17);
 
 /**
  * Event times from (inclusive) to (exclusive).
@@ -127,7 +581,7 @@ export type ExportFeaturesRequest = Message<"perennial.v1.ExportFeaturesRequest"
  * Use `create(ExportFeaturesRequestSchema)` to create a new message.
  */
 export const ExportFeaturesRequestSchema: GenMessage<ExportFeaturesRequest> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_feature_service, 3);
+  messageDesc(file_perennial_v1_feature_service, 18);
 
 /**
  * The artifact.
@@ -163,7 +617,7 @@ export type ExportFeaturesResponse = Message<"perennial.v1.ExportFeaturesRespons
  * Use `create(ExportFeaturesResponseSchema)` to create a new message.
  */
 export const ExportFeaturesResponseSchema: GenMessage<ExportFeaturesResponse> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_feature_service, 4);
+  messageDesc(file_perennial_v1_feature_service, 19);
 
 /**
  * Of which system.
@@ -172,9 +626,18 @@ export const ExportFeaturesResponseSchema: GenMessage<ExportFeaturesResponse> = 
  */
 export type ListDatasetsRequest = Message<"perennial.v1.ListDatasetsRequest"> & {
   /**
+   * Empty: of all systems.
+   *
    * @generated from field: string system = 1;
    */
   system: string;
+
+  /**
+   * Also those that are wanted or were refused.
+   *
+   * @generated from field: bool all = 2;
+   */
+  all: boolean;
 };
 
 /**
@@ -182,7 +645,7 @@ export type ListDatasetsRequest = Message<"perennial.v1.ListDatasetsRequest"> & 
  * Use `create(ListDatasetsRequestSchema)` to create a new message.
  */
 export const ListDatasetsRequestSchema: GenMessage<ListDatasetsRequest> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_feature_service, 5);
+  messageDesc(file_perennial_v1_feature_service, 20);
 
 /**
  * Datasets.
@@ -201,7 +664,7 @@ export type ListDatasetsResponse = Message<"perennial.v1.ListDatasetsResponse"> 
  * Use `create(ListDatasetsResponseSchema)` to create a new message.
  */
 export const ListDatasetsResponseSchema: GenMessage<ListDatasetsResponse> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_feature_service, 6);
+  messageDesc(file_perennial_v1_feature_service, 21);
 
 /**
  * A dataset in numbers.
@@ -248,6 +711,37 @@ export type DatasetSummary = Message<"perennial.v1.DatasetSummary"> & {
    * @generated from field: string manifest_digest = 8;
    */
   manifestDigest: string;
+
+  /**
+   * @generated from field: uint32 system_version = 9;
+   */
+  systemVersion: number;
+
+  /**
+   * wanted, made or refused
+   *
+   * @generated from field: string status = 10;
+   */
+  status: string;
+
+  /**
+   * Why it was refused.
+   *
+   * @generated from field: string reason = 11;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp requested_at = 12;
+   */
+  requestedAt?: Timestamp | undefined;
+
+  /**
+   * Features that were suspected of giving the label away.
+   *
+   * @generated from field: uint32 leaks = 13;
+   */
+  leaks: number;
 };
 
 /**
@@ -255,7 +749,44 @@ export type DatasetSummary = Message<"perennial.v1.DatasetSummary"> & {
  * Use `create(DatasetSummarySchema)` to create a new message.
  */
 export const DatasetSummarySchema: GenMessage<DatasetSummary> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_feature_service, 7);
+  messageDesc(file_perennial_v1_feature_service, 22);
+
+/**
+ * Whether a value is there.
+ *
+ * @generated from enum perennial.v1.FeatureStatus
+ */
+export enum FeatureStatus {
+  /**
+   * @generated from enum value: FEATURE_STATUS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: FEATURE_STATUS_PRESENT = 1;
+   */
+  PRESENT = 1,
+
+  /**
+   * Nothing is known of the entity, or the value is null.
+   *
+   * @generated from enum value: FEATURE_STATUS_MISSING = 2;
+   */
+  MISSING = 2,
+
+  /**
+   * What is known is older than the time to live.
+   *
+   * @generated from enum value: FEATURE_STATUS_EXPIRED = 3;
+   */
+  EXPIRED = 3,
+}
+
+/**
+ * Describes the enum perennial.v1.FeatureStatus.
+ */
+export const FeatureStatusSchema: GenEnum<FeatureStatus> = /*@__PURE__*/
+  enumDesc(file_perennial_v1_feature_service, 0);
 
 /**
  * Features as of a moment.
@@ -292,6 +823,67 @@ export const FeatureService: GenService<{
     methodKind: "unary";
     input: typeof ListDatasetsRequestSchema;
     output: typeof ListDatasetsResponseSchema;
+  },
+  /**
+   * The features of entities by their keys, as of now or as of a time: columns out of each entity's newest row, windows
+   * and lookups by what it shares with others.
+   *
+   * @generated from rpc perennial.v1.FeatureService.GetFeatures
+   */
+  getFeatures: {
+    methodKind: "unary";
+    input: typeof GetFeaturesRequestSchema;
+    output: typeof GetFeaturesResponseSchema;
+  },
+  /**
+   * One training set with its manifest.
+   *
+   * @generated from rpc perennial.v1.FeatureService.GetTrainingSet
+   */
+  getTrainingSet: {
+    methodKind: "unary";
+    input: typeof GetTrainingSetRequestSchema;
+    output: typeof GetTrainingSetResponseSchema;
+  },
+  /**
+   * The rows of a training set, its hold-out or both in their order, as a Parquet artifact.
+   *
+   * @generated from rpc perennial.v1.FeatureService.ExportTrainingSet
+   */
+  exportTrainingSet: {
+    methodKind: "unary";
+    input: typeof ExportTrainingSetRequestSchema;
+    output: typeof ExportTrainingSetResponseSchema;
+  },
+  /**
+   * Makes a training set again out of its manifest, and compares the bytes.
+   *
+   * @generated from rpc perennial.v1.FeatureService.ReproduceTrainingSet
+   */
+  reproduceTrainingSet: {
+    methodKind: "unary";
+    input: typeof ReproduceTrainingSetRequestSchema;
+    output: typeof ReproduceTrainingSetResponseSchema;
+  },
+  /**
+   * What was found when training sets of a system were made, newest first.
+   *
+   * @generated from rpc perennial.v1.FeatureService.ListLeaks
+   */
+  listLeaks: {
+    methodKind: "unary";
+    input: typeof ListLeaksRequestSchema;
+    output: typeof ListLeaksResponseSchema;
+  },
+  /**
+   * Looks for leaks in the labelled rows that there are now.
+   *
+   * @generated from rpc perennial.v1.FeatureService.CheckLeaks
+   */
+  checkLeaks: {
+    methodKind: "unary";
+    input: typeof CheckLeaksRequestSchema;
+    output: typeof CheckLeaksResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_perennial_v1_feature_service, 0);

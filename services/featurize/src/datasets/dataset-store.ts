@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import type { DatasetTable, Db } from './tables.js';
+import type { DatasetTable, Db } from '../tables.js';
 
 export type Dataset = Selectable<DatasetTable>;
 
@@ -20,6 +20,9 @@ export interface MadeDataset {
   readonly holdoutRows: number;
   readonly manifestDigest: string;
 }
+
+/** Training sets that are listed at once: the newest. */
+const listedMax = 1_000;
 
 /** SQL about training sets. */
 export class DatasetStore {
@@ -77,16 +80,22 @@ export class DatasetStore {
     await this.#end(rolloutId, { status: 'refused', reason });
   }
 
-  /** Made ones, newest first. */
-  async list(system: string): Promise<Dataset[]> {
+  /** Newest first; of all systems where none is named, and only those that were made unless all are asked for. */
+  async list({ system, all }: { system: string; all: boolean }): Promise<Dataset[]> {
+    let query = this.#db.selectFrom('dataset').selectAll().where('tenant', '=', this.#tenant);
+    if (system !== '') query = query.where('system', '=', system);
+    if (!all) query = query.where('status', '=', 'made');
+    return query.orderBy('requested_at', 'desc').orderBy('dataset_id').limit(listedMax).execute();
+  }
+
+  /** By its id. */
+  async byId(datasetId: string): Promise<Dataset | undefined> {
     return this.#db
       .selectFrom('dataset')
       .selectAll()
       .where('tenant', '=', this.#tenant)
-      .where('system', '=', system)
-      .where('status', '=', 'made')
-      .orderBy('requested_at', 'desc')
-      .execute();
+      .where('dataset_id', '=', datasetId)
+      .executeTakeFirst();
   }
 
   async #end(rolloutId: string, columns: Partial<Dataset>): Promise<void> {

@@ -1,15 +1,20 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Emitter } from '@perennial/bus';
 import { events } from '@perennial/contracts';
-import { type Dataset, DatasetStore, type MadeDataset } from '../dataset-store.js';
+import type { Clock } from '@perennial/kernel';
+import type { Worker } from '../effects/work-loop.js';
+import { leakMessage } from '../leaks/leak-message.js';
+import { LeakStore } from '../leaks/leak-store.js';
 import { type Lease, Leases } from '../leases.js';
 import { Store } from '../store.js';
 import type { Systems } from '../systems.js';
 import type { Db } from '../tables.js';
-import { type MakeMeans, makeDataset } from './make-dataset.js';
-import type { Worker } from './work-loop.js';
+import { type Dataset, DatasetStore } from './dataset-store.js';
+import { type MadeOutcome, type MakeMeans, makeDataset } from './make-dataset.js';
+import { segmentsOf } from './segments-of.js';
 
 export interface DatasetMeans extends MakeMeans {
+  readonly clock: Clock;
   readonly tenant: string;
   readonly db: Db;
   readonly systems: Systems;
@@ -26,7 +31,12 @@ export function datasetMaker(means: DatasetMeans): Worker {
     kind: 'dataset',
     work: (lease) => make(means, lease),
     giveUp: (lease, error) =>
-      conclude(means, lease, { refusal: `it could not be made (${error.code}): ${error.message}` }, 0),
+      conclude(
+        means,
+        lease,
+        { refusal: `it could not be made (${error.code}): ${error.message}`, leaks: [], rows: 0 },
+        0,
+      ),
   };
 }
 
@@ -38,19 +48,16 @@ async function make(means: DatasetMeans, lease: Lease): Promise<'done' | 'wait'>
   const view = await systems.version(store, wanted.system, wanted.system_version);
   // The system's event may come after the rollout's: they are two consumers.
   if (!view || !(await means.hasCaughtUp(lease.id))) return 'wait';
-  const segments = await store.segments(view.system.source.name);
-  const of = (kind: 'rows' | 'labels') =>
-    segments.filter((one) => one.kind === kind).map((one) => one.digest);
-  const made = await makeDataset(means, view, { rows: of('rows'), labels: of('labels') });
-  const watermarkUs = segments.reduce((newest, { maxUs }) => Math.max(newest, maxUs), 0);
+  const { watermarkUs, ...segments } = await segmentsOf(store, view.system);
+  const made = await makeDataset(means, view, segments);
   await conclude(means, lease, made, watermarkUs);
   return 'done';
 }
 
 async function conclude(
-  { tenant, transact }: DatasetMeans,
+  { tenant, transact, clock }: DatasetMeans,
   lease: Lease,
-  result: MadeDataset | { readonly refusal: string },
+  { leaks, rows, ...result }: MadeOutcome,
   watermarkUs: number,
 ): Promise<void> {
   await transact(async (tx, emitFor) => {
@@ -60,6 +67,25 @@ async function conclude(
     const wanted = await datasets.get(lease.id);
     if (!wanted) return;
     const emit = emitFor({ correlationId: wanted.correlation_id, causationId: wanted.causation_id });
+    const refused = 'refusal' in result;
+    if (leaks.length > 0) {
+      await new LeakStore(tx, tenant).add({
+        dataset_id: wanted.dataset_id,
+        system: wanted.system,
+        system_version: wanted.system_version,
+        answer: refused ? 'refused' : 'warned',
+        rows,
+        leaks,
+        checked_at: new Date(clock.now()),
+      });
+      await emit(events.leakSuspected, wanted.dataset_id, {
+        ...idsOf(wanted),
+        systemVersion: wanted.system_version,
+        rows: BigInt(rows),
+        leaks: leaks.map(leakMessage),
+        refused,
+      });
+    }
     if ('refusal' in result) {
       await datasets.refused(lease.id, result.refusal);
       await emit(events.datasetRefused, wanted.dataset_id, { ...idsOf(wanted), reason: result.refusal });

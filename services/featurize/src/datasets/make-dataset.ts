@@ -4,17 +4,29 @@ import type { ArtifactStore } from '@perennial/artifacts';
 import { canonicalJson, parseEventTime } from '@perennial/kernel';
 import type { System } from '@perennial/spec';
 import { quoteIdentifier, quoteText, type Tables } from '@perennial/tables';
-import type { MadeDataset } from '../dataset-store.js';
 import { type Labelled, refusalOf } from '../decide/split.js';
+import { buildFeatureTable } from '../effects/feature-table.js';
+import { localFiles } from '../effects/segment-files.js';
+import { checkLeaks } from '../leaks/check-leaks.js';
+import type { Leak } from '../leaks/decide/leak.js';
+import { leakRefusal } from '../leaks/decide/leak-refusal.js';
+import { entitiesSql } from '../leaks/entities-sql.js';
 import type { View } from '../systems.js';
-import { buildFeatureTable } from './feature-table.js';
-import { localFiles } from './segment-files.js';
+import type { MadeDataset } from './dataset-store.js';
 
 /** Segments in their order, by digest. */
 export interface SegmentDigests {
   readonly rows: readonly string[];
   readonly labels: readonly string[];
+  /** Rows of the sources that things are looked up in, by source. */
+  readonly lookups?: Readonly<Record<string, readonly string[]>>;
 }
+
+/** What was made, or why nothing was, and what was found in the labelled rows for training. */
+export type MadeOutcome = (MadeDataset | { readonly refusal: string }) & {
+  readonly leaks: readonly Leak[];
+  readonly rows: number;
+};
 
 export interface MakeMeans {
   readonly tables: Tables;
@@ -32,12 +44,19 @@ export async function makeDataset(
   means: MakeMeans,
   { system, version, specDigest }: View,
   segments: SegmentDigests,
-): Promise<MadeDataset | { readonly refusal: string }> {
+): Promise<MadeOutcome> {
   const { artifacts, trainingRowsMin } = means;
   return withFeatures(means, system, segments, async ({ tables, folder, rows, absent }) => {
     await tables.run(`create temp table labelled as ${labelledSql(system)}`);
-    const refusal = refusalOf(system, await countLabelled(tables, system, { rows, absent }), trainingRowsMin);
-    if (refusal !== undefined) return { refusal };
+    const counted = await countLabelled(tables, system, { rows, absent });
+    const refusal = refusalOf(system, counted, trainingRowsMin);
+    if (refusal !== undefined) return { refusal, leaks: [], rows: 0 };
+    const found = {
+      leaks: await leaksIn(tables, system, `_p_from_end > ${system.gate.holdOutRows}`),
+      rows: counted.labelledInSpan - system.gate.holdOutRows,
+    };
+    if (found.leaks.length > 0 && system.train.leaks === 'refuse')
+      return { refusal: leakRefusal(found.leaks), ...found };
     const training = await store(`_p_from_end > ${system.gate.holdOutRows}`);
     const holdout = await store(`_p_from_end <= ${system.gate.holdOutRows}`);
     const manifest = canonicalJson({
@@ -47,12 +66,14 @@ export async function makeDataset(
       specDigest,
       segments: segments.rows,
       labels: segments.labels,
+      ...(Object.keys(segments.lookups ?? {}).length > 0 && { lookups: segments.lookups }),
       features: system.features.map(({ name }) => name),
       label: system.label.name,
       training,
       holdout,
     });
     return {
+      ...found,
       trainingDigest: training.digest,
       trainingRows: training.rows,
       holdoutDigest: holdout.digest,
@@ -84,6 +105,44 @@ export async function exportFeatures(
   );
 }
 
+/** Rows of several artifacts with the same columns as one, in the order of time. */
+export async function storeTogether(
+  { tables, artifacts, workFolder }: Omit<MakeMeans, 'trainingRowsMin'>,
+  digests: readonly string[],
+): Promise<{ digest: string; rows: number }> {
+  const files = await localFiles(artifacts, digests);
+  const folder = await mkdtemp(path.join(workFolder, 'export-'));
+  try {
+    return await storeRows(tables, artifacts, {
+      file: path.join(folder, 'all.parquet'),
+      from: `select * from read_parquet([${files.map(quoteText).join(', ')}])`,
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** What gives the label away in all labelled rows of these segments, with their number. */
+export async function lookForLeaks(
+  means: Omit<MakeMeans, 'trainingRowsMin'>,
+  system: System,
+  segments: SegmentDigests,
+): Promise<{ leaks: readonly Leak[]; rows: number }> {
+  return withFeatures(means, system, segments, async ({ tables }) => {
+    await tables.run(`create temp table labelled as ${labelledSql(system)}`);
+    const [counted] = await tables.rows('select count(*)::double as n from labelled');
+    return { leaks: await leaksIn(tables, system, 'true'), rows: Number(counted?.['n'] ?? 0) };
+  });
+}
+
+async function leaksIn(tables: Tables, system: System, where: string): Promise<Leak[]> {
+  return checkLeaks(tables, {
+    relation: `(select * exclude (_p_from_end) from labelled where ${where})`,
+    system,
+    entities: await entitiesSql(tables, system),
+  });
+}
+
 /** Gives a connection of its own, with the table `made`, to `work`. */
 async function withFeatures<T>(
   { tables, artifacts, workFolder }: Omit<MakeMeans, 'trainingRowsMin'>,
@@ -94,6 +153,13 @@ async function withFeatures<T>(
   const paths = {
     rows: await localFiles(artifacts, segments.rows),
     labels: await localFiles(artifacts, segments.labels),
+    lookups: Object.fromEntries(
+      await Promise.all(
+        Object.entries(segments.lookups ?? {}).map(
+          async ([source, digests]) => [source, await localFiles(artifacts, digests)] as const,
+        ),
+      ),
+    ),
   };
   const lane = await tables.lane();
   const folder = await mkdtemp(path.join(workFolder, 'features-'));
