@@ -46,6 +46,10 @@ export function producersCommands(root: Command): void {
         ),
       );
     });
+  deliveriesCommand(producers);
+}
+
+function deliveriesCommand(producers: Command): void {
   producers
     .command('deliveries')
     .description('what was sent, by the hour of arrival, newest first')

@@ -1,6 +1,4 @@
 import { asPlatformError, type PlatformError } from '@perennial/kernel';
-import { itemsOfArray } from '../json/array-items.js';
-import { parseRow } from '../json/parse-row.js';
 import {
   type ArrivingRow,
   checkRowBytes,
@@ -9,6 +7,8 @@ import {
   readRow,
 } from './arriving-row.js';
 import { readCloudEvent } from './cloud-event.js';
+import { itemsOfArray } from './json/array-items.js';
+import { parseRow } from './json/parse-row.js';
 
 export interface BodyRead {
   readonly rows: readonly ArrivingRow[];

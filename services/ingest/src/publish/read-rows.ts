@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { asPlatformError, CsvReader, type CsvRecord, csvSeparator, invalid, limits } from '@perennial/kernel';
 import { type ArrivingRow, checkRowBytes, type RowReading, readRow } from '../decide/arriving-row.js';
 import { ColumnCounts, headerOf, rowOfRecord } from '../decide/csv-columns.js';
+import { ArrayItems } from '../decide/json/array-items.js';
 import { type BodyRead, parseItem, type RowNaming, readBody, readEvent } from '../decide/read-body.js';
-import { ArrayItems } from '../json/array-items.js';
 import { linesOf, textPiecesOf } from './text.js';
 
 /** What a file holds, row by row, in its order; `bytes` are of its text. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { ArrayItems } from '../../src/decide/json/array-items.js';
 import { readBody, readEvents } from '../../src/decide/read-body.js';
-import { ArrayItems } from '../../src/json/array-items.js';
 
 const reading = { timeColumn: 'date', zone: undefined, arrivedAt: 0 };
 const read = (text: string) => readBody(text, reading, (ordinal) => `r${ordinal}`);
