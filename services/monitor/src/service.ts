@@ -7,7 +7,7 @@ import { erasePredictions } from './erase-predictions.js';
 import { deploymentUpdated } from './handlers/deployment-updated.js';
 import { modelPromoted } from './handlers/model-promoted.js';
 import { predictions } from './handlers/predictions.js';
-import { segmentQuarantined, segmentRepaired } from './handlers/quarantine.js';
+import { segmentDiscarded, segmentQuarantined, segmentRepaired } from './handlers/quarantine.js';
 import { rolloutAdvanced, rolloutRequested } from './handlers/rollouts.js';
 import { segmentVerified } from './handlers/segment-verified.js';
 import { systemApplied } from './handlers/system-applied.js';
@@ -33,6 +33,7 @@ export function monitor(env: NodeJS.ProcessEnv = process.env): ServiceOptions<ty
           rolloutAdvanced(context),
           segmentQuarantined(context),
           segmentRepaired(context),
+          segmentDiscarded(context),
           segmentVerified(context),
           predictions(context),
         ],

@@ -12,4 +12,11 @@ export const settings = {
     .describe(
       'Memory of the columnar engine; a segment of 100,000 rows needs a tenth, beyond it files are spilled.',
     ),
+  freshnessEverySeconds: z.coerce
+    .number()
+    .positive()
+    .default(10)
+    .describe(
+      'How often sources whose schema declares a freshness are looked at, in seconds; a silence is told so much later.',
+    ),
 };

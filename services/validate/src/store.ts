@@ -143,6 +143,7 @@ export interface Tables {
     column_name: string;
     finding: Json<HeldReason>;
     found_at: Date;
+    row_id: string;
   };
   source_watch: {
     tenant: string;

@@ -1,6 +1,7 @@
 import { artifactSettings, openArtifacts } from '@perennial/artifacts';
 import { type Frame, makeWorkFolder, type Parts, type ServiceOptions } from '@perennial/service';
 import { openTables } from '@perennial/tables';
+import { SilenceWatch } from './anomalies/silence.js';
 import { settings } from './config.js';
 import { SegmentFiles } from './effects/segment-files.js';
 import { segmentRecorded } from './handlers/segment-recorded.js';
@@ -34,6 +35,9 @@ async function build(frame: Frame<typeof settings>): Promise<Parts> {
     transact: (correlationId, work) =>
       frame.transact((tx, emitFor) => work(tx as unknown as Store, emitFor({ correlationId }))),
   };
+  const silence = new SilenceWatch(context, frame.settings.freshnessEverySeconds * 1_000, (error) =>
+    frame.log.warn('a look for silent sources failed', { error: String(error) }),
+  );
   return {
     handlers: [
       segmentRecorded({ tenant, clock, tables, files }),
@@ -43,7 +47,9 @@ async function build(frame: Frame<typeof settings>): Promise<Parts> {
     services: [validateService(context), schemaService(context)],
     // A message with the findings of very many columns is the only one that may be large.
     putArtifact: (bytes) => artifacts.put(bytes),
+    start: () => silence.start(),
     stop: async () => {
+      await silence.stop();
       await tables.close();
       await work.remove();
     },

@@ -61,7 +61,12 @@ export async function openHouse({ apart = false } = {}): Promise<House> {
   ]);
   const url = pathToFileURL(tempDir('artifacts')).href;
   process.env['ARTIFACTS_URL'] = url;
-  const env = { NATS_URL: nats.url, DATABASE_URL: database.url, LOG_LEVEL: 'warn' };
+  const env = {
+    NATS_URL: nats.url,
+    DATABASE_URL: database.url,
+    LOG_LEVEL: 'warn',
+    PERENNIAL_FRESHNESS_EVERY_SECONDS: '0.2',
+  };
   const service = apart ? await startApart(env) : await startHere(env);
   const bus = await connectBus({ url: nats.url, name: 'test' });
   const artifacts = await openArtifacts({ url });

@@ -1,4 +1,5 @@
 import { events, SegmentKind } from '@perennial/contracts';
+import { waitFor } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type House, openHouse } from './house.js';
 
@@ -197,4 +198,23 @@ test('rows can be asked about before they are sent, and nothing is kept of them'
   await expect(check([], '')).rejects.toMatchObject({ code: 'ANOMALY_ROWS' });
   await expect(check([{ price: 1 }], 'moon')).rejects.toMatchObject({ code: 'ANOMALY_ENVIRONMENT' });
   expect((await house.client.listAnomalies(of('ask'))).anomalies).toEqual([]);
+});
+
+test('a source that fell silent is told once, until a row comes', async () => {
+  await send('clock', prices(40));
+  await accept(
+    'clock',
+    `columns:
+  price: { type: number }
+  items: { type: number }
+dataset: { freshness: { within: 1h } }
+`,
+  );
+  const silences = () => house.told(events.anomalyFound).filter(({ source }) => source === 'clock');
+  await waitFor('the silence to be told', () => silences().length > 0);
+  expect(silences()).toMatchObject([{ producer: '', finding: { type: 'SOURCE_SILENT', severity: 'warn' } }]);
+  await send('clock', prices(1));
+  await waitFor('the next silence to be told', () => silences().length > 1);
+  const { anomalies } = await house.client.listAnomalies({ ...of('clock'), type: 'freshness' });
+  expect(anomalies).toHaveLength(2);
 });

@@ -29,6 +29,18 @@ export function segmentQuarantined(context: Context) {
   });
 }
 
+/** Rows that were given up are held no more, either. */
+export function segmentDiscarded(context: Context) {
+  return handler({
+    consumer: 'monitor-segment-discarded',
+    event: events.segmentDiscarded,
+    pace: 'fast',
+    handle: async ({ event: { body }, tx }) => {
+      await storesOf(context, tx).facts.saveRepair(body.discardId, body.quarantineId, body.rows);
+    },
+  });
+}
+
 /** Repaired rows are held no more. */
 export function segmentRepaired(context: Context) {
   return handler({

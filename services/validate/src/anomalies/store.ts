@@ -31,6 +31,7 @@ export async function saveAnomalies(
         column_name: finding.column,
         finding: JSON.stringify(finding),
         found_at: new Date(now),
+        row_id: finding.firstRowId,
       })),
     )
     .execute();
