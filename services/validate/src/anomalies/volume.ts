@@ -8,8 +8,11 @@ type Expected = NonNullable<DatasetSchema['volume']>;
 const learningPeriods = 1_344;
 const weekMs = 7 * 86_400_000;
 /** How fast the usual count of a place in the week follows, and the level of the last day. */
-const slotRate = 0.25;
-const levelRate = 0.1;
+const slotRate = 0.2;
+const levelRate = 0.3;
+const spreadRate = 0.1;
+const spreadFirst = 0.5;
+const spreadMin = 0.3;
 /** Share of periods that may alarm although nothing changed, where nobody says. */
 const usualFalseAlarms = 0.001;
 /** Empty periods in a row that are judged; a longer silence is a gap. */
@@ -22,11 +25,11 @@ export interface VolumeState {
   count: number;
   /** Periods that ended. */
   periods: number;
-  /** Logarithm of the usual count (and one) by place in the week. */
-  slots: Record<string, number>;
+  /** By place in the week: logarithm of the usual count (and one), and how far counts usually lie from it. */
+  slots: Record<string, [usual: number, spread: number]>;
   /** What the last periods lay above that, as a logarithm. */
   level: number;
-  /** The largest deviations from it, largest first, to either side. */
+  /** The largest deviations from it in spreads of their place, largest first, to either side. */
   high: number[];
   low: number[];
 }
@@ -44,8 +47,8 @@ interface Odd {
 
 /**
  * Counts rows by period of event time. A period is odd outside declared bounds; and where none are declared outside a
- * band about what is usual at that place of the week: its deviation from the level of the last day is larger than all
- * but the allowed share of earlier ones to that side, with half as much again for what was not seen yet.
+ * band about what is usual at that place of the week: its deviation from the level of the last day, in the spreads of
+ * that place (few come at night, and vary much), is larger than all but the allowed share of earlier ones to that side, with half as much again for what was not seen yet.
  */
 export class Volume {
   readonly #odd: Odd[] = [];
@@ -88,12 +91,14 @@ export class Volume {
     const { state, expected } = this;
     const slot = String((period % weekMs) / expected.perMs);
     const value = Math.log(count + 1);
-    const usual = state.slots[slot];
-    if (usual === undefined) {
-      state.slots[slot] = value;
+    const known = state.slots[slot];
+    if (known === undefined) {
+      state.slots[slot] = [value, spreadFirst];
       return;
     }
-    const deviation = value - usual - state.level;
+    const [usual, spread] = known;
+    const raw = value - usual - state.level;
+    const deviation = raw / Math.max(spread, spreadMin);
     const share = expected.falseAlarms ?? usualFalseAlarms;
     const kept = Math.max(3, Math.ceil(share * state.periods));
     const side = deviation > 0 ? state.high : state.low;
@@ -105,8 +110,9 @@ export class Volume {
       this.#odd.push({ period, count, expected: text, isHigh: deviation > 0 });
     }
     keep(side, Math.abs(deviation), 50);
-    state.slots[slot] = usual + slotRate * (value - usual);
-    state.level += levelRate * (isOdd ? 0 : deviation);
+    // A new level is learned from as well, or it would be told for ever.
+    state.slots[slot] = [usual + slotRate * raw, spread + spreadRate * (Math.abs(raw) - spread)];
+    state.level += levelRate * raw;
   }
 
   findings(dataset: DatasetSchema): SetFinding[] {

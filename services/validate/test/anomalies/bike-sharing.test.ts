@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { emptyVolume, Volume } from '../../src/anomalies/volume.js';
 import type { HeldReason } from '../../src/causes/findings.js';
 import type { Verified } from '../../src/verify.js';
 import { type Desk, needs, openDesk } from './real.js';
@@ -91,4 +92,23 @@ test('a column a hundred times too large is held at once with its factor, and tw
     'COLUMNS_SWAPPED',
     'temp and hum were swapped',
   ]);
+});
+
+test('hourly volumes of 2011: after eight weeks at most one false alarm in a thousand hours, and a noon without riders is seen', {
+  ...needs(file),
+}, async () => {
+  const hours = await desk.tables.rows(
+    'select epoch_ms(moment)::double as hour, cnt from timed order by hour',
+  );
+  const counts = hours.map(({ hour: at, cnt }) => [Number(at), Number(cnt)] as const);
+  const oddOf = (rows: readonly (readonly [number, number])[]) => {
+    const volume = new Volume({ perMs: 3_600_000 }, emptyVolume());
+    for (const [at, count] of rows) volume.addRows(at, count);
+    return volume.odd;
+  };
+  const year = counts.filter(([at]) => at < Date.parse('2012-01-01'));
+  expect(oddOf(year).length).toBeLessThanOrEqual((year.length - 1_344) / 1_000);
+  const noon = Date.parse('2011-09-14T12:00Z');
+  const lost = year.map(([at, count]) => [at, at === noon ? Math.round(count / 50) : count] as const);
+  expect(oddOf(lost)).toContainEqual(expect.objectContaining({ period: noon, isHigh: false }));
 });
