@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { anomaliesCommand } from './commands/anomalies.js';
 import { auditCommands } from './commands/audit.js';
 import { datasetCommands } from './commands/datasets.js';
+import { featureCommands } from './commands/features.js';
 import { housekeepingCommands } from './commands/housekeeping.js';
 import { keyCommands } from './commands/keys.js';
 import { modelCommands } from './commands/models.js';
@@ -33,6 +34,7 @@ export function program(): Command {
   schemaCommands(root);
   profileCommand(root);
   datasetCommands(root);
+  featureCommands(root);
   housekeepingCommands(root);
   producersCommands(root);
   predictCommand(root);

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { ClientConfig } from './config.js';
 import { Datasets } from './datasets.js';
+import { Features } from './features.js';
 import { Housekeeping } from './housekeeping.js';
 import { httpsFetch } from './https-fetch.js';
 import { Later } from './later.js';
@@ -114,6 +115,11 @@ export class Perennial {
   /** What rows are expected to be, and what they look like. */
   get schemas(): Schemas {
     return new Schemas(this);
+  }
+
+  /** Features of entities, training sets and leaks. */
+  get features(): Features {
+    return new Features(this);
   }
 
   /** Versions of verified rows. */

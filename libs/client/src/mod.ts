@@ -19,6 +19,16 @@ export {
   type DatasetVersion,
   type WatchedFile,
 } from './datasets.js';
+export {
+  type FeatureFreshness,
+  Features,
+  type FeaturesAnswer,
+  type FeaturesAsked,
+  type LeakReport,
+  type Reproduction,
+  type SuspectedLeak,
+  type TrainingSet,
+} from './features.js';
 export { GrpcPerennial } from './grpc.js';
 export { type Erasure, type ErasureAnswer, type GarbageAnswer, Housekeeping } from './housekeeping.js';
 export type { BatchOptions, Later, Submission, SubmitOptions } from './later.js';

@@ -6,6 +6,7 @@ import { openTls } from './access/open-tls.js';
 import { anomalyRoutes } from './control/anomalies.js';
 import { datasetRoutes, datasetStreams } from './control/datasets.js';
 import { evidenceRoutes } from './control/evidence.js';
+import { featureRoutes, featureStreams } from './control/features.js';
 import { garbageRoutes } from './control/garbage.js';
 import { ModelImport } from './control/import-model.js';
 import { type KeyNeeds, keyRoutes } from './control/keys.js';
@@ -50,11 +51,12 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   const denials = new Denials(frame);
   const tls = openTls(frame);
   const onError = (error: unknown, path: string) => log.error('a request failed', { path, error });
+  const artifacts = lazyArtifacts();
   const imports = new ModelImport({
     deployments,
     fleet: gateway.fleet,
     registry: gateway.peers.registry,
-    artifacts: lazyArtifacts(),
+    artifacts,
   });
   const explainer = new Explainer({
     deployments,
@@ -63,7 +65,12 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   });
   const predicting = { predictor, deployments, explainer };
   const requests = openRequests(frame, predicting);
-  const streams = [...modelStreams(gateway, imports), ...requests.streams, ...datasetStreams(gateway.peers)];
+  const streams = [
+    ...modelStreams(gateway, imports),
+    ...requests.streams,
+    ...datasetStreams(gateway.peers),
+    ...featureStreams(gateway.peers, artifacts),
+  ];
   const routes = controlRoutes(
     { ...gateway, clock, requests, publishLabel: publishLabel(frame.bus, tenant) },
     () => standingOf(gateway, frame.name),
@@ -157,6 +164,7 @@ export function controlRoutes(
     ...datasetRoutes(gateway.peers),
     ...anomalyRoutes(gateway.peers),
     ...schemaRoutes(gateway.peers),
+    ...featureRoutes(gateway.peers),
     ...garbageRoutes(gateway.peers),
     ...gateway.requests.routes,
     ...labelRoutes({ peers: gateway.peers, publish: gateway.publishLabel }),

@@ -37,6 +37,17 @@ export interface ControlRoute {
   readonly answer: (request: ControlRequest) => Promise<unknown>;
 }
 
+const untilColon = '([^:/]+)';
+
+/** A path with a verb after a parameter, such as `/v1/features/:system::get`, as the router wants it, and back. */
+export function routerPath(path: string): string {
+  return path.replace(/:(\w+)::/g, `:$1${untilColon}::`);
+}
+
+export function pathOfRouter(url: string): string {
+  return url.replaceAll(untilColon, '');
+}
+
 /** A route whose body or answer is a stream: it reads the request and writes the response itself. */
 export interface StreamRoute extends Omit<ControlRoute, 'answer'> {
   /** Whether whoever asks so goes on to be told for as long as the connection lasts. */

@@ -12,7 +12,15 @@ import { checkQuery } from './check-query.js';
 import { streamEvents } from './event-stream.js';
 import { Followers } from './followers.js';
 import { type Knowing, OpenStreams } from './open-streams.js';
-import { Answered, type ControlRequest, type ControlRoute, checkName, type StreamRoute } from './route.js';
+import {
+  Answered,
+  type ControlRequest,
+  type ControlRoute,
+  checkName,
+  pathOfRouter,
+  routerPath,
+  type StreamRoute,
+} from './route.js';
 import { publishArrivals } from './rows.js';
 
 export interface ControlOptions {
@@ -73,7 +81,7 @@ export async function controlHandler(options: ControlOptions): Promise<ControlHa
     if (!guard) throw new Error(`${request.url} does not say what it needs`);
     allowRoute(callerOf(request), guard, request.params as Record<string, string>);
     const { method, url = '' } = request.routeOptions;
-    checkQuery(String(method), url, request.query as Record<string, unknown>);
+    checkQuery(String(method), pathOfRouter(url), request.query as Record<string, unknown>);
   });
   const contextOf = (request: FastifyRequest, reply: FastifyReply): Omit<ControlRequest, 'text'> => {
     const caller = callerOf(request);
@@ -120,7 +128,7 @@ function sendAnswer(reply: FastifyReply, answered: unknown): FastifyReply {
 
 /** A route as the framework takes it, with what it needs beside it. */
 function registered({ method, path, ...guard }: Omit<ControlRoute, 'answer'>) {
-  return { method, url: path, config: { guard } };
+  return { method, url: routerPath(path), config: { guard } };
 }
 
 /** Whose producer the rows may name is `publishArrivals`'s business. */

@@ -47,6 +47,7 @@ import {
 import { formats } from '../decide/arrival-form.js';
 import { type Described, file, flag, oneOf, whole, word } from './describe.js';
 import { describedDatasets } from './described-datasets.js';
+import { describedFeatures } from './described-features.js';
 import { describedModels } from './described-models.js';
 import { describedQuarantine } from './described-quarantine.js';
 import { describedSchemas } from './described-schemas.js';
@@ -74,6 +75,7 @@ const limit = { limit: whole('How many at most.') };
 export const described: Readonly<Record<string, Described>> = {
   ...describedModels,
   ...describedDatasets,
+  ...describedFeatures,
   ...describedQuarantine,
   ...describedSchemas,
   'POST /v1/systems': {

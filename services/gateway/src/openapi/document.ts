@@ -29,7 +29,7 @@ export function openApiDocument(routes: readonly RouteOf[], version: string): Op
     schemas.add(name, schema);
   const paths: OpenApiDocument['paths'] = {};
   const add = (route: RouteOf, says: Described | undefined) => {
-    const path = route.path.replace(/:(\w+)/g, '{$1}');
+    const path = route.path.replace(/(?<!:):(\w+)/g, '{$1}').replace('::', ':');
     paths[path] ??= {};
     paths[path][route.method.toLowerCase()] = operation(schemas, route, says ?? { says: '' });
   };
@@ -86,7 +86,7 @@ function tagOf(path: string): string {
 
 function parametersOf(path: string, { query = {}, headers = {} }: Described): Schema[] {
   return [
-    ...[...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+    ...[...path.matchAll(/(?<!:):(\w+)/g)].map(([, name]) => ({
       name,
       in: 'path',
       required: true,
