@@ -132,6 +132,14 @@ test('every command of the issue is there', () => {
     'dead-letters list',
     'dead-letters requeue',
     'dead-letters discard',
+    'schema show',
+    'schema versions',
+    'schema diff',
+    'schema propose',
+    'schema compat',
+    'schema accept',
+    'schema edit',
+    'profile',
   ]) {
     expect(names).toContain(name);
   }

@@ -124,8 +124,8 @@ test('a profile of some time is a merge of what its segments left, to the last r
   await expect(house.schemas.getProfile({ of, from })).rejects.toMatchObject({ code: 'PROFILE_NOT_FOUND' });
 });
 
-test('hundreds of small segments merge by and by, and their profile says the same', async () => {
-  const rows = Array.from({ length: 200 }, (_, i) => ({
+test('a hundred small segments merge by and by, and their profile says the same', async () => {
+  const rows = Array.from({ length: 110 }, (_, i) => ({
     rowId: `t${i}`,
     eventTime: start + i * 3_600_000,
     values: { level: i % 7 },
@@ -133,10 +133,10 @@ test('hundreds of small segments merge by and by, and their profile says the sam
   for (const row of rows) await house.record({ source: 'tank', producer: 'p', rows: [row] });
   await house.settled();
   const profile = await house.schemas.getProfile({ of: { ...of, source: 'tank' } });
-  expect(profile).toMatchObject({ rows: 200n, segments: 200 });
+  expect(profile).toMatchObject({ rows: 110n, segments: 110 });
   const level = profile.columns[0];
   const counts = Object.fromEntries(level?.top.map(({ value, count }) => [value, Number(count)]) ?? []);
-  expect(counts).toEqual({ 0: 29, 1: 29, 2: 29, 3: 29, 4: 28, 5: 28, 6: 28 });
+  expect(counts).toEqual({ 0: 16, 1: 16, 2: 16, 3: 16, 4: 16, 5: 15, 6: 15 });
 });
 
 test('what cannot be accepted is refused with its reason, and changes nothing', async () => {
