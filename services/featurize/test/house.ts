@@ -10,6 +10,7 @@ import {
   type DatasetRefused,
   events,
   FeatureService,
+  type LeakSuspected,
   OperationsService,
   SegmentKind,
 } from '@perennial/contracts';
@@ -28,6 +29,7 @@ export type Rows = { id: string; time: string; values: Row }[];
 export class House {
   readonly made: DatasetMaterialized[] = [];
   readonly refused: DatasetRefused[] = [];
+  readonly leaks: LeakSuspected[] = [];
   #teller: Frame<Record<string, never>> | undefined;
   #stops: (() => Promise<void>)[] = [];
   #service: RunningService | undefined;
@@ -110,6 +112,12 @@ export class House {
                 event: events.datasetRefused,
                 pace: 'fast',
                 handle: async ({ event }) => void this.refused.push(event.body),
+              }),
+              handler({
+                consumer: 'teller-leaks',
+                event: events.leakSuspected,
+                pace: 'fast',
+                handle: async ({ event }) => void this.leaks.push(event.body),
               }),
             ],
           };
