@@ -3,7 +3,9 @@ import { type Frame, makeWorkFolder, type Parts, type ServiceOptions } from '@pe
 import { openTables } from '@perennial/tables';
 import { SilenceWatch } from './anomalies/silence.js';
 import { settings } from './config.js';
+import { eraseFindings } from './effects/erase-findings.js';
 import { SegmentFiles } from './effects/segment-files.js';
+import { dataErased } from './handlers/data-erased.js';
 import { segmentRecorded } from './handlers/segment-recorded.js';
 import { segmentVerified } from './handlers/segment-verified.js';
 import { segmentsCompacted } from './handlers/segments-compacted.js';
@@ -42,11 +44,13 @@ async function build(frame: Frame<typeof settings>): Promise<Parts> {
     handlers: [
       segmentRecorded({ tenant, clock, tables, files }),
       segmentsCompacted({ tenant }),
+      dataErased({ tenant, tables, files, db: context.db }),
       segmentVerified({ tenant, clock, tables, files, db: context.db }),
     ],
     services: [validateService(context), schemaService(context)],
     // A message with the findings of very many columns is the only one that may be large.
     putArtifact: (bytes) => artifacts.put(bytes),
+    erase: (request) => eraseFindings(frame.database.db, { ...request, tenant }),
     start: () => silence.start(),
     stop: async () => {
       await silence.stop();

@@ -29,6 +29,13 @@ export interface House {
   readonly artifacts: ArtifactStore;
   readonly client: Client<typeof ValidateService>;
   readonly schemas: Client<typeof SchemaService>;
+  readonly operations: Client<typeof OperationsService>;
+  /** Tells what another service would. */
+  tell<E extends EventKind>(
+    event: E,
+    aggregateId: string,
+    body: MessageInitShape<E['schema']>,
+  ): Promise<void>;
   /** Tells that these rows were recorded, as ingest does. */
   record(segment: RecordedRows): Promise<string>;
   /** The same for a file that lies ready. */
@@ -88,11 +95,10 @@ export async function openHouse({ apart = false } = {}): Promise<House> {
   });
   const recorded = new Map<string, MessageInitShape<(typeof events.segmentRecorded)['schema']>>();
   const dir = tempDir('segments');
-  const tell = async (segmentId: string) => {
+  const tell: House['tell'] = async (event, aggregateId, body) => {
     const id = uuidv7();
-    const event = events.segmentRecorded;
     await publishRaw(bus, {
-      subject: eventSubject(event, 'default', segmentId),
+      subject: eventSubject(event, 'default', aggregateId),
       id,
       headers: {
         [eventHeaders.id]: id,
@@ -101,8 +107,11 @@ export async function openHouse({ apart = false } = {}): Promise<House> {
         [eventHeaders.time]: new Date().toISOString(),
         [eventHeaders.sequence]: '1',
       },
-      body: toJsonString(event.schema, create(event.schema, recorded.get(segmentId) ?? {})),
+      body: toJsonString(event.schema, create(event.schema, body)),
     });
+  };
+  const tellRecorded = async (segmentId: string) => {
+    await tell(events.segmentRecorded, segmentId, recorded.get(segmentId) ?? {});
     return segmentId;
   };
   const recordFile: House['recordFile'] = async (
@@ -124,7 +133,7 @@ export async function openHouse({ apart = false } = {}): Promise<House> {
       eventTimeMin: timestampFromMs(Number(span['low'])),
       eventTimeMax: timestampFromMs(Number(span['high'])),
     });
-    return tell(segmentId);
+    return tellRecorded(segmentId);
   };
   return {
     bus,
@@ -132,6 +141,8 @@ export async function openHouse({ apart = false } = {}): Promise<House> {
     artifacts,
     client,
     schemas,
+    operations,
+    tell,
     recordFile,
     kill: () => service.kill(),
     record: async ({ rows, ...segment }) => {
@@ -139,7 +150,7 @@ export async function openHouse({ apart = false } = {}): Promise<House> {
       await writeSegmentFile(tables, path, rows);
       return recordFile(path, { ...segment, count: rows.length });
     },
-    repeat: async (segmentId) => void (await tell(segmentId)),
+    repeat: async (segmentId) => void (await tellRecorded(segmentId)),
     settled: () =>
       waitFor(
         'validate to be quiet',

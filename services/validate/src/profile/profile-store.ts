@@ -21,6 +21,34 @@ export async function saveSegmentProfile(tx: Store, origin: Origin, one: Segment
   await mergeOld(tx, origin, 0);
 }
 
+/**
+ * Puts the profile of what is left of a file in the place of the file's own; none where no row is left. One that was
+ * merged with others by now stays.
+ */
+export async function replaceProfile(
+  tx: Store,
+  tenant: string,
+  digest: string,
+  left: { digest: string; set: SetProfile } | undefined,
+): Promise<void> {
+  if (!left) {
+    await tx
+      .deleteFrom('segment_profile')
+      .where('tenant', '=', tenant)
+      .where('digest', '=', digest)
+      .where('level', '=', 0)
+      .execute();
+    return;
+  }
+  await tx
+    .updateTable('segment_profile')
+    .set({ digest: left.digest, rows: left.set.rows, profile: deflateSync(encodeProfile(left.set)) })
+    .where('tenant', '=', tenant)
+    .where('digest', '=', digest)
+    .where('level', '=', 0)
+    .execute();
+}
+
 async function insert(
   tx: Store,
   { tenant, source, kind }: Origin,

@@ -208,6 +208,19 @@ export async function keepRest(tx: Store, entry: Entry): Promise<void> {
     .execute();
 }
 
+/** Some of its rows were erased: the others lie in another file. */
+export async function shrinkEntry(
+  tx: Store,
+  quarantineId: string,
+  { digest, rows }: { digest: string; rows: number },
+): Promise<void> {
+  await tx
+    .updateTable('quarantine')
+    .set({ digest, rows })
+    .where('quarantine_id', '=', quarantineId)
+    .execute();
+}
+
 /** All rows of the entry were let through. */
 export async function endEntry(
   tx: Store,
