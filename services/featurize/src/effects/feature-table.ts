@@ -112,7 +112,7 @@ function windowTableSql(
     const { number, value, groups } = cellsOf(series, columns);
     const b = groups.map((group, index) => `, ${groupSql(group)} as b${index}`).join('');
     const events = `(select _p_rn as rn, _p_rn as seq, _p_us as us, ${number} as num, ${value} as val${b} from base)`;
-    return windowSql(feature, { events, probes: events, isSame: true });
+    return windowSql(feature, { events, probes: events });
   }
   const b = feature.by.map((name, index) => `, ${groupSql(columnSql(columns, name))} as b${index}`).join('');
   if (paths.labels.length === 0) {
@@ -122,7 +122,6 @@ function windowTableSql(
   return windowSql(feature, {
     events: `(${eventsSql(series, 'label_rows', labelColumns)})`,
     probes: `(select _p_rn as rn, _p_us as us${b} from base)`,
-    isSame: false,
   });
 }
 

@@ -48,7 +48,6 @@ export async function pastWindows(
         ? `(${events})`
         : `(select * replace (us::double as num, us::double as val) from (${events}))`,
     probes: `(${probesSql(feature, probes)})`,
-    isSame: false,
   });
   const rows = await tables.rows(sql);
   const values = new Map(rows.map((row) => [row['rn'], row['v'] as number | string | null]));

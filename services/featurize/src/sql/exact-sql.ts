@@ -18,8 +18,10 @@ export const squareCut = { of: squareUnit, max: squareMagnitudeMax };
 
 /** The sum over `over` as a double; null where nothing was added. */
 export function sumSql(name: string, over: string, of = unit): string {
-  return (
-    `((sum(${name}_whole) over ${over})::double / ${double(of)} + ` +
-    `(sum(${name}_rest) over ${over})::double / ${double(restUnit)} / ${double(of)})`
-  );
+  return pairSql(`(sum(${name}_whole) over ${over})`, `(sum(${name}_rest) over ${over})`, of);
+}
+
+/** A sum's two integers as a double. */
+export function pairSql(whole: string, rest: string, of = unit): string {
+  return `(${whole}::double / ${double(of)} + ${rest}::double / ${double(restUnit)} / ${double(of)})`;
 }

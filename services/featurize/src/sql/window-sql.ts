@@ -1,74 +1,104 @@
 import type { WindowFeature } from '@perennial/spec';
 import { us } from '../decide/window-bounds.js';
-import { cutSql, squareCut, sumSql } from './exact-sql.js';
+import { cuts, differenceSql, overSql, summed } from './aggregate-sql.js';
 
 /**
  * SQL of windows. `events` is a relation of what happened: us, seq (their order, ties broken), num (finite or null),
- * val (never null; the text where the column is text), b0, b1, ... (groups as text). `probes` is a relation of who
- * asks: rn, us, b0, b1, ... Each query gives rn and v.
+ * val (null or what is there; the text where the column is text), b0, b1, ... (groups as text). `probes` is a relation
+ * of who asks: rn, us, b0, b1, ... Each query gives rn and v.
  */
 export interface WindowQuery {
   readonly events: string;
   readonly probes: string;
-  /** Whether the events are the probes: same rows, in which `seq` is `rn`, and val may be null. */
-  readonly isSame: boolean;
 }
 
-/** Relations as common table expressions, to be put after `with`. */
+/**
+ * A window is cut out of its group by looking its two ends up (ASOF), and never by frames of a range: those search the
+ * whole group for each row, which takes a minute for three million rows of one group.
+ */
 export function windowSql(feature: WindowFeature, query: WindowQuery): string {
   const groups = feature.by.map((_, index) => `b${index}`);
-  return 'last' in feature.window
-    ? lastSql(feature, feature.window.last, query, groups)
-    : spanSql(feature, query, groups);
+  if ('last' in feature.window) return lastSql(feature, feature.window.last, query, groups);
+  if (feature.as === 'last' || feature.as === 'first') return endSql(feature, feature.as, query, groups);
+  return summed.has(feature.as) ? sumsSql(feature, query, groups) : framesSql(feature, query, groups);
 }
 
-/** Integers of microseconds, so that an open end is one microsecond before. The twin of `decide/window-bounds.ts`. */
-function spanSql(
-  feature: WindowFeature,
-  { events, probes, isSame }: WindowQuery,
-  groups: readonly string[],
-): string {
-  const partition = groups.length ? `partition by ${groups.join(', ')} ` : '';
-  const { lo, hi } = boundsSql(feature);
-  const frame = `window w as (${partition}order by us range between ${lo} preceding and ${hi} preceding)`;
-  const cut = cuts(feature.as);
-  if (isSame) {
-    return `select rn, ${aggregateSql(feature, 'w')} as v from (select *${cut} from ${events}) ${frame}`;
-  }
-  const columns = ['us', ...groups].join(', ');
+/** From running sums of whole numbers: those at the end less those at the begin, which loses nothing. */
+function sumsSql(feature: WindowFeature, { events, probes }: WindowQuery, groups: readonly string[]): string {
+  const names = ['n', ...cuts(feature.as).names];
+  const instants =
+    `select ${['us', ...groups].join(', ')}, count(val) as n${cuts(feature.as).totals} ` +
+    `from (select *${cuts(feature.as).sql} from ${events}) where val is not null group by all`;
+  const running = names
+    .map(
+      (name) => `sum(${name}) over (${partitionBy(groups)}order by us rows unbounded preceding) as ${name}`,
+    )
+    .join(', ');
+  const until = `select true as one, ${['us', ...groups].join(', ')}, ${running} from (${instants})`;
+  const difference = names
+    .map((name) => `coalesce(h.${name}, 0) - coalesce(l.${name}, 0) as ${name}`)
+    .join(', ');
   return (
-    `select rn, ${aggregateSql(feature, 'w')} as v from (select *${cut} from (` +
-    `select ${columns}, seq, num, val, null::bigint as rn from ${events} union all by name ` +
-    `select ${columns}, rn from ${probes})) ${frame} qualify rn is not null`
+    `with until as materialized (${until}), asked as (select *, true as one, ${boundsSql(feature)} from ${probes}), ` +
+    `sums as (select p.rn, ${difference} from asked p ` +
+    `asof left join until h on ${same('h', groups)} and p.hi > h.us ` +
+    `asof left join until l on ${same('l', groups)} and p.lo > l.us) ` +
+    `select rn, ${differenceSql(feature)} as v from sums`
   );
 }
 
-/** How far before `us` the first and the last microsecond of a window lie. */
-function boundsSql({ window, offsetMs, edge }: WindowFeature): { lo: string; hi: string } {
-  const offsetUs = us(offsetMs);
-  const shift = edge === 'inclusive' ? 1 : 0;
-  if ('last' in window) throw new Error('a window that counts has no bounds');
-  const durationUs = us(window.durationMs);
-  if ('everyMs' in window) {
-    const since = sinceStepSql(offsetUs, us(window.everyMs));
-    return { lo: `(${since} + ${offsetUs + durationUs})`, hi: `(${since} + ${offsetUs + 1})` };
-  }
-  if ('fromEveryMs' in window) {
-    const begin = offsetUs + durationUs;
-    return {
-      lo: `(${sinceStepSql(begin, us(window.fromEveryMs))} + ${begin})`,
-      hi: String(offsetUs + 1 - shift),
-    };
-  }
-  return { lo: String(offsetUs + durationUs - shift), hi: String(offsetUs + 1 - shift) };
+/** The last value before the end where it does not lie before the begin, or the first from the begin on. */
+function endSql(
+  feature: WindowFeature,
+  as: 'last' | 'first',
+  { events, probes }: WindowQuery,
+  groups: readonly string[],
+): string {
+  const instant = `partition by ${['us', ...groups].join(', ')}`;
+  const direction = as === 'last' ? 'desc' : 'asc';
+  const known =
+    `select *, true as one from ${events} where val is not null ` +
+    `qualify row_number() over (${instant} order by seq ${direction}) = 1`;
+  const [nearest, isInside] =
+    as === 'last' ? ['p.hi > e.us', 'e.us >= p.lo'] : ['p.lo <= e.us', 'e.us < p.hi'];
+  return (
+    `select p.rn, case when ${isInside} then e.val end as v ` +
+    `from (select *, true as one, ${boundsSql(feature)} from ${probes}) p ` +
+    `asof left join (${known}) e on ${same('e', groups)} and ${nearest}`
+  );
 }
 
-/** Microseconds from the step at or before `us - before` to there; SQL's remainder has the sign of what is divided. */
-function sinceStepSql(before: number, step: number): string {
-  return `(((us - ${before}) % ${step} + ${step}) % ${step})`;
+/** What needs the values themselves: frames of rows, whose ends are counted beforehand. */
+function framesSql(
+  feature: WindowFeature,
+  { events, probes }: WindowQuery,
+  groups: readonly string[],
+): string {
+  const columns = ['us', ...groups].join(', ');
+  const partition = partitionBy(groups);
+  const all =
+    `select ${columns}, num, val, null::bigint as rn from ${events} where val is not null ` +
+    `union all by name select ${columns}, rn from ${probes}`;
+  const placed = `select *, true as one, row_number() over (${partition}order by us) as place from (${all})`;
+  const until =
+    `select true as one, ${columns}, sum(n) over (${partition}order by us rows unbounded preceding)::bigint as n ` +
+    `from (select ${columns}, count(*) as n from placed group by all)`;
+  // Places up to the end, and those before the begin; they lie before a row unless its own instant belongs to it.
+  const framed =
+    'select p.*, p.place - coalesce(l.n, 0) - 1 as back, p.place - coalesce(h.n, 0) as ahead ' +
+    `from (select *, ${boundsSql(feature)} from placed) p ` +
+    `asof left join until h on ${same('h', groups)} and p.hi > h.us ` +
+    `asof left join until l on ${same('l', groups)} and p.lo > l.us`;
+  const isOwn = feature.edge === 'inclusive' && feature.offsetMs === 0;
+  const end = isOwn ? '(-ahead) following' : 'ahead preceding';
+  return (
+    `with placed as materialized (${placed}), until as materialized (${until}) ` +
+    `select rn, ${overSql(feature, 'w')} as v from (${framed}) ` +
+    `window w as (${partition}order by place rows between back preceding and ${end}) qualify rn is not null`
+  );
 }
 
-/** The last `count` values before t - end: each event knows what it and those before it give; the probe looks it up. */
+/** The last `count` values before the end: each event knows what it and those before it give; the probe looks it up. */
 function lastSql(
   feature: WindowFeature,
   count: number,
@@ -76,60 +106,46 @@ function lastSql(
   groups: readonly string[],
 ): string {
   const endUs = us(feature.offsetMs) - (feature.edge === 'inclusive' ? 1 : 0);
-  const partition = groups.length ? `partition by ${groups.join(', ')} ` : '';
   const instant = `partition by ${['us', ...groups].join(', ')}`;
   const rolled =
-    `select us, ${['true as one', ...groups].join(', ')}, ${aggregateSql(feature, 'w')} as v ` +
-    `from (select *${cuts(feature.as)} from ${events} where val is not null) ` +
-    `window w as (${partition}order by seq rows between ${count - 1} preceding and current row) ` +
+    `select us, ${['true as one', ...groups].join(', ')}, ${overSql(feature, 'w')} as v ` +
+    `from (select *${cuts(feature.as).sql} from ${events} where val is not null) ` +
+    `window w as (${partitionBy(groups)}order by seq rows between ${count - 1} preceding and current row) ` +
     `qualify row_number() over (${instant} order by seq desc) = 1`;
-  const same = ['one', ...groups].map((column) => `p.${column} = e.${column}`).join(' and ');
   const found =
     `select p.rn, e.v from (select *, true as one from ${probes}) p ` +
-    `asof left join (${rolled}) e on ${same} and p.us - (${endUs}) > e.us`;
+    `asof left join (${rolled}) e on ${same('e', groups)} and p.us - (${endUs}) > e.us`;
   return feature.as === 'count' || feature.as === 'distinct'
     ? `select rn, coalesce(v, 0) as v from (${found})`
     : found;
 }
 
-function cuts(as: WindowFeature['as']): string {
-  if (as === 'mean' || as === 'sum') return `, ${cutSql('num', 'n')}`;
-  return as === 'std' || as === 'var' || as === 'var-pop'
-    ? `, ${cutSql('num', 'n')}, ${cutSql('(num * num)', 's', squareCut)}`
-    : '';
-}
-
-/** The twin of `decide/aggregate.ts`. */
-function aggregateSql({ as, quantile = 0.5 }: WindowFeature, over: string): string {
-  switch (as) {
-    case 'count':
-      return `(count(val) over ${over})::double`;
-    case 'distinct':
-      return `(count(distinct val) over ${over})::double`;
-    case 'min':
-    case 'max':
-      return `${as}(num) over ${over}`;
-    case 'last':
-      return `arg_max(val, seq) over ${over}`;
-    case 'first':
-      return `arg_min(val, seq) over ${over}`;
-    case 'sum':
-      return sumSql('n', over);
-    case 'mean':
-      return `(${sumSql('n', over)} / (count(n_whole) over ${over}))`;
-    case 'std':
-      return `sqrt(${varianceSql(over, 1)})`;
-    case 'var':
-      return varianceSql(over, 1);
-    case 'var-pop':
-      return varianceSql(over, 0);
-    case 'quantile':
-      return `quantile_cont(num, ${quantile}::double) over ${over}`;
+/** `lo` and `hi` of whoever asks at `us`: values with lo <= us < hi. The twin of `decide/window-bounds.ts`. */
+function boundsSql({ window, offsetMs, edge }: WindowFeature): string {
+  if ('last' in window) throw new Error('a window that counts has no bounds');
+  const shift = edge === 'inclusive' ? 1 : 0;
+  const end = `us - ${us(offsetMs)}`;
+  const durationUs = us(window.durationMs);
+  if ('everyMs' in window) {
+    const hi = floorSql(end, us(window.everyMs));
+    return `${hi} - ${durationUs} as lo, ${hi} as hi`;
   }
+  if ('fromEveryMs' in window) {
+    return `${floorSql(`${end} - ${durationUs}`, us(window.fromEveryMs))} as lo, ${end} + ${shift} as hi`;
+  }
+  return `${end} - ${durationUs} + ${shift} as lo, ${end} + ${shift} as hi`;
 }
 
-function varianceSql(over: string, lost: 0 | 1): string {
-  const [sum, squares] = [sumSql('n', over), sumSql('s', over, squareCut.of)];
-  const count = `(count(n_whole) over ${over})`;
-  return `case when ${count} > ${lost} then greatest((${squares} - (${sum} * ${sum}) / ${count}) / (${count} - ${lost}), 0) end`;
+/** The multiple of `step` at or before; SQL's remainder has the sign of what is divided. */
+function floorSql(value: string, step: number): string {
+  return `(${value} - ((${value}) % ${step} + ${step}) % ${step})`;
+}
+
+function partitionBy(groups: readonly string[]): string {
+  return groups.length ? `partition by ${groups.join(', ')} ` : '';
+}
+
+/** A join by time wants an equality too: all are one group where there is none. */
+function same(of: string, groups: readonly string[]): string {
+  return ['one', ...groups].map((column) => `p.${column} = ${of}.${column}`).join(' and ');
 }

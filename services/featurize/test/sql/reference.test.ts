@@ -132,7 +132,6 @@ describe.skipIf(isAbsent)(`the reference ${source} of windows`, () => {
           `select v from (${windowSql(feature, {
             events: `(select us, seq, ${column} as num, ${column} as val from bike)`,
             probes: `(select * from (values ${queries.map(({ ts }, rn) => `(${rn}, ${ts * secondUs}::bigint)`).join(', ')}) p(rn, us))`,
-            isSame: false,
           })}) order by rn`,
         );
         for (const [at, query] of queries.entries()) {

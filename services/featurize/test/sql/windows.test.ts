@@ -64,7 +64,6 @@ async function inDuckDb(
     windowSql(feature, {
       events: isSame ? known : `(select * exclude (rn) from ${known} where val is not null)`,
       probes: isSame ? known : `(${list(probes.map(probeRow), probeRow(empty, 0))})`,
-      isSame,
     }),
   );
   return rows.sort((a, b) => Number(a['rn']) - Number(b['rn'])).map((row) => row['v']);
