@@ -291,6 +291,23 @@ test('answers are ProtoJSON with the names of the contracts, defaults written', 
   });
 });
 
+test('held rows are decided over by whose token it is, and anomalies are asked for by source', async () => {
+  const released = await post('/v1/quarantine/release', { source: 'meter', reason: 'a true storm' });
+  expect(await released.json()).toMatchObject({ repair_id: 'root: a true storm' });
+  const discarded = await post('/v1/quarantine/discard', { quarantine_id: 'q', reason: 'broken' });
+  expect(await discarded.json()).toMatchObject({ discard_id: 'root: broken' });
+  const again = await post('/v1/quarantine/revalidate', { source: 'meter' });
+  expect(await again.json()).toMatchObject({ repair_id: 'meter', rows_verified: 3 });
+  expect((await post('/v1/quarantine/release', { source: 'meter' })).status).toBe(400);
+  const listed = await gateway.ask('/v1/sources/meter/anomalies?type=range&limit=7');
+  expect(await listed.json()).toMatchObject({
+    anomalies: [{ source: 'meter', finding: { type: 'range', rows: 7 } }],
+  });
+  expect((await gateway.ask('/v1/sources/meter/anomalies?limt=7')).status).toBe(400);
+  const checked = await post('/v1/sources/meter/check', { rows: [{ a: 1 }], environment: 'serving' });
+  expect(await checked.json()).toMatchObject({ rows_checked: 1, findings: [{ rule: 'serving' }] });
+});
+
 test('a shadow is removed with a body on DELETE', async () => {
   const response = await gateway.ask('/v1/systems/heat/shadows', {
     method: 'DELETE',

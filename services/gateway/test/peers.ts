@@ -97,6 +97,16 @@ export function servePeers(state: World) {
         listQuarantine: nothing,
         getQuarantine: nothing,
         getSchema: nothing,
+        listAnomalies: ({ source, type, limit }) => ({
+          anomalies: [{ anomalyId: 'a1', source, finding: { type, rows: limit } }],
+        }),
+        checkRows: ({ rows, environment }) => ({
+          rowsChecked: rows.length,
+          findings: [{ rule: environment }],
+        }),
+        revalidateQuarantine: ({ source }) => ({ repairId: source, rowsVerified: 3 }),
+        releaseQuarantine: ({ releasedBy, reason }) => ({ repairId: `${releasedBy}: ${reason}` }),
+        discardQuarantine: ({ discardedBy, reason }) => ({ discardId: `${discardedBy}: ${reason}` }),
         repairQuarantine: ({ source, column, expression, repairedBy }) => {
           state.repaired.push({ source, column, expression, repairedBy });
           return { rowsRepaired: 20 };

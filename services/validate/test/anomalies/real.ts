@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { openArtifacts } from '@perennial/artifacts';
 import { openTables, quoteText, type Tables } from '@perennial/tables';
-import { realData, tempDir, withoutRealData } from '@perennial/testkit';
+import { realData, tempDir } from '@perennial/testkit';
 import { readRows } from '../../src/effects/read-segment.js';
 import { SegmentFiles } from '../../src/effects/segment-files.js';
 import { type Knowledge, noKnowledge } from '../../src/rules/judge-segment.js';
@@ -22,7 +22,8 @@ export interface Desk {
   close(): Promise<void>;
 }
 
-export const needs = (name: string) => ({ skip: realData(name) === undefined && withoutRealData !== '' });
+/** Skipped where the data does not lie beside this checkout. */
+export const needs = (name: string) => ({ skip: realData(name) === undefined });
 
 export async function openDesk(): Promise<Desk> {
   const tables = await openTables({});
