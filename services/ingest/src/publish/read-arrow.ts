@@ -1,117 +1,66 @@
-import { createReadStream } from 'node:fs';
-import { asPlatformError, invalid, limits, PlatformError } from '@perennial/kernel';
-import { type DataType, type Field, RecordBatchReader, type Schema, Type, type Vector } from 'apache-arrow';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { invalid } from '@perennial/kernel';
 import { readRow } from '../decide/arriving-row.js';
+import type { ArrowRow, Refusal } from './arrow-rows.js';
+import type { ArrowAnswer, ArrowWork } from './arrow-thread.js';
 import { attempt, type FileItem, type FileItems, type FileReading } from './read-rows.js';
 
+/** Objects that the reader may make of one batch; the columns themselves lie outside of this. */
+const heapMiB = 384;
+/** One batch of any size that fits the memory is read within seconds. */
+const answerMsMax = 30_000;
+/** Tests run the sources; threads need JavaScript, which the build put into dist. */
+const program = new URL(
+  import.meta.url.endsWith('.ts') ? '../../dist/publish/arrow-thread.js' : './arrow-thread.js',
+  import.meta.url,
+);
+
 /**
- * An Arrow IPC stream, one batch at a time. Times become ISO 8601 text, with `Z` where the type says that they are
- * instants; nested values JSON text; integers beyond 2^53 are refused with their row.
+ * The rows of an Arrow IPC stream. Its reader believes the lengths that stand in a body, so it has a thread of its own, with
+ * bounds of memory and time: a body that lies about them ends that thread and nothing else.
  *
- * @throws PlatformError ARROW_UNREADABLE
+ * @throws PlatformError ARROW_UNREADABLE, ROW_EVENT_TIME where no column is the event time
  */
 export async function* readArrow(path: string, reading: FileReading): FileItems {
+  const work: ArrowWork = { path, timeColumn: reading.timeColumn };
+  const worker = new Worker(program, {
+    workerData: work,
+    resourceLimits: { maxOldGenerationSizeMb: heapMiB },
+    stderr: true,
+  });
   let ordinal = 0;
   try {
-    const reader = await RecordBatchReader.from(createReadStream(path));
-    await reader.open();
-    checkTypes(reader.schema);
-    for await (const batch of reader) {
-      const { numRows } = batch;
-      const columns = batch.schema.fields.map((field, i) => columnOf(field, batch.getChildAt(i)));
-      for (let from = 0; from < numRows; from += limits.segmentRowsMax) {
-        const items: FileItem[] = [];
-        for (let at = from; at < Math.min(numRows, from + limits.segmentRowsMax); at++) {
-          const position = ordinal++;
-          const item = attempt(`row ${position + 1}`, columns.length * 8, () => {
-            const row = Object.fromEntries(columns.map(({ name, cell }) => [name, cell(at)]));
-            return readRow(row, reading.idOf(position, 0, row), reading);
-          });
-          items.push(item);
-        }
-        yield items;
-      }
+    for (;;) {
+      const answer = await answerOf(worker);
+      if ('failure' in answer) throw thrownOf(answer.failure);
+      if (!answer.rows) return;
+      yield answer.rows.map((row) => itemOf(row, ordinal++, reading));
     }
-  } catch (error) {
-    if (error instanceof PlatformError) throw error;
-    throw invalid('ARROW_UNREADABLE', `the body is no readable Arrow IPC stream after row ${ordinal}`, {
-      cause: asPlatformError(error),
-    });
+  } finally {
+    await worker.terminate();
   }
 }
 
-interface Column {
-  readonly name: string;
-  cell(at: number): unknown;
-}
-
-/** @throws PlatformError ARROW_UNREADABLE for types that no row of JSON can spell */
-function checkTypes({ fields }: Schema): void {
-  for (const { name, type } of fields) {
-    const id = valueType(type).typeId;
-    if (id !== Type.Binary && id !== Type.FixedSizeBinary && id !== Type.LargeBinary) continue;
-    throw invalid('ARROW_UNREADABLE', `${name}: binary cells are not taken; send text or numbers`, {
-      field: name,
-    });
+async function answerOf(worker: Worker): Promise<ArrowAnswer> {
+  const signal = AbortSignal.timeout(answerMsMax);
+  worker.postMessage('next');
+  try {
+    const [answer] = (await once(worker, 'message', { signal })) as [ArrowAnswer];
+    return answer;
+  } catch (cause) {
+    const message = 'the body is no Arrow IPC stream that can be read within bounds; send smaller batches';
+    throw invalid('ARROW_UNREADABLE', message, { cause });
   }
 }
 
-/** Of dictionaries, what they stand for. */
-function valueType(type: DataType): DataType {
-  return type.typeId === Type.Dictionary ? (type as unknown as { dictionary: DataType }).dictionary : type;
+function itemOf(row: ArrowRow, ordinal: number, reading: FileReading): FileItem {
+  const where = `row ${ordinal + 1}`;
+  if ('refusal' in row) return { where, error: thrownOf(row.refusal) };
+  const bytes = Object.keys(row.values).length * 8;
+  return attempt(where, bytes, () => readRow(row.values, reading.idOf(ordinal, 0, row.values), reading));
 }
 
-function columnOf({ name, type }: Field, vector: Vector | null): Column {
-  const read = readerOf(valueType(type), name);
-  return {
-    name,
-    cell: (at) => {
-      const value: unknown = vector?.get(at);
-      return value === null || value === undefined ? null : read(value);
-    },
-  };
-}
-
-function readerOf(type: DataType, name: string): (value: unknown) => unknown {
-  switch (type.typeId) {
-    case Type.Timestamp: {
-      const isInstant = Boolean((type as unknown as { timezone?: string | null }).timezone);
-      return (value) => isoOf(value as number, name).slice(0, isInstant ? undefined : -1);
-    }
-    case Type.Date:
-      return (value) => isoOf(Number(value), name).slice(0, 10);
-    case Type.Decimal:
-      return (value) => decimalOf(value, type as unknown as { scale: number });
-    case Type.Int:
-    case Type.Float:
-    case Type.Bool:
-    case Type.Utf8:
-    case Type.LargeUtf8:
-      return (value) => plainOf(value, name);
-    default:
-      return (value) => JSON.parse(JSON.stringify(value, (_key, inner) => plainOf(inner, name))) as unknown;
-  }
-}
-
-function isoOf(ms: number, name: string): string {
-  const time = new Date(ms);
-  if (Number.isNaN(time.getTime())) throw invalid('ROW_NUMBER', `${name}: no such time`, { field: name });
-  return time.toISOString();
-}
-
-/** 128 bits as words of 32, least first. */
-function decimalOf(value: unknown, { scale }: { scale: number }): number {
-  const words = [...(value as Uint32Array)];
-  const whole = words.reduceRight((sum, word) => (sum << 32n) | BigInt(word), 0n);
-  return Number(BigInt.asIntN(words.length * 32, whole)) / 10 ** scale;
-}
-
-function plainOf(value: unknown, name: string): unknown {
-  if (typeof value === 'number' && !Number.isFinite(value)) return null;
-  if (typeof value !== 'bigint') return value;
-  const number = Number(value);
-  if (Number.isSafeInteger(number)) return number;
-  throw invalid('ROW_NUMBER', `${name}: ${value} is more than a number holds exactly; send it as a text`, {
-    field: name,
-  });
+function thrownOf({ code, message, field }: Refusal) {
+  return invalid(code, message, field === undefined ? {} : { field });
 }
