@@ -1,3 +1,4 @@
+export type { Encode } from './encode/kinds.js';
 export { bootstrapInterval, type Interval } from './metrics/interval.js';
 export { type Metric, metricNames, score } from './metrics/metrics.js';
 export type { Trained, TrainOptions } from './model.js';

@@ -1,5 +1,6 @@
 import { invalid } from '@perennial/kernel';
 import type { Column } from '@perennial/onnx';
+import type { Encode } from './encode/kinds.js';
 
 export type Task = 'regression' | 'classification';
 
@@ -10,6 +11,8 @@ export interface TrainingTable {
   readonly columns: Readonly<Record<string, Column>>;
   /** One a row, finite; 0 or 1 for classification. */
   readonly label: Float64Array;
+  /** What was declared, by feature; the others are encoded as the trainer sees fit. */
+  readonly encodings?: Readonly<Record<string, Encode>>;
 }
 
 /** The one output's name, so no feature may have it. */

@@ -27,6 +27,7 @@ function request(changes: Partial<TrainingRequest> = {}): TrainingRequest {
     holdoutFile,
     championFile: undefined,
     features,
+    encodings: {},
     label: 'temp_max',
     arrivesWithinMs: dayMs,
     task: 'regression',

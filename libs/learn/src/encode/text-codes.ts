@@ -9,11 +9,11 @@ export interface TextCodes {
 /** Rows below which a text's mean says nothing; such texts get the code of the unseen. */
 const rowsMin = 5;
 /** Texts that keep a code of their own, the most frequent first: bounds the model file. */
-const keysMax = 10_000;
+export const keysMax = 10_000;
 /** A text's mean is drawn to the mean of all, as if so many rows more had that one. */
 const priorRows = 10;
 
-interface Group {
+export interface Group {
   readonly text: string;
   rows: number;
   sum: number;
@@ -28,21 +28,10 @@ export function fitTextCodes(
   label: Float64Array,
   kind: 'rank' | 'mean',
 ): TextCodes {
-  const groups = new Map<string, Group>();
-  let total = 0;
-  for (let row = 0; row < texts.length; row++) {
-    const text = texts[row] as string;
-    const value = label[row] as number;
-    total += value;
-    const group = groups.get(text);
-    if (group) {
-      group.rows += 1;
-      group.sum += value;
-    } else groups.set(text, { text, rows: 1, sum: value });
-  }
+  const { groups, total } = groupsOf(texts, label);
   const prior = total / texts.length;
-  const kept = [...groups.values()]
-    .filter(({ text, rows }) => text !== '' && rows >= rowsMin)
+  const kept = groups
+    .filter(({ rows }) => rows >= rowsMin)
     .sort((a, b) => b.rows - a.rows || byText(a, b))
     .slice(0, keysMax)
     .map(({ text, rows, sum }) => ({ text, rows, mean: (sum + priorRows * prior) / (rows + priorRows) }))
@@ -55,6 +44,24 @@ export function fitTextCodes(
   };
 }
 
+/** Each text that is there with its rows and the sum of their labels, and the sum of all labels. */
+export function groupsOf(texts: readonly string[], label: Float64Array): { groups: Group[]; total: number } {
+  const groups = new Map<string, Group>();
+  let total = 0;
+  for (let row = 0; row < texts.length; row++) {
+    const text = texts[row] as string;
+    const value = label[row] as number;
+    total += value;
+    const group = groups.get(text);
+    if (group) {
+      group.rows += 1;
+      group.sum += value;
+    } else groups.set(text, { text, rows: 1, sum: value });
+  }
+  groups.delete('');
+  return { groups: [...groups.values()], total };
+}
+
 export function encodeTexts({ keys, values, unseen }: TextCodes, texts: readonly string[]): Float64Array {
   const codes = new Map(keys.map((key, at) => [key, values[at] as number]));
   codes.set('', Number.NaN);
@@ -63,6 +70,6 @@ export function encodeTexts({ keys, values, unseen }: TextCodes, texts: readonly
   return encoded;
 }
 
-function byText(a: { text: string }, b: { text: string }): number {
+export function byText(a: { text: string }, b: { text: string }): number {
   return a.text < b.text ? -1 : a.text > b.text ? 1 : 0;
 }

@@ -1,4 +1,4 @@
-import { encode, encodingGraph, fitEncoding } from '../encode/encoding.js';
+import { encode, encodingGraph, fitEncoding, inputsOf } from '../encode/encoding.js';
 import { matrixName, modelFile, scoreName, type Trained, type TrainOptions } from '../model.js';
 import { readParameters } from '../parameters.js';
 import { sigmoid } from '../sigmoid.js';
@@ -21,7 +21,7 @@ export function trainGbdt({ table, task, parameters: given, onProgress }: TrainO
   const isProbability = task === 'classification';
   return {
     trainer: { name: 'gbdt', version, parameters },
-    inputs: features.map(({ name, codes }) => ({ name, kind: codes ? 'text' : 'number' })),
+    inputs: inputsOf(features),
     predict: (given, rows) => {
       const scores = new Float64Array(rows);
       addScores(trees, encode(features, given), scores);

@@ -1,5 +1,5 @@
 import { doubles, type Node, node } from '@perennial/onnx';
-import { encode, encodingGraph, fitEncoding } from '../encode/encoding.js';
+import { encode, encodingGraph, fitEncoding, inputsOf } from '../encode/encoding.js';
 import { matrixName, modelFile, scoreName, type Trained, type TrainOptions } from '../model.js';
 import { readParameters } from '../parameters.js';
 import { sigmoid } from '../sigmoid.js';
@@ -25,7 +25,7 @@ export function trainLinear({ table, task, parameters: given }: TrainOptions): T
   const { weights, intercept } = fit(scaled, table.label, parameters.l2);
   return {
     trainer: { name: 'linear', version, parameters },
-    inputs: features.map(({ name, codes }) => ({ name, kind: codes ? 'text' : 'number' })),
+    inputs: inputsOf(features),
     predict: (given, rows) => {
       const scores = new Float64Array(rows);
       for (const [at, column] of encode(features, given).entries()) {
@@ -37,11 +37,12 @@ export function trainLinear({ table, task, parameters: given }: TrainOptions): T
     },
     toOnnx: () => {
       const graph = encodingGraph(features, matrixName);
-      const size = features.length;
+      const size = columns.length;
       return modelFile({
         inputs: graph.inputs,
         nodes: [...graph.nodes, ...scoreNodes()],
         constants: [
+          ...graph.constants,
           doubles(
             '_p_means',
             scales.map(({ mean }) => mean),

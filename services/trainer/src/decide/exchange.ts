@@ -1,3 +1,5 @@
+import type { Encode } from '@perennial/learn';
+
 /** A column of rows: numbers with NaN for missing, or texts with '' for missing. */
 export type Column = Float64Array | readonly string[];
 export type Task = 'regression' | 'classification';
@@ -10,6 +12,8 @@ export interface TrainingRequest {
   readonly championFile: string | undefined;
   /** In the model's order. */
   readonly features: readonly string[];
+  /** How features are encoded, where the system says so. */
+  readonly encodings: Readonly<Record<string, Encode>>;
   readonly label: string;
   /** A label is known so long after its row. */
   readonly arrivesWithinMs: number;

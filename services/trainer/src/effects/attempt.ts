@@ -7,6 +7,7 @@ import { type System, systemFromJson } from '@perennial/spec';
 import type { Settings } from '../config.js';
 import { readDatasetManifest } from '../decide/dataset-manifest.js';
 import { modelFileName, type TrainingRequest } from '../decide/exchange.js';
+import { modelFeatures } from '../decide/model-features.js';
 import { modelManifest } from '../decide/model-manifest.js';
 import type { Trained } from '../decide/told.js';
 import { datasetOf, type LeasedRun } from '../store.js';
@@ -61,7 +62,7 @@ export async function attempt(
 
 async function requestOf(
   dataset: DatasetMaterialized,
-  { train, label, gate }: System,
+  { train, label, gate, features }: System,
   artifacts: ArtifactStore,
   settings: Settings,
 ): Promise<TrainingRequest> {
@@ -80,7 +81,7 @@ async function requestOf(
     holdoutFile: await artifacts.localFile(digestIn(dataset, 'holdoutDigest')),
     championFile:
       championDigest === '' ? undefined : await artifacts.localFile(checked('champion', championDigest)),
-    features: manifest.features,
+    ...modelFeatures(features, manifest.features),
     label: manifest.label,
     arrivesWithinMs: label.arrivesWithinMs,
     task: label.task,

@@ -26,7 +26,8 @@ export async function loadRows(
   { needed, wanted = [] }: { needed: readonly string[]; wanted?: readonly string[] },
 ): Promise<LoadedRows> {
   const described = await tables.rows('describe select * from read_parquet($file)', { file });
-  const present = new Set(described.map((row) => String(row['column_name'])));
+  const types = new Map(described.map((row) => [String(row['column_name']), String(row['column_type'])]));
+  const present = { has: (name: string) => cellSql(types, name) !== undefined };
   const missing = [...needed, label, eventTimeColumn].filter((name) => !present.has(name));
   if (missing.length > 0) {
     throw new PlatformError(
@@ -40,7 +41,7 @@ export async function loadRows(
   const names = [...new Set([...needed, ...wanted, label, eventTimeColumn])].filter((name) =>
     present.has(name),
   );
-  const list = names.map(quoteIdentifier).join(', ');
+  const list = names.map((name) => `${cellSql(types, name)} as ${quoteIdentifier(name)}`).join(', ');
   const columns = await tables.columns(
     `select ${list} from read_parquet($file) where ${quoteIdentifier(label)} is not null`,
     { file },
@@ -57,4 +58,11 @@ export async function loadRows(
     label: labels,
     eventTime: columns[eventTimeColumn] as Float64Array,
   };
+}
+
+/** A column, or of a list the one number that `name[at]` means; undefined where the file has neither. */
+function cellSql(types: ReadonlyMap<string, string>, name: string): string | undefined {
+  if (types.has(name)) return quoteIdentifier(name);
+  const [, list = '', at = ''] = /^(.*)\[(\d+)\]$/.exec(name) ?? [];
+  return types.get(list)?.endsWith(']') ? `${quoteIdentifier(list)}[${Number(at) + 1}]` : undefined;
 }

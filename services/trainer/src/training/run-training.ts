@@ -29,7 +29,8 @@ const seedOtherwise = 1;
 export async function runTraining(request: TrainingRequest, folder: string): Promise<TrainingResult> {
   const champion = request.championFile === undefined ? undefined : await openChampion(request.championFile);
   const { training, holdout } = await load(request, champion, folder);
-  const table = { features: request.features, columns: training.columns, label: training.label };
+  const { features, encodings } = request;
+  const table = { features, encodings, columns: training.columns, label: training.label };
   const model = train(request.trainer, { table, task: request.task, parameters: request.parameters });
   const file = model.toOnnx();
   checkModel(file);
