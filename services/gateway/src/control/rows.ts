@@ -6,6 +6,7 @@ import {
   PublishRowsResponseSchema,
   type SegmentKind,
 } from '@perennial/contracts';
+import { invalid } from '@perennial/kernel';
 import { producerFor } from '../decide/access.js';
 import { arrivalForm } from '../decide/arrival-form.js';
 import type { Peers } from '../effects/peers.js';
@@ -26,7 +27,7 @@ export async function publishArrivals(
     producer: checkName('producer', producerFor(caller, query['producer'])),
     ...arrivalForm(query['format'], request.header),
     rowIdField: query['row-id'] ?? '',
-    way: query['way'] === 'files' ? 'files' : 'http',
+    way: wayOf(query['way']),
   };
   // How many there are is known when they are through: one must be left, the others are counted then.
   caller.meter?.takeRows(1);
@@ -47,4 +48,10 @@ async function* parts(
 ): AsyncGenerator<MessageInitShape<typeof PublishRowsRequestSchema>> {
   yield { part: { case: 'header', value: header } };
   for await (const chunk of body) yield { part: { case: 'chunk', value: chunk } };
+}
+
+/** @throws PlatformError QUERY_INVALID */
+function wayOf(asked = 'http'): string {
+  if (asked === 'http' || asked === 'files') return asked;
+  throw invalid('QUERY_INVALID', `way must be http or files, got "${asked.slice(0, 40)}"`, { field: 'way' });
 }
