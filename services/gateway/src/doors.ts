@@ -27,7 +27,7 @@ import { Explainer } from './explain/explainer.js';
 import type { Gateway, GatewayFrame } from './gateway.js';
 import { grpcDoor } from './grpc/door.js';
 import { inferenceService } from './grpc/inference-service.js';
-import { type Front, openFront, shownBy } from './http/front.js';
+import { type Front, type FrontOptions, openFront, shownBy } from './http/front.js';
 import { InferenceProtocol } from './http/inference-protocol.js';
 import { gatewayLimits } from './limits.js';
 import { ApiPages } from './openapi/pages.js';
@@ -46,18 +46,11 @@ export interface Doors {
 
 /** Opens both public ports: HTTP and gRPC. Whoever comes in has shown a token first. */
 export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<Doors> {
-  const { settings, tenant, clock, log, stopping } = frame;
+  const { settings, clock, log } = frame;
   const { access, deployments, predictor } = gateway;
   const denials = new Denials(frame);
   const tls = openTls(frame);
   const onError = (error: unknown, path: string) => log.error('a request failed', { path, error });
-  const artifacts = lazyArtifacts();
-  const imports = new ModelImport({
-    deployments,
-    fleet: gateway.fleet,
-    registry: gateway.peers.registry,
-    artifacts,
-  });
   const explainer = new Explainer({
     deployments,
     inference: gateway.inference,
@@ -65,33 +58,7 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
   });
   const predicting = { predictor, deployments, explainer };
   const requests = openRequests(frame, predicting);
-  const streams = [
-    ...modelStreams(gateway, imports),
-    ...requests.streams,
-    ...datasetStreams(gateway.peers),
-    ...featureStreams(gateway.peers, artifacts),
-  ];
-  const routes = controlRoutes(
-    { ...gateway, clock, requests, publishLabel: publishLabel(frame.bus, tenant) },
-    () => standingOf(gateway, frame.name),
-  );
-  const callerOf = (request: IncomingMessage) =>
-    access.callerOf(request.headers.authorization, shownBy(request));
-  const control = await controlHandler({
-    knowing: { callerOf, onChanged: (listener) => access.onChanged(listener) },
-    peers: gateway.peers,
-    feed: gateway.feed,
-    stopping,
-    onError,
-    streams,
-    routes,
-  });
-  const pages = new ApiPages({
-    deployments,
-    explainer,
-    routes: [...routes, ...streams, ...streamRoutes],
-    callerOf,
-  });
+  const { control, pages } = await openControl(gateway, frame, { requests, explainer, onError });
   const models = modelsOf(gateway);
   const inference = new InferenceProtocol(deployments, predictor, models);
   const front = openFront({
@@ -129,6 +96,47 @@ export async function openDoors(gateway: Gateway, frame: GatewayFrame): Promise<
       await Promise.all([close(front, grpc), requests.stop()]);
     },
   };
+}
+
+interface ControlParts {
+  readonly requests: Pick<Requests, 'routes' | 'streams'>;
+  readonly explainer: Explainer;
+  readonly onError: (error: unknown, path: string) => void;
+}
+
+/** All that is no prediction, and the pages that describe it. */
+async function openControl(
+  gateway: Gateway,
+  frame: GatewayFrame,
+  { requests, explainer, onError }: ControlParts,
+): Promise<Pick<FrontOptions, 'control' | 'pages'>> {
+  const { access, deployments, fleet, peers, feed } = gateway;
+  const { tenant, clock, stopping } = frame;
+  const artifacts = lazyArtifacts();
+  const imports = new ModelImport({ deployments, fleet, registry: peers.registry, artifacts });
+  const streams = [
+    ...modelStreams(gateway, imports),
+    ...requests.streams,
+    ...datasetStreams(peers),
+    ...featureStreams(peers, artifacts),
+  ];
+  const routes = controlRoutes(
+    { ...gateway, clock, requests, publishLabel: publishLabel(frame.bus, tenant) },
+    () => standingOf(gateway, frame.name),
+  );
+  const callerOf = (request: IncomingMessage) =>
+    access.callerOf(request.headers.authorization, shownBy(request));
+  const control = await controlHandler({
+    knowing: { callerOf, onChanged: (listener) => access.onChanged(listener) },
+    peers,
+    feed,
+    stopping,
+    onError,
+    streams,
+    routes,
+  });
+  const described = [...routes, ...streams, ...streamRoutes];
+  return { control, pages: new ApiPages({ deployments, explainer, routes: described, callerOf }) };
 }
 
 /** How this service does, as the others are asked. */

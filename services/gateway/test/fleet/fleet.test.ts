@@ -1,78 +1,12 @@
 import { create } from '@bufbuild/protobuf';
-import {
-  LoadedModelSchema,
-  ReplicaAnnouncedSchema,
-  RouteSchema,
-  type ServeRequest,
-  ServeSettingsSchema,
-} from '@perennial/contracts';
-import { inputsOf, type Tensor } from '@perennial/runtime';
+import { LoadedModelSchema, ReplicaAnnouncedSchema } from '@perennial/contracts';
 import { waitFor } from '@perennial/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Fleet } from '../../src/fleet/fleet.js';
 import { fleetLimits } from '../../src/fleet/limits.js';
-import type { ModelAsked } from '../../src/inference.js';
-import { callsTo, cuttable, type Decide, startReplica, stopAll } from './replicas.js';
+import { answerOf, ask, closeFleets, column, model, openFleet, rowsIn, served } from './fleets.js';
+import { cuttable, type Decide, startReplica } from './replicas.js';
 
-const fleets: Fleet[] = [];
-afterEach(async () => {
-  for (const fleet of fleets.splice(0)) fleet.close();
-  await stopAll();
-});
-
-interface Told {
-  readonly retries: string[];
-  readonly hedges: boolean[];
-  readonly ejected: string[];
-  readonly gone: string[];
-}
-
-async function openFleet(addresses: readonly string[], random: () => number = Math.random) {
-  const told: Told = { retries: [], hedges: [], ejected: [], gone: [] };
-  const fleet = new Fleet({
-    dial: callsTo,
-    events: {
-      onRetry: (why) => told.retries.push(why),
-      onHedge: (isWon) => told.hedges.push(isWon),
-      onEjected: ({ id }, why) => told.ejected.push(`${id} ${why}`),
-    },
-    onConnection: () => {},
-    onGone: ({ id }) => told.gone.push(id),
-    random,
-  });
-  fleets.push(fleet);
-  addresses.forEach((address, at) => {
-    fleet.configure(address, `r${at + 1}`);
-  });
-  await waitFor('all streams', () => fleet.replicas().every(({ state }) => state !== 'away'));
-  return { fleet, told };
-}
-
-const model = (over: Partial<ModelAsked> = {}): ModelAsked => ({
-  name: 'heat',
-  route: create(RouteSchema, { version: 1, digest: 'd' }),
-  pool: '',
-  serve: undefined,
-  ...over,
-});
-const served = (serve: Parameters<typeof create<typeof ServeSettingsSchema>>[1]) =>
-  model({ serve: create(ServeSettingsSchema, serve) });
-
-const column = (values: readonly number[]): Tensor => ({
-  name: 'x',
-  datatype: 'FP64',
-  shape: [values.length, 1],
-  data: Float64Array.from(values),
-});
-
-const ask = (fleet: Fleet, values: readonly number[], asked = model(), withinMs = 20_000) =>
-  fleet.infer(asked, [column(values)], { deadlineAt: performance.now() + withinMs });
-
-const answerOf = async (asked: ReturnType<typeof ask>) => [...((await asked).outputs[0]?.data ?? [])];
-
-const rowsIn = ({ request }: ServeRequest) => [
-  ...(inputsOf(request as NonNullable<typeof request>)[0] as Tensor).data,
-];
+afterEach(closeFleets);
 
 describe('requests that come together', () => {
   test('travel as one, and each gets its own rows and is told how it ran', async () => {
@@ -253,7 +187,8 @@ test('a replica that fails what others answer is left out for a while, and the l
   const well = await startReplica();
   const { fleet, told } = await openFleet([ill.address, well.address]);
   for (let at = 0; at < 60; at++) expect(await answerOf(ask(fleet, [at]))).toEqual([at * 2]);
-  expect(told.ejected).toEqual(['r1 ARTIFACT_UNAVAILABLE']);
+  // On a machine that is slow enough it is tried again, and left out again.
+  expect([...new Set(told.ejected)]).toEqual(['r1 ARTIFACT_UNAVAILABLE']);
   const { fleet: lone, told: toldLone } = await openFleet([ill.address]);
   for (let at = 0; at < 2; at++)
     await expect(ask(lone, [at])).rejects.toMatchObject({ code: 'ARTIFACT_UNAVAILABLE', retry: 'after' });
@@ -354,48 +289,6 @@ test('a request that is slower than usual is asked of a second replica where the
   expect(told.hedges.length).toBeLessThanOrEqual(
     fleetLimits.hedges.kept + 0.05 * (fleetLimits.hedgeSamplesMin + 5),
   );
-});
-
-describe('a pool without a replica', () => {
-  test('keeps requests until its first one comes', async () => {
-    const replica = await startReplica();
-    const { fleet } = await openFleet([]);
-    const asked = [answerOf(ask(fleet, [1])), answerOf(ask(fleet, [2]))];
-    expect([...fleet.waitingRows()]).toEqual([['cpu', 2]]);
-    fleet.announced(create(ReplicaAnnouncedSchema, { address: replica.address, pool: 'cpu' }));
-    expect(await Promise.all(asked)).toEqual([[2], [4]]);
-    expect([...fleet.waitingRows()]).toEqual([['cpu', 0]]);
-  });
-
-  test('gives the place of whoever goes away to another', async () => {
-    const { fleet } = await openFleet([]);
-    const gone = new AbortController();
-    const options = { deadlineAt: performance.now() + 60_000 };
-    const asked = [gone.signal, gone.signal].map((signal) =>
-      fleet.infer(model(), [column([1])], { ...options, signal }),
-    );
-    expect(fleet.waitingRows().get('cpu')).toBe(2);
-    await new Promise(setImmediate);
-    gone.abort();
-    for (const one of await Promise.allSettled(asked))
-      expect(one).toMatchObject({ reason: { code: 'CANCELLED' } });
-    expect(fleet.waitingRows().get('cpu')).toBe(0);
-  });
-
-  test('refuses what has no room or no time, and says when to come again', async () => {
-    const { fleet } = await openFleet([]);
-    const rows = Array.from({ length: fleetLimits.emptyPoolRowsMax }, (_, at) => at);
-    const waiting = ask(fleet, rows, model(), 4_000);
-    waiting.catch(() => {});
-    await expect(ask(fleet, [1])).rejects.toMatchObject({
-      code: 'INFERENCE_UNAVAILABLE',
-      retryAfterMs: expect.any(Number),
-    });
-    await expect(ask(fleet, [1], model({ pool: 'gpu' }), 100)).rejects.toMatchObject({
-      code: 'INFERENCE_UNAVAILABLE',
-    });
-    fleet.close();
-  });
 });
 
 test('a model is ready when the first replica has it, and figures are those of all together', async () => {

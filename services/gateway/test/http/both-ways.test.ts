@@ -36,7 +36,7 @@ beforeAll(async () => {
     filter: predictionFilter,
     from: 'all',
     signal: stopFollowing.signal,
-    onMessage: ({ data }) => recorded.push(...readPredictions(data).predictions),
+    onMessage: ({ data }) => void recorded.push(...readPredictions(data).predictions),
   });
   await tellApplied(bus, 'heat');
   await tellDeployment(bus, 1n);

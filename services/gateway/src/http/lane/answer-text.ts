@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import { systemClock } from '@perennial/kernel';
 import { gatewayLimits } from '../../limits.js';
 
 /** An answer before it has a form: as node:http's `writeHead` and `end` are told it. */
@@ -44,7 +45,7 @@ let dateEndsAt = 0;
 
 /** The time as HTTP writes it; a text a second. */
 function httpDate(): string {
-  const now = Date.now();
+  const now = systemClock.now();
   if (now >= dateEndsAt || now < dateEndsAt - 1_000) {
     date = new Date(now).toUTCString();
     dateEndsAt = now - (now % 1_000) + 1_000;
