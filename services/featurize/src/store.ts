@@ -165,6 +165,27 @@ export class Store {
     return row && { version: row.version, specDigest: row.spec_digest };
   }
 
+  /** Which version is the newest, and the event time of the newest data of the source that it reads. */
+  async newestOf(
+    system: string,
+  ): Promise<{ version: number; specDigest: string; newestUs: number | undefined } | undefined> {
+    const { rows } = await sql<{ version: number; spec_digest: string; newest: string | null }>`
+      select v.version, v.spec_digest, (
+        select greatest(s.newest_row_us, s.newest_label_us) from source s
+        where s.tenant = v.tenant and s.source = v.source
+      ) as newest
+      from feature_view v where v.tenant = ${this.#tenant} and v.system = ${system}
+      order by v.version desc limit 1`.execute(this.#db);
+    const [row] = rows;
+    return (
+      row && {
+        version: row.version,
+        specDigest: row.spec_digest,
+        newestUs: row.newest === null ? undefined : Number(row.newest),
+      }
+    );
+  }
+
   /** A version of a system, the newest where none is named. */
   async view(
     system: string,

@@ -17,9 +17,29 @@ export class Systems {
 
   /** @throws PlatformError SYSTEM_NOT_FOUND */
   async newest(store: Store, name: string): Promise<View> {
-    const newest = await store.newestView(name);
+    return this.#whole(store, name, await store.newestView(name));
+  }
+
+  /**
+   * With the event time of the newest data of its source.
+   *
+   * @throws PlatformError SYSTEM_NOT_FOUND
+   */
+  async newestWithData(
+    store: Store,
+    name: string,
+  ): Promise<View & { readonly newestUs: number | undefined }> {
+    const newest = await store.newestOf(name);
+    return { ...(await this.#whole(store, name, newest)), newestUs: newest?.newestUs };
+  }
+
+  async #whole(
+    store: Store,
+    name: string,
+    newest: { version: number; specDigest: string } | undefined,
+  ): Promise<View> {
     const known = newest && this.#parsed.get(newest.specDigest);
-    if (known) return { ...newest, system: known };
+    if (known) return { version: newest.version, specDigest: newest.specDigest, system: known };
     const view = newest && (await this.version(store, name, newest.version));
     if (view) return view;
     throw notFound('SYSTEM_NOT_FOUND', `system: there is no "${name}"; apply its system.yaml first`, {

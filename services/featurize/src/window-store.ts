@@ -12,8 +12,13 @@ export interface KeptValue extends WindowValue {
   readonly position: string;
 }
 
-/** A value as whoever asks a window sees it. */
-export type SeenValue = Pick<KeptValue, 'number' | 'text' | 'eventUs' | 'position'>;
+/** What whoever asks a window sees: values, oldest first, and where each stands if the probe wants it whole. */
+export interface Seen {
+  readonly values: readonly WindowValue[];
+  /** Event time of the newest one; undefined where there is none. */
+  readonly newestUs: number | undefined;
+  readonly places: readonly Pick<KeptValue, 'eventUs' | 'position'>[];
+}
 
 export interface SeriesState extends NeededSeries {
   /** Everything from here on is kept; undefined until the past is filled in. */
@@ -27,6 +32,8 @@ export interface WindowProbe {
   readonly loUs: number | undefined;
   readonly hiUs: number;
   readonly last: number | undefined;
+  /** Each value is wanted with its event time and position. */
+  readonly isWhole?: boolean;
 }
 
 /** Rows of one insert; PostgreSQL takes arrays of any length, memory does not. */
@@ -173,41 +180,58 @@ export class WindowStore {
 
   /**
    * For each probe the values in its window, oldest first; undefined where what is kept does not reach so far back. One
-   * statement, so that the bound of what is kept and the values are of one moment.
+   * statement, so that the bound of what is kept and the values are of one moment; and one row a probe, for rows cost
+   * more than what is in them.
    */
-  async look(probes: readonly WindowProbe[]): Promise<(SeenValue[] | undefined)[]> {
+  async look(probes: readonly WindowProbe[]): Promise<(Seen | undefined)[]> {
     if (probes.length === 0) return [];
     const column = <T>(read: (probe: WindowProbe, place: number) => T) => probes.map(read);
-    const { rows } = await sql<{
-      i: number;
-      us: string | null;
-      position: string;
-      number: number | null;
-      text: string | null;
-    }>`
-      select p.i, v.event_us as us, v.position, v.number, v.text
+    const newestFirst = sql`order by w.event_us desc, w.row_key desc`;
+    const { rows } = await sql<SeenRow>`
+      select p.i, v.numbers, v.texts, v.newest, v.times, v.positions
       from unnest(
         ${column((_, place) => place)}::integer[], ${column((p) => p.seriesId)}::text[],
         ${column((p) => p.byKey)}::text[], ${column((p) => p.loUs ?? null)}::bigint[],
-        ${column((p) => p.hiUs)}::bigint[], ${column((p) => p.last ?? null)}::bigint[]
-      ) as p(i, series_id, by_key, lo, hi, last)
+        ${column((p) => p.hiUs)}::bigint[], ${column((p) => p.last ?? null)}::bigint[],
+        ${column((p) => p.isWhole ?? false)}::boolean[]
+      ) as p(i, series_id, by_key, lo, hi, last, whole)
       join series s on s.tenant = ${this.#tenant} and s.series_id = p.series_id
         and s.kept_from_us <= coalesce(p.lo, p.hi)
       left join lateral (
-        select number, text, event_us, row_key, position from window_value w
-        where w.tenant = ${this.#tenant} and w.series_id = p.series_id and w.by_key = p.by_key
-          and w.event_us >= coalesce(p.lo, ${beforeAllTime}) and w.event_us < p.hi
-        order by w.event_us desc, w.row_key desc limit p.last
-      ) v on true
-      order by p.i, v.event_us, v.row_key`.execute(this.#db);
-    const windows: (SeenValue[] | undefined)[] = probes.map(() => undefined);
-    for (const { i, us, position, number, text } of rows) {
-      const values = windows[i] ?? [];
-      windows[i] = values;
-      if (us !== null) values.push({ number, text, eventUs: Number(us), position });
-    }
-    return windows;
+        select json_agg(w.number ${newestFirst}) as numbers,
+          json_agg(w.text ${newestFirst}) as texts, max(w.event_us) as newest,
+          json_agg(w.event_us ${newestFirst}) filter (where p.whole) as times,
+          json_agg(w.position ${newestFirst}) filter (where p.whole) as positions
+        from (
+          select number, text, event_us, row_key, position from window_value w
+          where w.tenant = ${this.#tenant} and w.series_id = p.series_id and w.by_key = p.by_key
+            and w.event_us >= coalesce(p.lo, ${beforeAllTime}) and w.event_us < p.hi
+          order by w.event_us desc, w.row_key desc limit p.last
+        ) w
+      ) v on true`.execute(this.#db);
+    const seen: (Seen | undefined)[] = probes.map(() => undefined);
+    for (const row of rows) seen[row.i] = seenFrom(row);
+    return seen;
   }
+}
+
+/** What a window shows, newest first; null where nothing is in it. */
+interface SeenRow {
+  readonly i: number;
+  readonly numbers: (number | null)[] | null;
+  readonly texts: (string | null)[] | null;
+  readonly newest: string | null;
+  readonly times: number[] | null;
+  readonly positions: string[] | null;
+}
+
+function seenFrom({ numbers, texts, newest, times, positions }: SeenRow): Seen {
+  const values = (numbers ?? []).map((number, at) => ({ number, text: texts?.[at] ?? null }));
+  return {
+    values: values.reverse(),
+    newestUs: newest === null ? undefined : Number(newest),
+    places: (times ?? []).map((eventUs, at) => ({ eventUs, position: positions?.[at] ?? '' })).reverse(),
+  };
 }
 
 /** The least bigint. */

@@ -40,10 +40,10 @@ export async function entityRows(
   if (missed.length > 0) await means.keep(series);
   const past = missed.length > 0 ? await pastRows(means, series, { entities: missed, timeUs }) : [];
   let order = 0;
-  return kept.map((values) => {
-    if (!values) return past[order++];
-    const [value] = values;
-    return value && { eventUs: value.eventUs, cells: cellsIn(value.text) };
+  return kept.map((seen) => {
+    if (!seen) return past[order++];
+    const { values, newestUs } = seen;
+    return newestUs === undefined ? undefined : { eventUs: newestUs, cells: cellsIn(values[0]?.text) };
   });
 }
 

@@ -30,9 +30,9 @@ export async function foundValues(
       const known = new Map<number, Found>();
       for (const [order, ask] of asks.entries()) {
         const place = places[at]?.[order] as number;
-        const values = kept[place];
+        const seen = kept[place];
         // Of requests that come together many ask for the same window; lookups have a time to live of their own.
-        const one = known.get(place) ?? (values && answer(values, ask.timeUs));
+        const one = known.get(place) ?? (seen && answer(seen, ask.timeUs));
         if (!one) past.push(ask);
         else {
           if (feature.kind === 'window') known.set(place, one);

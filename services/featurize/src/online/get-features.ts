@@ -6,7 +6,7 @@ import type { Feature, System } from '@perennial/spec';
 import { columnsRead } from '../decide/columns-read.js';
 import { type AskedRow, readAskedRow } from '../decide/online-row.js';
 import type { NeededSeries } from '../decide/series.js';
-import { newestUs, Store } from '../store.js';
+import { Store } from '../store.js';
 import { type Entity, type EntityRow, entityRows } from './entity-rows.js';
 import { foundValues } from './found-values.js';
 import type { Found, OnlineMeans } from './means.js';
@@ -26,12 +26,10 @@ export interface FeatureMeans extends OnlineMeans {
  */
 export async function getFeatures(means: FeatureMeans, request: GetFeaturesRequest) {
   const store = new Store(means.db, means.tenant);
-  const { system, version } = await means.systems.newest(store, request.view);
+  const { system, version, newestUs: newest } = await means.systems.newestWithData(store, request.view);
   const read = columnsRead(system);
   checkEntities(request.entities, system, read);
   const features = chosen(system, request.features);
-  const state = await store.source(system.source.name);
-  const newest = state && newestUs(state);
   const asOfMs = request.asOf
     ? timestampMs(request.asOf)
     : newest === undefined

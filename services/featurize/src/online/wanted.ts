@@ -4,7 +4,7 @@ import { lookUp } from '../decide/lookup.js';
 import type { AskedRow, FeatureValue } from '../decide/online-row.js';
 import { byKeyOf, lookupSeries, seriesOf, versionsKept } from '../decide/series.js';
 import { windowBounds } from '../decide/window-bounds.js';
-import type { SeenValue, WindowProbe } from '../window-store.js';
+import type { Seen, WindowProbe } from '../window-store.js';
 import type { Found } from './means.js';
 
 const msUs = 1_000;
@@ -23,7 +23,7 @@ export interface Wanted {
   readonly feature: WindowFeature | LookupFeature;
   readonly asks: readonly Ask[];
   /** Undefined where the kept values do not tell. */
-  readonly answer: (values: readonly SeenValue[], timeUs: number) => Found | undefined;
+  readonly answer: (seen: Seen, timeUs: number) => Found | undefined;
 }
 
 export function wantedOf(
@@ -43,10 +43,7 @@ function wantedWindow(system: System, feature: WindowFeature, rows: readonly Ask
     ...windowBounds(feature, timeUs),
     last,
   }));
-  const answer = (values: readonly SeenValue[]) => ({
-    value: aggregate(feature, values),
-    eventUs: values.at(-1)?.eventUs,
-  });
+  const answer = ({ values, newestUs }: Seen) => ({ value: aggregate(feature, values), eventUs: newestUs });
   return { feature, asks, answer };
 }
 
@@ -59,8 +56,9 @@ function wantedLookup(feature: LookupFeature, rows: readonly AskedRow[]): Wanted
     loUs: undefined,
     hiUs: feature.edge === 'exclusive' ? timeUs : timeUs + 1,
     last: versionsKept,
+    isWhole: true,
   }));
-  return { feature, asks, answer: (values, timeUs) => seen(feature, values, timeUs) };
+  return { feature, asks, answer: (seen, timeUs) => versionSeen(feature, seen, timeUs) };
 }
 
 function asksOf(
@@ -82,8 +80,9 @@ interface KeptVersion {
   readonly d: boolean;
 }
 
-function seen(feature: LookupFeature, values: readonly SeenValue[], timeUs: number): Found | undefined {
-  const versions = values.map(({ eventUs, position, text }) => {
+function versionSeen(feature: LookupFeature, { values, places }: Seen, timeUs: number): Found | undefined {
+  const versions = values.map(({ text }, at) => {
+    const { eventUs, position } = places[at] as Seen['places'][number];
     const value = JSON.parse(text ?? 'null') as KeptVersion;
     return { eventUs, position, createdUs: value.c, value, isDeleted: false };
   });
