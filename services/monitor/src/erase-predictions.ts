@@ -26,5 +26,30 @@ export async function erasePredictions(
     rows += found.rows.length;
   }
   const action = isDryRun ? 'would be deleted' : 'deleted';
-  return rows === 0 ? [] : [{ what: 'predictions', name: 'prediction_row', rows, action }];
+  const names = systems.map(({ name }) => name);
+  const places = await erasePlaces(db, tenant, { names, column, value, isDryRun });
+  return [
+    ...(rows > 0 ? [{ what: 'predictions', name: 'prediction_row', rows, action }] : []),
+    ...(places > 0 ? [{ what: 'predictions', name: 'seen_prediction', rows: places, action }] : []),
+  ];
+}
+
+/** What a prediction was for; that there was one stays, so that it is not counted again. */
+async function erasePlaces(
+  db: Db,
+  tenant: string,
+  { names, column, value, isDryRun }: { names: string[]; column: string; value: string; isDryRun: boolean },
+): Promise<number> {
+  // Each place is [event time, { column of the key: value }].
+  const isMeant = sql`coalesce(place -> 1 ->> ${column} = ${value}, false)`;
+  const mine = sql`tenant = ${tenant} and system = any(${names}::text[])
+    and exists (select from jsonb_array_elements(places) as place where ${isMeant})`;
+  const found = await (isDryRun
+    ? sql`select 1 from seen_prediction where ${mine}`
+    : sql`update seen_prediction set places = coalesce((
+          select jsonb_agg(place order by at) filter (where not ${isMeant})
+          from jsonb_array_elements(places) with ordinality as each(place, at)), '[]'::jsonb)
+        where ${mine} returning 1`
+  ).execute(db);
+  return found.rows.length;
 }

@@ -5,7 +5,7 @@ import type { ErasureKey } from './key.js';
 import type { EraseMeans } from './means.js';
 import { type ModelToRetrain, modelsToRetrain } from './models.js';
 import { type Asked, erasePass } from './pass.js';
-import { purgeArrivals } from './purge-stream.js';
+import { type Purged, purgeMessages } from './purge-stream.js';
 import { type Erasure, type ErasureDb, ErasureStore, type Place, type ReplacedFile } from './store.js';
 import { untilQuiet } from './until-quiet.js';
 
@@ -23,7 +23,7 @@ const passesMax = 6;
 /** What holds the key and would be rewritten or deleted. */
 export async function findKey(means: EraseMeans, key: ErasureKey & { source: string }): Promise<Erased> {
   const passed = await erasePass(means, { ...key, erasureId: undefined });
-  const messages = await purgeArrivals(means.bus, { ...key, key, tenant: means.tenant, isDryRun: true });
+  const messages = await purgeMessages(means.bus, { ...key, key, tenant: means.tenant, isDryRun: true });
   const models = await modelsToRetrain(means, passed.files);
   return {
     erasureId: '',
@@ -90,7 +90,7 @@ async function allPasses(
   for (let pass = 1; pass <= passesMax; pass++) {
     await untilQuiet(means.operations());
     const { source } = asked;
-    const messages = await purgeArrivals(means.bus, {
+    const messages = await purgeMessages(means.bus, {
       tenant: means.tenant,
       source,
       key: asked,
@@ -98,7 +98,7 @@ async function allPasses(
     });
     await store.add(asked.erasureId, { places: busPlaces(messages, false) });
     const { files, places } = await erasePass(means, asked);
-    if (files.length === 0 && places.length === 0 && messages === 0) return;
+    if (files.length === 0 && places.length === 0 && messages.ROWS + messages.PREDICTION === 0) return;
   }
   throw new PlatformError(
     'ERASURE_UNFINISHED',
@@ -113,8 +113,9 @@ export function rowsOf({ replaced }: Pick<Erasure, 'replaced'>): number {
   return replaced.reduce((sum, { rows, what }) => sum + (what === 'segment' ? rows : 0), 0);
 }
 
-function busPlaces(messages: number, isDryRun: boolean): Place[] {
-  if (messages === 0) return [];
+function busPlaces(messages: Purged, isDryRun: boolean): Place[] {
   const action = isDryRun ? 'would be deleted' : 'deleted';
-  return [{ service: 'bus', what: 'messages', name: 'ROWS', rows: messages, action }];
+  return Object.entries(messages).flatMap(([name, rows]) =>
+    rows > 0 ? [{ service: 'bus', what: 'messages', name, rows, action }] : [],
+  );
 }

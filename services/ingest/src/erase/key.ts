@@ -74,3 +74,34 @@ export function withoutKey(json: unknown, key: ErasureKey): { rest: unknown; row
   });
   return { rest: Object.fromEntries(rest), rows };
 }
+
+/** Where a schema, or a document of one, lists the texts that are expected of a column. */
+const expectations = ['categories', 'domain'];
+
+/** JSON of a schema without the key's value among the texts that are expected of its column; how many went. */
+export function withoutExpected(json: unknown, key: ErasureKey): { rest: unknown; values: number } {
+  const unchanged = { rest: json, values: 0 };
+  const columns = memberOf(json, 'columns');
+  const column = memberOf(columns, key.column);
+  if (!isObject(json) || !isObject(columns) || !isObject(column)) return unchanged;
+  let values = 0;
+  const rest = { ...column };
+  for (const name of expectations) {
+    const expected = column[name];
+    const listed = memberOf(expected, 'values');
+    if (!isObject(expected) || !Array.isArray(listed)) continue;
+    const kept = listed.filter((value) => !isKeyValue(value, key));
+    values += listed.length - kept.length;
+    rest[name] = { ...expected, values: kept };
+  }
+  if (values === 0) return unchanged;
+  return { rest: { ...json, columns: { ...columns, [key.column]: rest } }, values };
+}
+
+function isObject(json: unknown): json is Record<string, unknown> {
+  return typeof json === 'object' && json !== null && !Array.isArray(json);
+}
+
+function memberOf(json: unknown, name: string): unknown {
+  return isObject(json) && Object.hasOwn(json, name) ? json[name] : undefined;
+}

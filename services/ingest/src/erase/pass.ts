@@ -122,8 +122,10 @@ async function rewriteTexts(
   if (asked.source !== '') return [];
   const replaced: ReplacedFile[] = [];
   for (const artifact of texts) {
-    const file = await withoutLines(means, asked, artifact);
-    if (file) replaced.push({ ...file, what: owners.what(file.digest).what });
+    const { service, what } = owners.what(artifact.digest);
+    // Of text, validate keeps schemas alone.
+    const file = await withoutLines(means, asked, artifact, service === 'validate' ? 'schema' : what);
+    if (file) replaced.push(file);
   }
   return replaced;
 }
@@ -132,16 +134,17 @@ async function withoutLines(
   means: EraseMeans,
   asked: Asked,
   artifact: ListedArtifact & { form: TextForm },
-): Promise<Omit<ReplacedFile, 'what'> | undefined> {
+  what: string,
+): Promise<ReplacedFile | undefined> {
   const { artifacts, workDir, db, tenant } = means;
   const target = join(workDir, randomUUID());
   try {
     const rows = await ifThere(() => rewriteText(artifacts, artifact, { key: asked, target }));
     if (!rows) return undefined;
     const { digest, bytes } = artifact;
-    if (asked.erasureId === undefined) return { digest, by: '', rows, bytes };
+    if (asked.erasureId === undefined) return { digest, by: '', rows, bytes, what };
     const by = await artifacts.putFile(target);
-    const file = { digest, by: by.digest, rows, bytes, what: 'request or batch' };
+    const file = { digest, by: by.digest, rows, bytes, what };
     await eraseFile(means, new ErasureStore(db as unknown as ErasureDb, tenant), asked.erasureId, file);
     return file;
   } finally {

@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import type { ArtifactStore } from '@perennial/artifacts';
 import { CsvReader, type CsvRecord, csvSeparator, type Digest } from '@perennial/kernel';
-import { type ErasureKey, holdsKey, isKeyValue, withoutKey } from './key.js';
+import { type ErasureKey, holdsKey, isKeyValue, withoutExpected, withoutKey } from './key.js';
 
 /** A JSON document beyond this is no request's, and is not parsed in one piece. */
 const documentBytesMax = 64 * 1024 * 1024;
@@ -38,7 +38,7 @@ function cellsOf(header: string): readonly string[] {
 }
 
 /**
- * Writes a text artifact without the rows of the key to `target`.
+ * Writes a text artifact without the rows of the key to `target`; a schema without its value.
  *
  * @returns how many rows went; 0: nothing was written
  */
@@ -54,9 +54,10 @@ export async function rewriteText(
     if (bytes > documentBytesMax) return 0;
     let text = '';
     for await (const piece of texts) text += piece;
-    const { rest, rows: gone } = withoutKey(parsed(text), key);
-    if (gone > 0) await pipeline([JSON.stringify(rest ?? {})], createWriteStream(target));
-    return gone;
+    const { rest: others, rows: gone } = withoutKey(parsed(text), key);
+    const { rest, values } = withoutExpected(others, key);
+    if (gone + values > 0) await pipeline([JSON.stringify(rest ?? {})], createWriteStream(target));
+    return gone + values;
   }
   const kept = form === 'jsonl' ? linesKept(texts, key, counted) : recordsKept(texts, key, counted);
   await pipeline(kept, createWriteStream(target));

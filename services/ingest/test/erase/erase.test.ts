@@ -1,6 +1,12 @@
 import path from 'node:path';
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { publishRaw } from '@perennial/bus';
-import { SegmentKind } from '@perennial/contracts';
+import {
+  PredictionBatchSchema,
+  type PredictionSchema,
+  predictionSubject,
+  SegmentKind,
+} from '@perennial/contracts';
 import type { Digest } from '@perennial/kernel';
 import { openTables, quoteText } from '@perennial/tables';
 import { tempDir, waitFor } from '@perennial/testkit';
@@ -43,6 +49,15 @@ async function trainingSet(segment: string): Promise<{ training: string; manifes
   return { training, manifest: manifest.digest };
 }
 
+/** A message of the gateway, which says what was predicted for. */
+async function publishPredictions(
+  bus: House['bus'],
+  prediction: MessageInitShape<typeof PredictionSchema>,
+): Promise<void> {
+  const batch = create(PredictionBatchSchema, { predictions: [prediction] });
+  await bus.js.publish(predictionSubject('default', 'fares'), toBinary(PredictionBatchSchema, batch));
+}
+
 async function everyArtifact(): Promise<string> {
   const all: string[] = [];
   for await (const { digest } of house.artifacts.list()) {
@@ -65,7 +80,16 @@ test('whatever belongs to the key goes from segments, training sets and batches,
   const lines = ['{"row":{"passenger":777,"fare":1}}', '{"row":{"passenger":778,"fare":2}}', ''];
   const batch = (await house.artifacts.put(Buffer.from(lines.join('\n')))).digest;
   const csv = (await house.artifacts.put(Buffer.from('fare,passenger\n1,777\n"2","778"\n'))).digest;
+  const schema = {
+    columns: { passenger: { type: 'text', categories: { values: ['776', '777'], closed: true } } },
+  };
+  const document = (await house.artifacts.put(Buffer.from(JSON.stringify(schema)))).digest;
   neighbours.needs.set('featurize', [training, other.training]);
+  neighbours.needs.set('validate', [document]);
+  const told = (passenger: number, id: string) =>
+    publishPredictions(house.bus, { predictionId: id, system: 'fares', rows: [{ key: { passenger } }] });
+  await told(777, 'p1');
+  await told(778, 'p2');
   neighbours.models.push(
     { system: 'fares', version: 3, manifestDigest: manifest },
     { system: 'heat', version: 1, manifestDigest: other.manifest },
@@ -98,11 +122,13 @@ test('whatever belongs to the key goes from segments, training sets and batches,
   expect((await rowsIn(Buffer.from(await house.artifacts.get(other.training as Digest)))).length).toBe(2);
   expect(await text(batch)).toBe(lines.slice(1).join('\n'));
   expect(await text(csv)).toBe('fare,passenger\n"2","778"\n');
+  expect(await text(document)).toContain('"values":["776"]');
+  expect((await house.bus.jsm.streams.info('PREDICTION')).state.messages).toBe(1);
   expect(await everyArtifact()).not.toContain('777');
   expect(done.models).toMatchObject([{ model: 'fares', version: 3, manifestDigest: manifest }]);
   expect(Number(done.bytesDeleted)).toBeGreaterThan(0);
   expect(done.places.map(({ what }) => what)).toEqual(
-    expect.arrayContaining(['segment', 'training set', 'messages']),
+    expect.arrayContaining(['segment', 'training set', 'schema', 'messages']),
   );
   const asked = neighbours.erased.filter(
     ({ name, source, dryRun }) => name === 'validate' && source === 'flights' && !dryRun,
