@@ -234,7 +234,8 @@ async function verifyLarge(segment: SegmentToVerify, before: Knowledge, means: M
       passed(known.standing, goodRows),
     );
   const goodIds = `select _p_row_id from read_parquet(${quoteText(path)}) where ${goodWhere}`;
-  const heldWhere = goodRows === 0 ? 'true' : `_p_row_id not in (${goodIds})`;
+  const otherRows = read.digest ? `_p_row_id not in (${goodIds})` : judged.heldWhere;
+  const heldWhere = goodRows === 0 ? 'true' : otherRows;
   // Held rows stay as they came.
   const heldPart = () =>
     partOf(means, { segment, path: rawPath, where: heldWhere, rows: segment.rows - goodRows });
@@ -245,9 +246,12 @@ async function verifyLarge(segment: SegmentToVerify, before: Knowledge, means: M
   if (goodRows === 0)
     return { ...withStanding, profile: known.profile, recent: [], good: undefined, set: undefined };
   const readSegment = { ...segment, digest: read.digest ?? segment.digest, rows: set.rows };
-  const good = judged.held ? await profileFile(tables, path, goodWhere) : set;
-  const profile = profileMerge(known.profile, good.rows, summariesOf(good));
-  const rows = await largeTogether(tables, path, { where: goodWhere, set: good, profile });
+  // Written before it is looked at: what is asked of the good rows from here on is asked of a file that has no others.
+  const good = await partOf(means, { segment: readSegment, path, where: goodWhere, rows: goodRows });
+  const goodPath = await files.path(good.digest);
+  const goodSet = judged.held ? await profileFile(tables, goodPath) : set;
+  const profile = profileMerge(known.profile, goodSet.rows, summariesOf(goodSet));
+  const rows = await largeTogether(tables, goodPath, { where: 'true', set: goodSet, profile });
   const { found, watch } = await judgeTogether(rows, before, ruling);
   if (found.some(isHold) && !segment.isReleased) {
     const whole = { reasons: [...found.filter(isHold), ...reasons], verdicts: [] };
@@ -256,9 +260,9 @@ async function verifyLarge(segment: SegmentToVerify, before: Knowledge, means: M
   return {
     ...withStanding,
     ...{ profile, found, watch },
-    recent: await readRows(tables, path, { where: goodWhere, newest: recentRows }),
-    good: await partOf(means, { segment: readSegment, path, where: goodWhere, rows: goodRows }),
-    set: good,
+    recent: await readRows(tables, goodPath, { newest: recentRows }),
+    good,
+    set: goodSet,
   };
 }
 
@@ -284,10 +288,11 @@ async function partOf(
   { tables, files }: Means,
   { segment, path, where, rows }: { segment: Part; path: string; where: string; rows: number },
 ): Promise<Part> {
-  const span = () => eventTimeSpan(tables, path, where);
-  if (rows === segment.rows) return { digest: segment.digest, rows, ...(await span()) };
-  const digest = await files.store((target) => copyWhere(tables, { path, where, target }));
-  return { digest, ...(await span()), rows };
+  const isWhole = rows === segment.rows;
+  const digest = isWhole
+    ? segment.digest
+    : await files.store((target) => copyWhere(tables, { path, where, target }));
+  return { digest, rows, ...(await eventTimeSpan(tables, await files.path(digest), 'true')) };
 }
 
 function spanOf(rows: readonly JudgedRow[]): Omit<Part, 'digest'> {

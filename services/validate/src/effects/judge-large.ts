@@ -11,7 +11,7 @@ import { type SetRule, setRules } from '../rules/set-rules.js';
 import { isLearnedAsked, violationOf, type Written } from '../rules/written.js';
 import type { Schema } from '../schema/learned.js';
 import type { Value } from '../schema/value.js';
-import { readRows, segmentColumns } from './read-segment.js';
+import { readRows, type SegmentColumns, segmentColumns } from './read-segment.js';
 
 export interface LargeVerdict {
   readonly held: number;
@@ -60,12 +60,29 @@ export async function judgeLarge(
   const asked = learned.filter(({ rule, column }) => isLearnedAsked(written, rule, column));
   const conditions = [...asked, ...declared].filter(({ rule }) => !isReleased || rule === 'type');
   const heldWhere = await heldCondition(tables, path, conditions);
-  const counts = conditions.map((rule, i) => countSql(rule, physical.has(rule.column), i));
+  const counts = conditions.map(({ condition }, i) => `count(*) filter (where ${condition}) as n${i}`);
   const [row = {}] = await tables.rows(
     `select ${[`count(*) filter (where ${heldWhere}) as held`, ...counts].join(', ')} from read_parquet(${quoteText(path)})`,
   );
-  const reasons = conditions.flatMap((rule, i) => reasonOf(rule, row, i, schema));
+  const broken = conditions.filter((_, i) => Number(row[`n${i}`]) > 0);
+  const firsts = await firstsOf(tables, path, { broken, physical });
+  const reasons = broken.map((rule, i) => reasonOf(rule, firsts, i, schema));
   return { held: Number(row['held']), heldWhere, reasons };
+}
+
+/** How many rows break each rule, and the first of them: asked only of rules that some row breaks, since it costs a sort. */
+async function firstsOf(
+  tables: Tables,
+  path: string,
+  { broken, physical }: { broken: readonly SetRule[]; physical: SegmentColumns },
+): Promise<Record<string, unknown>> {
+  if (broken.length === 0) return {};
+  const firsts = broken.map((rule, i) => firstSql(rule, physical.has(rule.column), i));
+  const either = broken.map(({ condition }) => condition).join(' or ');
+  const [row = {}] = await tables.rows(
+    `select ${firsts.join(', ')} from read_parquet(${quoteText(path)}) where ${either}`,
+  );
+  return row;
 }
 
 /** Rules that are only told hold nothing, and one that holds the segment all of it. */
@@ -101,7 +118,7 @@ async function shiftedColumns(
   return shifted;
 }
 
-function countSql({ condition, column }: SetRule, isPhysical: boolean, i: number): string {
+function firstSql({ condition, column }: SetRule, isPhysical: boolean, i: number): string {
   const filter = `filter (where ${condition})`;
   const first = (what: string) => `(arg_min(${what}, (_p_event_time, _p_row_id)) ${filter})`;
   const cell = isPhysical ? `to_json(${quoteIdentifier(column)})::varchar` : 'null::varchar';
@@ -111,9 +128,8 @@ function countSql({ condition, column }: SetRule, isPhysical: boolean, i: number
   );
 }
 
-function reasonOf(rule: SetRule, row: Record<string, unknown>, i: number, schema: Schema): HeldReason[] {
+function reasonOf(rule: SetRule, row: Record<string, unknown>, i: number, schema: Schema): HeldReason {
   const rows = Number(row[`n${i}`]);
-  if (rows === 0) return [];
   const value = cellOf(row[`cell${i}`]);
   const range = schema.columns[rule.column]?.range;
   const factor =
@@ -131,7 +147,7 @@ function reasonOf(rule: SetRule, row: Record<string, unknown>, i: number, schema
         ...(relation && { relation }),
       };
   const first = { firstRowId: String(row[`id${i}`]), firstEventTime: Number(row[`time${i}`]), rows };
-  return [{ ...explain(violation, schema), ...first }];
+  return { ...explain(violation, schema), ...first };
 }
 
 /** A cell from its JSON text; infinities and NaN have none and stay text. */
