@@ -384,3 +384,26 @@ describe('who is not let in', () => {
     expect(session.remoteSettings.maxConcurrentStreams).toBe(3);
   });
 });
+
+test('connections beyond the bound are cut, and one that ends makes room for another', async () => {
+  const services = [rpc(EchoService, echo)];
+  const server = await serveGrpc({
+    services,
+    listen: '127.0.0.1:0',
+    connectionsMax: 1,
+    drainTimeoutMs: 5_000,
+  });
+  open.push(() => server.drain());
+  const first = connect(`http://${server.address}`);
+  await once(first, 'remoteSettings');
+  const second = connect(`http://${server.address}`);
+  second.on('error', () => {});
+  await once(second, 'close');
+  expect(first.destroyed).toBe(false);
+  first.destroy();
+  const client = clientOf(server);
+  await waitFor('room', async () => {
+    const answer = await client.say({ value: 'in' }).catch(() => undefined);
+    return answer?.value === 'in';
+  });
+});

@@ -1,3 +1,4 @@
+import type { Server as NetServer } from 'node:net';
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import {
   logVerbosity,
@@ -28,6 +29,8 @@ export interface ServeOptions {
   readonly authorize?: Authorize;
   /** Calls that one connection may have open at a time; without it there is no bound. */
   readonly streamsMax?: number;
+  /** Connections at a time; more are cut as they come. Without it there is no bound. */
+  readonly connectionsMax?: number;
   /** Without it: plain text, for a private network or behind whoever terminates TLS. */
   readonly tls?: TlsFiles | undefined;
   /** How long calls in hand may take to end after drain() is called, in milliseconds. */
@@ -75,6 +78,10 @@ export async function serveGrpc(o: ServeOptions): Promise<GrpcServer> {
     }
   }
   const address = await bind(server, o.listen, o.tls);
+  for (const inner of serversIn(server)) {
+    if (o.connectionsMax !== undefined) inner.maxConnections = o.connectionsMax;
+    o.tls?.cutWithdrawn(inner);
+  }
   return {
     address,
     drain: () => {
@@ -136,6 +143,11 @@ function bind(server: Server, listen: string, tls: TlsFiles | undefined): Promis
       } else resolve(`${host}:${port}`);
     });
   });
+}
+
+/** grpc-js keeps its HTTP/2 servers to itself and bounds no connections. Where it keeps them elsewhere, a test tells. */
+function serversIn(server: Server): NetServer[] {
+  return [...(server as unknown as { readonly http2Servers: Map<NetServer, unknown> }).http2Servers.keys()];
 }
 
 function shutDown(server: Server, withinMs: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
+import type { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { createSecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import { invalid } from '@perennial/kernel';
 
 export interface TlsFilesOptions {
@@ -23,8 +24,8 @@ export interface TlsContext extends SecureContextOptions {
 }
 
 /**
- * Certificates that are read again when their files change: new connections get the new ones, old ones go on. Contents
- * are compared and not times, so that files behind links, as containers mount them, are seen too.
+ * Certificates that are read again when their files change: new connections get the new ones, old ones go on as long as
+ * their clients' authority does. Contents are compared and not times, so that files behind links, as containers mount them, are seen too.
  */
 export class TlsFiles {
   readonly #options: TlsFilesOptions;
@@ -51,6 +52,20 @@ export class TlsFiles {
 
   onChanged(listener: (context: TlsContext) => void): void {
     this.#listeners.add(listener);
+  }
+
+  /** Ends connections of `server`, an HTTPS or HTTP/2 one, when nobody in the file signs for their clients any more. */
+  cutWithdrawn(server: EventEmitter): void {
+    if (!this.wantsClientCertificate) return;
+    const open = new Set<TLSSocket>();
+    server.on('secureConnection', (socket: TLSSocket) => {
+      open.add(socket);
+      socket.once('close', () => open.delete(socket));
+    });
+    this.onChanged(({ ca }) => {
+      const authorities = authoritiesIn(String(ca));
+      for (const socket of open) if (!isSignedFor(socket, authorities)) socket.destroy();
+    });
   }
 
   close(): void {
@@ -96,6 +111,30 @@ function checkAuthority(file: string, pem: Buffer): void {
   } catch (cause) {
     throw fileError(`${file} does not begin with a certificate as PEM`, cause);
   }
+}
+
+const onePem = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
+
+function authoritiesIn(pem: string): X509Certificate[] {
+  return (pem.match(onePem) ?? []).map((one) => new X509Certificate(one));
+}
+
+/** Whether an authority stands behind the client's certificate, or behind one between them that it showed. */
+function isSignedFor(socket: TLSSocket, authorities: readonly X509Certificate[]): boolean {
+  const shown = new Set<string>();
+  let one = socket.getPeerX509Certificate();
+  // A root is its own issuer.
+  while (one && !shown.has(one.fingerprint256)) {
+    shown.add(one.fingerprint256);
+    const certificate = one;
+    if (authorities.some((authority) => isIssuedBy(certificate, authority))) return true;
+    one = certificate.issuerCertificate;
+  }
+  return false;
+}
+
+function isIssuedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
+  return certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
 }
 
 function readFile(path: string): Buffer {

@@ -27,7 +27,7 @@ export function grpcDoor(
     predictor,
     ingest,
   }: { access: Access; denials: Denials; predictor: Predictor; ingest: Peers['ingest'] },
-): Pick<ServeOptions, 'services' | 'authorize' | 'streamsMax'> {
+): Pick<ServeOptions, 'services' | 'authorize' | 'streamsMax' | 'connectionsMax'> {
   const onForbidden: GuardOptions['onForbidden'] = (path, caller, { peer }) =>
     denials.add({ door: 'grpc', code: 'FORBIDDEN', path, caller: caller.name, remote: peer });
   // A certificate was checked when the connection began.
@@ -46,6 +46,7 @@ export function grpcDoor(
       }),
     ],
     streamsMax: gatewayLimits.grpcStreamsMax,
+    connectionsMax: gatewayLimits.connectionsMax,
     authorize: (metadata, path, who) => {
       const rule = rules.get(path);
       if (rule && rule.needs === undefined) return undefined;

@@ -102,7 +102,7 @@ function frontServer(options: FrontOptions): Server {
   return server;
 }
 
-/** HTTP/1.1 with or without TLS; connections that are open stay as they are when certificates change. */
+/** HTTP/1.1 with or without TLS; open connections stay when certificates change, but for whom nobody signs any more. */
 function serverFor(tls: TlsFiles | undefined, handler: RequestListener): Server {
   if (!tls) return createServer(serverLimits, handler);
   const { wantsClientCertificate } = tls;
@@ -118,6 +118,7 @@ function serverFor(tls: TlsFiles | undefined, handler: RequestListener): Server 
     handler,
   );
   tls.onChanged((context) => server.setSecureContext(context));
+  tls.cutWithdrawn(server);
   return server;
 }
 

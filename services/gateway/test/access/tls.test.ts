@@ -172,6 +172,38 @@ test('new certificates are used for new connections while old ones go on', async
   open.close();
 });
 
+test("connections are cut when their client's authority is withdrawn, and when another one comes they are not", async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ports = [portOf(mutual), Number(mutual.grpcAddress.split(':')[1])];
+  const sockets = ports.map((port, at) =>
+    connect({
+      ...edge,
+      host: '127.0.0.1',
+      port,
+      ca: authority.cert,
+      ALPNProtocols: at === 0 ? ['http/1.1'] : ['h2'],
+    }),
+  );
+  const cut = sockets.map((socket) => {
+    socket.on('error', () => {}).resume();
+    return new Promise((resolve) => socket.once('close', resolve));
+  });
+  await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('secureConnect', resolve))));
+  expect(await get(mutual, { ...edge, agent })).toBe(200);
+  const newcomer = stranger.issue('newcomer');
+  const seen = (options: RequestOptions) => get(mutual, options).catch(() => 0);
+  writeFileSync(file('clients.pem'), authority.cert + stranger.cert);
+  await waitFor('the second authority', async () => (await seen(newcomer)) === 200);
+  expect(sockets.map(({ destroyed }) => destroyed)).toEqual([false, false]);
+  writeFileSync(file('clients.pem'), stranger.cert);
+  await Promise.all(cut);
+  expect(await seen(edge)).toBe(0);
+  expect(await seen(newcomer)).toBe(200);
+  writeFileSync(file('clients.pem'), authority.cert);
+  await waitFor('the first authority', async () => (await seen(edge)) === 200);
+  agent.destroy();
+});
+
 test('files that cannot be used change nothing', async () => {
   const before = (await look(plain, { headers: withToken })).shown.subject.CN;
   writeFileSync(file('key.pem'), authority.issue('other').key);
