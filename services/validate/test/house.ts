@@ -162,7 +162,7 @@ export async function openHouse({ apart = false } = {}): Promise<House> {
             0
           );
         },
-        { withinMs: 60_000 },
+        { withinMs: 180_000 },
       ).then(async () => {
         const { state } = await (await bus.js.streams.get('DATA')).info();
         await waitFor('the events to be heard', () => heard.length >= state.messages);
