@@ -77,6 +77,8 @@ export async function build(frame: Frame<typeof settings>, artifacts: ArtifactSt
       featureService({
         ...shared,
         systems,
+        prepared: async (name, { sql, parameters }) =>
+          (await frame.database.pool.query({ name, text: sql, values: [...parameters] })).rows,
         tables: segmentTables,
         trainingRowsMin: set.trainingRowsMin,
         keep: seriesKeeper({

@@ -36,6 +36,14 @@ export interface WindowProbe {
   readonly isWhole?: boolean;
 }
 
+/**
+ * Asks a statement that the server keeps planned under its name: to plan the look at windows takes longer than to look.
+ */
+export type Prepared = (
+  name: string,
+  query: { readonly sql: string; readonly parameters: readonly unknown[] },
+) => Promise<unknown[]>;
+
 /** Rows of one insert; PostgreSQL takes arrays of any length, memory does not. */
 const rowsPerInsert = 5_000;
 
@@ -44,9 +52,13 @@ export class WindowStore {
   readonly #db: Db;
   readonly #tenant: string;
 
-  constructor(db: Db, tenant: string) {
+  readonly #prepared: Prepared | undefined;
+
+  /** With `prepared` windows are looked at outside of `db`'s transaction. */
+  constructor(db: Db, tenant: string, prepared?: Prepared) {
     this.#db = db;
     this.#tenant = tenant;
+    this.#prepared = prepared;
   }
 
   async seriesOfSource(source: string, kind?: Arrival): Promise<SeriesState[]> {
@@ -187,7 +199,7 @@ export class WindowStore {
     if (probes.length === 0) return [];
     const column = <T>(read: (probe: WindowProbe, place: number) => T) => probes.map(read);
     const newestFirst = sql`order by w.event_us desc, w.row_key desc`;
-    const { rows } = await sql<SeenRow>`
+    const query = sql<SeenRow>`
       select p.i, v.numbers, v.texts, v.newest, v.times, v.positions
       from unnest(
         ${column((_, place) => place)}::integer[], ${column((p) => p.seriesId)}::text[],
@@ -208,7 +220,10 @@ export class WindowStore {
             and w.event_us >= coalesce(p.lo, ${beforeAllTime}) and w.event_us < p.hi
           order by w.event_us desc, w.row_key desc limit p.last
         ) w
-      ) v on true`.execute(this.#db);
+      ) v on true`;
+    const rows = this.#prepared
+      ? ((await this.#prepared('window-look', query.compile(this.#db))) as SeenRow[])
+      : (await query.execute(this.#db)).rows;
     const seen: (Seen | undefined)[] = probes.map(() => undefined);
     for (const row of rows) seen[row.i] = seenFrom(row);
     return seen;

@@ -26,7 +26,7 @@ export async function entityRows(
   { entities, timeUs }: { entities: readonly Entity[]; timeUs: number },
 ): Promise<(EntityRow | undefined)[]> {
   const series = entitySeries(system);
-  const windows = new WindowStore(means.db, means.tenant);
+  const windows = new WindowStore(means.db, means.tenant, means.prepared);
   const kept = await windows.look(
     entities.map((entity) => ({
       seriesId: series.seriesId,

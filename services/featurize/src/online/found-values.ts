@@ -23,7 +23,7 @@ export async function foundValues(
   const wanted = features.map((feature) => wantedOf(system, feature, rows));
   const probes = new Probes();
   const places = wanted.map(({ asks }) => asks.map(({ probe }) => probes.add(probe)));
-  const kept = await new WindowStore(means.db, means.tenant).look(probes.distinct);
+  const kept = await new WindowStore(means.db, means.tenant, means.prepared).look(probes.distinct);
   await Promise.all(
     wanted.map(async ({ feature, asks, answer }, at) => {
       const past: Ask[] = [];

@@ -3,11 +3,13 @@ import type { Tables } from '@perennial/tables';
 import type { FeatureValue } from '../decide/online-row.js';
 import type { Systems } from '../systems.js';
 import type { Db } from '../tables.js';
+import type { Prepared } from '../window-store.js';
 
 /** What answers are made with. */
 export interface OnlineMeans {
   readonly tenant: string;
   readonly db: Db;
+  readonly prepared: Prepared;
   readonly systems: Systems;
   readonly tables: Tables;
   readonly artifacts: ArtifactStore;
