@@ -92,6 +92,8 @@ export function servePeers(state: World) {
         decideDeadLetter: ({ deadLetterId, decision }) => ({
           deadLetter: { deadLetterId, status: decision },
         }),
+        listNeededArtifacts: async function* () {},
+        eraseFromTables: nothing,
       }),
       rpc(ValidateService, {
         listQuarantine: nothing,

@@ -80,19 +80,7 @@ export function datasetRoutes({ datasets }: Pick<Peers, 'datasets'>): ControlRou
           }),
         ),
     },
-    {
-      method: 'GET',
-      path: '/v1/watched-files',
-      needs: 'inspect',
-      answer: async ({ query }) =>
-        jsonOf(
-          ListWatchedFilesResponseSchema,
-          await datasets.listWatchedFiles({
-            source: query['source'] ?? '',
-            limit: numberOf(query, 'limit', { fallback: 0, max: watchedFilesMax }),
-          }),
-        ),
-    },
+    watchedFilesRoute(datasets),
     {
       method: 'POST',
       path: '/v1/datasets/compact',
@@ -104,6 +92,23 @@ export function datasetRoutes({ datasets }: Pick<Peers, 'datasets'>): ControlRou
       },
     },
   ];
+}
+
+/** What came of files that come in by themselves. */
+function watchedFilesRoute(datasets: Peers['datasets']): ControlRoute {
+  return {
+    method: 'GET',
+    path: '/v1/watched-files',
+    needs: 'inspect',
+    answer: async ({ query }) =>
+      jsonOf(
+        ListWatchedFilesResponseSchema,
+        await datasets.listWatchedFiles({
+          source: query['source'] ?? '',
+          limit: numberOf(query, 'limit', { fallback: 0, max: watchedFilesMax }),
+        }),
+      ),
+  };
 }
 
 /** Rows of a version as a file. */
