@@ -67,6 +67,11 @@ export function quarantineCommands(root: Command): void {
         print(command, answer, () => repairedText(answer));
       },
     );
+  decisionCommands(quarantine);
+}
+
+/** `revalidate`, `release` and `discard`. */
+function decisionCommands(quarantine: Command): void {
   for (const [name, description, needsReason] of decisions) {
     const one = quarantine
       .command(`${name} [id]`)
