@@ -1,5 +1,6 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { events, SegmentKind } from '@perennial/contracts';
+import type { Digest } from '@perennial/kernel';
 import { type SchemaDocument, schemaFromJson, schemaYaml } from '@perennial/spec';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type House, openHouse } from './house.js';
@@ -137,6 +138,14 @@ test('a hundred small segments merge by and by, and their profile says the same'
   const level = profile.columns[0];
   const counts = Object.fromEntries(level?.top.map(({ value, count }) => [value, Number(count)]) ?? []);
   expect(counts).toEqual({ 0: 16, 1: 16, 2: 16, 3: 16, 4: 16, 5: 15, 6: 15 });
+
+  // Small files go when they were compacted: what they said stays, and a schema is still proposed.
+  const verified = house.told(events.segmentVerified).filter(({ source }) => source === 'tank');
+  for (const digest of new Set(verified.map((one) => one.digest as Digest))) {
+    expect(await house.artifacts.remove(digest, Number.MAX_SAFE_INTEGER)).toBe(true);
+  }
+  const proposal = await house.schemas.proposeSchema({ ...of, source: 'tank' });
+  expect(proposal.rows).toBe(110n);
 });
 
 test('what cannot be accepted is refused with its reason, and changes nothing', async () => {

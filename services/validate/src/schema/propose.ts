@@ -1,6 +1,6 @@
 import type { Emitter } from '@perennial/bus';
 import { events } from '@perennial/contracts';
-import { type Clock, uuidv7 } from '@perennial/kernel';
+import { type Clock, PlatformError, uuidv7 } from '@perennial/kernel';
 import { canonicalSchema, compareSchemas, type SchemaDocument, schemaDigest } from '@perennial/spec';
 import type { Tables } from '@perennial/tables';
 import type { SegmentFiles } from '../effects/segment-files.js';
@@ -29,10 +29,23 @@ export async function impliedDocument(
 ): Promise<{ document: SchemaDocument; rows: number } | undefined> {
   const { profile, digests } = await profileBetween(db, origin);
   if (profile.rows === 0) return undefined;
-  const paths = await Promise.all(digests.map((digest) => files.path(digest)));
+  const paths = await pathsThere(files, digests);
   const notes = await zoneNotes(tables, paths, profile);
   const implied = inferDocument(origin, profile, { raw: known.profile.forms ?? {}, notes });
   return { document: keepingWritten(implied, known.accepted), rows: profile.rows };
+}
+
+/** Files that are still there: small ones are compacted and removed, and a closer look does with those that are left. */
+async function pathsThere(files: SegmentFiles, digests: readonly string[]): Promise<string[]> {
+  const paths: string[] = [];
+  for (const digest of digests) {
+    try {
+      paths.push(await files.path(digest));
+    } catch (error) {
+      if (!(error instanceof PlatformError) || error.code !== 'ARTIFACT_NOT_FOUND') throw error;
+    }
+  }
+  return paths;
 }
 
 /** What somebody wrote stays: columns that carry `by`, rules, and what is expected of the set. */
