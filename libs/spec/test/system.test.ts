@@ -74,6 +74,13 @@ describe('a system.yaml', () => {
     expect(field).toBe('gate.hold-out');
   });
 
+  it('says what is done about leaks, and nothing where it does not', () => {
+    const withLeaks = (text: string) => seattle.replace('trainer: gbdt', `trainer: gbdt\n  leaks: ${text}`);
+    expect(parseSystem(withLeaks('refuse')).train.leaks).toBe('refuse');
+    expect('leaks' in parseSystem(seattle).train).toBe(false);
+    expect(() => parseSystem(withLeaks('ignore'))).toThrow('train.leaks: "ignore" is not known');
+  });
+
   it('takes the parameters of its trainer, and no others', () => {
     const withParameters = (text: string) =>
       seattle.replace('trainer: gbdt', `trainer: gbdt\n  parameters: ${text}`);
