@@ -183,6 +183,12 @@ function featurize(state: World) {
   return rpc(FeatureService, {
     exportFeatures: nothing,
     listDatasets: nothing,
+    getFeatures: notHere,
+    getTrainingSet: notHere,
+    exportTrainingSet: notHere,
+    reproduceTrainingSet: notHere,
+    listLeaks: notHere,
+    checkLeaks: notHere,
     getOnline: ({ rows }) => {
       if (state.featuresAway > 0) {
         state.featuresAway -= 1;

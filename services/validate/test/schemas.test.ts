@@ -1,5 +1,5 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { events, SegmentKind } from '@perennial/contracts';
+import { events, type SchemaProposal, SegmentKind } from '@perennial/contracts';
 import type { Digest } from '@perennial/kernel';
 import { type SchemaDocument, schemaFromJson, schemaYaml } from '@perennial/spec';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -14,6 +14,8 @@ afterAll(() => house?.stop());
 const of = { source: 'shop', kind: SegmentKind.ROWS };
 const day = 86_400_000;
 const start = Date.parse('2020-01-01');
+
+const openProposal = async () => (await house.schemas.getProposal({ of })).proposal as SchemaProposal;
 
 /** Orders of a shop: the total comes as a text with blanks, the payment with ? where nobody asked, the plan never changes. */
 async function send(from: number, to: number, change: (i: number) => object = () => ({})) {
@@ -48,14 +50,14 @@ test('what came implies a schema: it is proposed unasked, with what is odd, and 
   expect(told?.notes).toContain('total: 18 blank texts, taken for missing');
   expect(told?.notes).toContain('payment: "?" (100 rows) taken for missing');
   expect(told?.notes).toContainEqual(expect.stringMatching(/^plan: always basic/));
-  const proposal = await house.schemas.getProposal(of);
+  const proposal = await openProposal();
   expect(proposal.proposalId).toBe(told?.proposalId);
   const { columns, dataset } = schemaFromJson(proposal.schemaJson);
   expect(columns['total']).toMatchObject({ type: 'number', trim: true, missingAs: [''] });
   expect(columns['plan']?.constant).toBe('basic');
   expect(dataset.intervalMs).toBe(day);
   // Proposed again with nothing new it is the same proposal.
-  expect((await house.schemas.proposeSchema(of)).proposalId).toBe(proposal.proposalId);
+  expect((await house.schemas.proposeSchema({ of })).proposal?.proposalId).toBe(proposal.proposalId);
 });
 
 test('accepting puts the proposal in force as the next version, and what the rows teach goes on being learned', async () => {
@@ -63,7 +65,7 @@ test('accepting puts the proposal in force as the next version, and what the row
   const { version, difference } = await house.schemas.acceptSchema({ of, acceptedBy: 'ann' });
   expect(version).toBe(before + 1);
   expect(difference?.changes.map(({ path }) => path)).toContain('columns.plan.constant');
-  await expect(house.schemas.getProposal(of)).rejects.toMatchObject({ code: 'PROPOSAL_NOT_FOUND' });
+  await expect(house.schemas.getProposal({ of })).rejects.toMatchObject({ code: 'PROPOSAL_NOT_FOUND' });
   await send(900, 950, () => ({ items: 5 }));
   const { versions } = await house.schemas.listSchemaVersions({ of });
   expect(versions.map(({ acceptedBy }) => acceptedBy).slice(0, 2)).toEqual(['', 'ann']);
@@ -84,8 +86,8 @@ test('a column that somebody writes is theirs: it wins over what rows teach, and
     rules: [{ name: 'some-items', expr: 'items > 0', severity: 'quarantine' }],
   };
   const file = schemaYaml(edited);
-  const checked = await house.schemas.checkSchema({ of, schema: file });
-  expect(checked.compatibility).toBe('breaking');
+  const { difference: checked } = await house.schemas.checkSchema({ of, schema: file });
+  expect(checked?.compatibility).toBe('breaking');
   const accepted = await house.schemas.acceptSchema({ of, schema: file, acceptedBy: 'bob' });
   expect(accepted.written.sort()).toEqual(['columns.items', 'columns.payment', 'rules.some-items']);
   expect(accepted.difference).toEqual(expect.objectContaining({ compatibility: 'breaking' }));
@@ -106,8 +108,8 @@ test('a column that somebody writes is theirs: it wins over what rows teach, and
     by: 'bob',
   });
   const [newest, oldest] = [(await house.schemas.listSchemaVersions({ of })).versions[0]?.version ?? 0, 1];
-  const { changes } = await house.schemas.diffSchemas({ of, fromVersion: oldest, toVersion: newest });
-  expect(changes.map(({ path }) => path)).toContain('rules.some-items');
+  const { difference } = await house.schemas.diffSchemas({ of, fromVersion: oldest, toVersion: newest });
+  expect(difference?.changes.map(({ path }) => path)).toContain('rules.some-items');
 });
 
 test('a profile of some time is a merge of what its segments left, to the last row', async () => {
@@ -144,8 +146,8 @@ test('a hundred small segments merge by and by, and their profile says the same'
   for (const digest of new Set(verified.map((one) => one.digest as Digest))) {
     expect(await house.artifacts.remove(digest, Number.MAX_SAFE_INTEGER)).toBe(true);
   }
-  const proposal = await house.schemas.proposeSchema({ ...of, source: 'tank' });
-  expect(proposal.rows).toBe(110n);
+  const { proposal } = await house.schemas.proposeSchema({ of: { ...of, source: 'tank' } });
+  expect(proposal?.rows).toBe(110n);
 });
 
 test('what cannot be accepted is refused with its reason, and changes nothing', async () => {
@@ -171,7 +173,7 @@ test('what cannot be accepted is refused with its reason, and changes nothing', 
   await expect(house.schemas.getSchemaVersion({ of, version: 999 })).rejects.toMatchObject({
     code: 'SCHEMA_VERSION_NOT_FOUND',
   });
-  await expect(house.schemas.proposeSchema({ ...of, source: 'nowhere' })).rejects.toMatchObject({
+  await expect(house.schemas.proposeSchema({ of: { ...of, source: 'nowhere' } })).rejects.toMatchObject({
     code: 'SCHEMA_NOT_FOUND',
   });
 });

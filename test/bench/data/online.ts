@@ -6,7 +6,6 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Client, credentials } from '@grpc/grpc-js';
 import { Perennial } from '@perennial/client';
@@ -14,6 +13,7 @@ import { GetFeaturesRequestSchema, GetFeaturesResponseSchema } from '@perennial/
 import { invalid, waitFor } from '@perennial/kernel';
 import { type Platform, startPlatform } from '@perennial/local';
 import { cpuMs, line, ms, quantiles } from '../figures.js';
+import { at as comeAt } from '../pace.js';
 
 const source = 'readings';
 const view = 'online';
@@ -73,7 +73,6 @@ export async function run(words: readonly string[]): Promise<void> {
     const http: Ask = (sites) => client.features.get(view, { entities: sites.map((site) => ({ site })) });
     // The first question has the rows kept from then on.
     await grpc(['site-0']);
-    await sleep(2_000);
     const streaming = stream.start();
     for (const [name, ask, size] of [
       ['gRPC, 10 entities a call', grpc, 10],
@@ -145,9 +144,7 @@ async function paced(ask: Ask, { size, seconds }: { size: number; seconds: numbe
   const began = performance.now();
   for (let call = 0; call < calls; call++) {
     const due = began + call * everyMs;
-    const left = due - performance.now();
-    // The timer is no finer than a millisecond.
-    if (left >= 1) await sleep(left);
+    await comeAt(due);
     const sites = Array.from({ length: size }, (_, at) => `site-${(call * size * 7 + at * 13) % entities}`);
     open.push(ask(sites).then(() => void durations.push(performance.now() - due)));
   }
@@ -181,7 +178,7 @@ class Stream {
     while (!this.#stopped) {
       await this.send(rowsPerSecond / messagesPerSecond);
       due += 1_000 / messagesPerSecond;
-      await sleep(Math.max(0, due - performance.now()));
+      await comeAt(due);
     }
   }
 

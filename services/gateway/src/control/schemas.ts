@@ -7,9 +7,11 @@ import {
   GetProfileResponseSchema,
   GetSchemaVersionResponseSchema,
   ListSchemaVersionsResponseSchema,
+  type SchemaDifference,
   SchemaDifferenceSchema,
   type SchemaOf,
   SchemaOfSchema,
+  type SchemaProposal,
   SchemaProposalSchema,
   SegmentKind,
 } from '@perennial/contracts';
@@ -63,8 +65,7 @@ function versionRoutes({ schemas }: Schemas): ControlRoute[] {
       path: '/v1/sources/:source/schema/diff',
       needs: 'inspect',
       answer: async (request) =>
-        jsonOf(
-          SchemaDifferenceSchema,
+        differenceOf(
           await schemas.diffSchemas({
             of: ofRequest(request),
             fromVersion: numberOf(request.query, 'from', { fallback: 0, max: versionMax }),
@@ -85,14 +86,14 @@ function proposalRoutes({ schemas }: Schemas): ControlRoute[] {
       method: 'GET',
       path: '/v1/sources/:source/schema/proposal',
       needs: 'inspect',
-      answer: async (request) => jsonOf(SchemaProposalSchema, await schemas.getProposal(ofRequest(request))),
+      answer: async (request) => proposalOf(await schemas.getProposal({ of: ofRequest(request) })),
     },
     {
       method: 'POST',
       path: '/v1/sources/:source/schema/proposal',
       needs: 'operate',
       answer: async (request) =>
-        jsonOf(SchemaProposalSchema, await schemas.proposeSchema(ofRequest(request), patient(request))),
+        proposalOf(await schemas.proposeSchema({ of: ofRequest(request) }, patient(request))),
     },
     {
       method: 'POST',
@@ -101,7 +102,7 @@ function proposalRoutes({ schemas }: Schemas): ControlRoute[] {
       answer: async (request) => {
         const message = messageOf(CheckSchemaRequestSchema, request, {}, ['schema']);
         message.of = ofRequest(request);
-        return jsonOf(SchemaDifferenceSchema, await schemas.checkSchema(message));
+        return differenceOf(await schemas.checkSchema(message));
       },
     },
     {
@@ -130,6 +131,14 @@ function profileRoutes({ schemas }: Schemas): ControlRoute[] {
       },
     },
   ];
+}
+
+function proposalOf({ proposal }: { proposal?: SchemaProposal | undefined }) {
+  return jsonOf(SchemaProposalSchema, proposal ?? create(SchemaProposalSchema));
+}
+
+function differenceOf({ difference }: { difference?: SchemaDifference | undefined }) {
+  return jsonOf(SchemaDifferenceSchema, difference ?? create(SchemaDifferenceSchema));
 }
 
 function timeOf({ query }: Asked, name: 'from' | 'to') {

@@ -33,18 +33,18 @@ const versionsMax = 1_000;
 export function schemaService(context: RpcContext) {
   const originOf = (of: SchemaOf | undefined) => originIn(context, of);
   return rpc(SchemaService, {
-    proposeSchema: async (of) => proposeNow(context, originOf(of)),
-    getProposal: async (of) => {
+    proposeSchema: async ({ of }) => ({ proposal: await proposeNow(context, originOf(of)) }),
+    getProposal: async ({ of }) => {
       const origin = originOf(of);
       const [open, known] = [await openProposal(context.db, origin), await knownOf(context, origin)];
       if (!open) throw noProposal(origin.source);
-      return proposalMessage(open, origin, known.document);
+      return { proposal: proposalMessage(open, origin, known.document) };
     },
     checkSchema: async ({ of, schema }) => {
       const origin = originOf(of);
       const written = readSchema(schema, origin);
       const known = await findKnowledge(context.db, origin);
-      return differenceMessage(known?.document ?? emptyOf(origin), written);
+      return { difference: differenceMessage(known?.document ?? emptyOf(origin), written) };
     },
     acceptSchema: async ({ of, schema, proposalId, acceptedBy }) => {
       const origin = originOf(of);
@@ -81,7 +81,7 @@ export function schemaService(context: RpcContext) {
         await versionOf(context, origin, fromVersion),
         await versionOf(context, origin, toVersion),
       ];
-      return differenceMessage(from.document, to.document);
+      return { difference: differenceMessage(from.document, to.document) };
     },
     getProfile: (request) => getProfile(context, originOf(request.of), request),
   });

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { type ArtifactStore, openArtifacts } from '@perennial/artifacts';
 import { type ColumnSchema, parseSchema, type SchemaDocument, schemaYaml } from '@perennial/spec';
 import { openTables, quoteText, type Tables } from '@perennial/tables';
-import { realData, tempDir, withoutRealData } from '@perennial/testkit';
+import { realData, tempDir } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SegmentFiles } from '../../src/effects/segment-files.js';
 import { zoneNotes } from '../../src/effects/zone-notes.js';
@@ -69,7 +69,7 @@ async function implied(name: string, { header, time }: { header?: readonly strin
 }
 
 const column = (schema: SchemaDocument, name: string): ColumnSchema => schema.columns[name] as ColumnSchema;
-const needs = (name: string) => ({ skip: realData(name) === undefined && withoutRealData !== '' });
+const needs = (name: string) => ({ skip: realData(name) === undefined });
 
 test(
   'Telco: TotalCharges is a number with 11 blanks, and SeniorCitizen a flag spelled otherwise',

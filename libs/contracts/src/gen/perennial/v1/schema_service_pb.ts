@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file perennial/v1/schema_service.proto.
  */
 export const file_perennial_v1_schema_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFwZXJlbm5pYWwvdjEvc2NoZW1hX3NlcnZpY2UucHJvdG8SDHBlcmVubmlhbC52MSJDCghTY2hlbWFPZhIOCgZzb3VyY2UYASABKAkSJwoEa2luZBgCIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZCKRAgoOU2NoZW1hUHJvcG9zYWwSEwoLcHJvcG9zYWxfaWQYASABKAkSDgoGc291cmNlGAIgASgJEicKBGtpbmQYAyABKA4yGS5wZXJlbm5pYWwudjEuU2VnbWVudEtpbmQSEwoLc2NoZW1hX2pzb24YBCABKAkSFAoMYmFzZV92ZXJzaW9uGAUgASgNEgwKBHJvd3MYBiABKAQSLwoLcHJvcG9zZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKCmRpZmZlcmVuY2UYCCABKAsyHi5wZXJlbm5pYWwudjEuU2NoZW1hRGlmZmVyZW5jZRITCgtzY2hlbWFfeWFtbBgJIAEoCSJWChBTY2hlbWFEaWZmZXJlbmNlEhUKDWNvbXBhdGliaWxpdHkYASABKAkSKwoHY2hhbmdlcxgCIAMoCzIaLnBlcmVubmlhbC52MS5TY2hlbWFDaGFuZ2UiTgoMU2NoZW1hQ2hhbmdlEgwKBHBhdGgYASABKAkSDAoEa2luZBgCIAEoCRIRCglmcm9tX2pzb24YAyABKAkSDwoHdG9fanNvbhgEIAEoCSJIChJDaGVja1NjaGVtYVJlcXVlc3QSIgoCb2YYASABKAsyFi5wZXJlbm5pYWwudjEuU2NoZW1hT2YSDgoGc2NoZW1hGAIgASgJInMKE0FjY2VwdFNjaGVtYVJlcXVlc3QSIgoCb2YYASABKAsyFi5wZXJlbm5pYWwudjEuU2NoZW1hT2YSDgoGc2NoZW1hGAIgASgJEhMKC3Byb3Bvc2FsX2lkGAMgASgJEhMKC2FjY2VwdGVkX2J5GAQgASgJImwKFEFjY2VwdFNjaGVtYVJlc3BvbnNlEg8KB3ZlcnNpb24YASABKA0SMgoKZGlmZmVyZW5jZRgCIAEoCzIeLnBlcmVubmlhbC52MS5TY2hlbWFEaWZmZXJlbmNlEg8KB3dyaXR0ZW4YAyADKAkiZgoZTGlzdFNjaGVtYVZlcnNpb25zUmVxdWVzdBIiCgJvZhgBIAEoCzIWLnBlcmVubmlhbC52MS5TY2hlbWFPZhIWCg5iZWZvcmVfdmVyc2lvbhgCIAEoDRINCgVsaW1pdBgDIAEoDSJLChpMaXN0U2NoZW1hVmVyc2lvbnNSZXNwb25zZRItCgh2ZXJzaW9ucxgBIAMoCzIbLnBlcmVubmlhbC52MS5TY2hlbWFWZXJzaW9uInYKDVNjaGVtYVZlcnNpb24SDwoHdmVyc2lvbhgBIAEoDRIOCgZkaWdlc3QYAiABKAkSLwoLYWNjZXB0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2FjY2VwdGVkX2J5GAQgASgJIk4KF0dldFNjaGVtYVZlcnNpb25SZXF1ZXN0EiIKAm9mGAEgASgLMhYucGVyZW5uaWFsLnYxLlNjaGVtYU9mEg8KB3ZlcnNpb24YAiABKA0icgoYR2V0U2NoZW1hVmVyc2lvblJlc3BvbnNlEiwKB3ZlcnNpb24YASABKAsyGy5wZXJlbm5pYWwudjEuU2NoZW1hVmVyc2lvbhITCgtzY2hlbWFfanNvbhgCIAEoCRITCgtzY2hlbWFfeWFtbBgDIAEoCSJiChJEaWZmU2NoZW1hc1JlcXVlc3QSIgoCb2YYASABKAsyFi5wZXJlbm5pYWwudjEuU2NoZW1hT2YSFAoMZnJvbV92ZXJzaW9uGAIgASgNEhIKCnRvX3ZlcnNpb24YAyABKA0iiQEKEUdldFByb2ZpbGVSZXF1ZXN0EiIKAm9mGAEgASgLMhYucGVyZW5uaWFsLnYxLlNjaGVtYU9mEigKBGZyb20YAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKAnRvGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLfAQoSR2V0UHJvZmlsZVJlc3BvbnNlEgwKBHJvd3MYASABKAQSEAoIc2VnbWVudHMYAiABKA0SMgoOZXZlbnRfdGltZV9taW4YAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmV2ZW50X3RpbWVfbWF4GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgdjb2x1bW5zGAUgAygLMhsucGVyZW5uaWFsLnYxLkNvbHVtblByb2ZpbGUSEwoLaW50ZXJ2YWxfbXMYBiABKAEijAIKDUNvbHVtblByb2ZpbGUSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEg8KB3ByZXNlbnQYAyABKAQSDwoHbWlzc2luZxgEIAEoBBIQCghkaXN0aW5jdBgFIAEoBBIZChFkaXN0aW5jdF9pc19leGFjdBgGIAEoCBIlCgN0b3AYByADKAsyGC5wZXJlbm5pYWwudjEuVmFsdWVDb3VudBIRCgl0b3BfZXJyb3IYCCABKAQSLAoHbnVtYmVycxgJIAEoCzIbLnBlcmVubmlhbC52MS5OdW1iZXJQcm9maWxlEigKBXRleHRzGAogASgLMhkucGVyZW5uaWFsLnYxLlRleHRQcm9maWxlIioKClZhbHVlQ291bnQSDQoFdmFsdWUYASABKAkSDQoFY291bnQYAiABKAQijwEKDU51bWJlclByb2ZpbGUSCwoDbWluGAEgASgBEgsKA21heBgCIAEoARIMCgRtZWFuGAMgASgBEhEKCWRldmlhdGlvbhgEIAEoARIRCglxdWFudGlsZXMYBSADKAESEQoJaGlzdG9ncmFtGAYgAygEEgsKA25hbhgHIAEoBBIQCghpbmZpbml0ZRgIIAEoBCJFCgtUZXh0UHJvZmlsZRIQCghzaG9ydGVzdBgBIAEoDRIPCgdsb25nZXN0GAIgASgNEhMKC21lYW5fbGVuZ3RoGAMgASgBMrEFCg1TY2hlbWFTZXJ2aWNlEkUKDVByb3Bvc2VTY2hlbWESFi5wZXJlbm5pYWwudjEuU2NoZW1hT2YaHC5wZXJlbm5pYWwudjEuU2NoZW1hUHJvcG9zYWwSQwoLR2V0UHJvcG9zYWwSFi5wZXJlbm5pYWwudjEuU2NoZW1hT2YaHC5wZXJlbm5pYWwudjEuU2NoZW1hUHJvcG9zYWwSTwoLQ2hlY2tTY2hlbWESIC5wZXJlbm5pYWwudjEuQ2hlY2tTY2hlbWFSZXF1ZXN0Gh4ucGVyZW5uaWFsLnYxLlNjaGVtYURpZmZlcmVuY2USVQoMQWNjZXB0U2NoZW1hEiEucGVyZW5uaWFsLnYxLkFjY2VwdFNjaGVtYVJlcXVlc3QaIi5wZXJlbm5pYWwudjEuQWNjZXB0U2NoZW1hUmVzcG9uc2USZwoSTGlzdFNjaGVtYVZlcnNpb25zEicucGVyZW5uaWFsLnYxLkxpc3RTY2hlbWFWZXJzaW9uc1JlcXVlc3QaKC5wZXJlbm5pYWwudjEuTGlzdFNjaGVtYVZlcnNpb25zUmVzcG9uc2USYQoQR2V0U2NoZW1hVmVyc2lvbhIlLnBlcmVubmlhbC52MS5HZXRTY2hlbWFWZXJzaW9uUmVxdWVzdBomLnBlcmVubmlhbC52MS5HZXRTY2hlbWFWZXJzaW9uUmVzcG9uc2USTwoLRGlmZlNjaGVtYXMSIC5wZXJlbm5pYWwudjEuRGlmZlNjaGVtYXNSZXF1ZXN0Gh4ucGVyZW5uaWFsLnYxLlNjaGVtYURpZmZlcmVuY2USTwoKR2V0UHJvZmlsZRIfLnBlcmVubmlhbC52MS5HZXRQcm9maWxlUmVxdWVzdBogLnBlcmVubmlhbC52MS5HZXRQcm9maWxlUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_perennial_v1_data_events]);
+  fileDesc("CiFwZXJlbm5pYWwvdjEvc2NoZW1hX3NlcnZpY2UucHJvdG8SDHBlcmVubmlhbC52MSJDCghTY2hlbWFPZhIOCgZzb3VyY2UYASABKAkSJwoEa2luZBgCIAEoDjIZLnBlcmVubmlhbC52MS5TZWdtZW50S2luZCI6ChRQcm9wb3NlU2NoZW1hUmVxdWVzdBIiCgJvZhgBIAEoCzIWLnBlcmVubmlhbC52MS5TY2hlbWFPZiJHChVQcm9wb3NlU2NoZW1hUmVzcG9uc2USLgoIcHJvcG9zYWwYASABKAsyHC5wZXJlbm5pYWwudjEuU2NoZW1hUHJvcG9zYWwiOAoSR2V0UHJvcG9zYWxSZXF1ZXN0EiIKAm9mGAEgASgLMhYucGVyZW5uaWFsLnYxLlNjaGVtYU9mIkUKE0dldFByb3Bvc2FsUmVzcG9uc2USLgoIcHJvcG9zYWwYASABKAsyHC5wZXJlbm5pYWwudjEuU2NoZW1hUHJvcG9zYWwikQIKDlNjaGVtYVByb3Bvc2FsEhMKC3Byb3Bvc2FsX2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRInCgRraW5kGAMgASgOMhkucGVyZW5uaWFsLnYxLlNlZ21lbnRLaW5kEhMKC3NjaGVtYV9qc29uGAQgASgJEhQKDGJhc2VfdmVyc2lvbhgFIAEoDRIMCgRyb3dzGAYgASgEEi8KC3Byb3Bvc2VkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCgpkaWZmZXJlbmNlGAggASgLMh4ucGVyZW5uaWFsLnYxLlNjaGVtYURpZmZlcmVuY2USEwoLc2NoZW1hX3lhbWwYCSABKAkiVgoQU2NoZW1hRGlmZmVyZW5jZRIVCg1jb21wYXRpYmlsaXR5GAEgASgJEisKB2NoYW5nZXMYAiADKAsyGi5wZXJlbm5pYWwudjEuU2NoZW1hQ2hhbmdlIk4KDFNjaGVtYUNoYW5nZRIMCgRwYXRoGAEgASgJEgwKBGtpbmQYAiABKAkSEQoJZnJvbV9qc29uGAMgASgJEg8KB3RvX2pzb24YBCABKAkiSAoSQ2hlY2tTY2hlbWFSZXF1ZXN0EiIKAm9mGAEgASgLMhYucGVyZW5uaWFsLnYxLlNjaGVtYU9mEg4KBnNjaGVtYRgCIAEoCSJJChNDaGVja1NjaGVtYVJlc3BvbnNlEjIKCmRpZmZlcmVuY2UYASABKAsyHi5wZXJlbm5pYWwudjEuU2NoZW1hRGlmZmVyZW5jZSJzChNBY2NlcHRTY2hlbWFSZXF1ZXN0EiIKAm9mGAEgASgLMhYucGVyZW5uaWFsLnYxLlNjaGVtYU9mEg4KBnNjaGVtYRgCIAEoCRITCgtwcm9wb3NhbF9pZBgDIAEoCRITCgthY2NlcHRlZF9ieRgEIAEoCSJsChRBY2NlcHRTY2hlbWFSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgNEjIKCmRpZmZlcmVuY2UYAiABKAsyHi5wZXJlbm5pYWwudjEuU2NoZW1hRGlmZmVyZW5jZRIPCgd3cml0dGVuGAMgAygJImYKGUxpc3RTY2hlbWFWZXJzaW9uc1JlcXVlc3QSIgoCb2YYASABKAsyFi5wZXJlbm5pYWwudjEuU2NoZW1hT2YSFgoOYmVmb3JlX3ZlcnNpb24YAiABKA0SDQoFbGltaXQYAyABKA0iSwoaTGlzdFNjaGVtYVZlcnNpb25zUmVzcG9uc2USLQoIdmVyc2lvbnMYASADKAsyGy5wZXJlbm5pYWwudjEuU2NoZW1hVmVyc2lvbiJ2Cg1TY2hlbWFWZXJzaW9uEg8KB3ZlcnNpb24YASABKA0SDgoGZGlnZXN0GAIgASgJEi8KC2FjY2VwdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgthY2NlcHRlZF9ieRgEIAEoCSJOChdHZXRTY2hlbWFWZXJzaW9uUmVxdWVzdBIiCgJvZhgBIAEoCzIWLnBlcmVubmlhbC52MS5TY2hlbWFPZhIPCgd2ZXJzaW9uGAIgASgNInIKGEdldFNjaGVtYVZlcnNpb25SZXNwb25zZRIsCgd2ZXJzaW9uGAEgASgLMhsucGVyZW5uaWFsLnYxLlNjaGVtYVZlcnNpb24SEwoLc2NoZW1hX2pzb24YAiABKAkSEwoLc2NoZW1hX3lhbWwYAyABKAkiYgoSRGlmZlNjaGVtYXNSZXF1ZXN0EiIKAm9mGAEgASgLMhYucGVyZW5uaWFsLnYxLlNjaGVtYU9mEhQKDGZyb21fdmVyc2lvbhgCIAEoDRISCgp0b192ZXJzaW9uGAMgASgNIkkKE0RpZmZTY2hlbWFzUmVzcG9uc2USMgoKZGlmZmVyZW5jZRgBIAEoCzIeLnBlcmVubmlhbC52MS5TY2hlbWFEaWZmZXJlbmNlIokBChFHZXRQcm9maWxlUmVxdWVzdBIiCgJvZhgBIAEoCzIWLnBlcmVubmlhbC52MS5TY2hlbWFPZhIoCgRmcm9tGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgJ0bxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi3wEKEkdldFByb2ZpbGVSZXNwb25zZRIMCgRyb3dzGAEgASgEEhAKCHNlZ21lbnRzGAIgASgNEjIKDmV2ZW50X3RpbWVfbWluGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5ldmVudF90aW1lX21heBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoHY29sdW1ucxgFIAMoCzIbLnBlcmVubmlhbC52MS5Db2x1bW5Qcm9maWxlEhMKC2ludGVydmFsX21zGAYgASgBIowCCg1Db2x1bW5Qcm9maWxlEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRIPCgdwcmVzZW50GAMgASgEEg8KB21pc3NpbmcYBCABKAQSEAoIZGlzdGluY3QYBSABKAQSGQoRZGlzdGluY3RfaXNfZXhhY3QYBiABKAgSJQoDdG9wGAcgAygLMhgucGVyZW5uaWFsLnYxLlZhbHVlQ291bnQSEQoJdG9wX2Vycm9yGAggASgEEiwKB251bWJlcnMYCSABKAsyGy5wZXJlbm5pYWwudjEuTnVtYmVyUHJvZmlsZRIoCgV0ZXh0cxgKIAEoCzIZLnBlcmVubmlhbC52MS5UZXh0UHJvZmlsZSIqCgpWYWx1ZUNvdW50Eg0KBXZhbHVlGAEgASgJEg0KBWNvdW50GAIgASgEIo8BCg1OdW1iZXJQcm9maWxlEgsKA21pbhgBIAEoARILCgNtYXgYAiABKAESDAoEbWVhbhgDIAEoARIRCglkZXZpYXRpb24YBCABKAESEQoJcXVhbnRpbGVzGAUgAygBEhEKCWhpc3RvZ3JhbRgGIAMoBBILCgNuYW4YByABKAQSEAoIaW5maW5pdGUYCCABKAQiRQoLVGV4dFByb2ZpbGUSEAoIc2hvcnRlc3QYASABKA0SDwoHbG9uZ2VzdBgCIAEoDRITCgttZWFuX2xlbmd0aBgDIAEoATLZBQoNU2NoZW1hU2VydmljZRJYCg1Qcm9wb3NlU2NoZW1hEiIucGVyZW5uaWFsLnYxLlByb3Bvc2VTY2hlbWFSZXF1ZXN0GiMucGVyZW5uaWFsLnYxLlByb3Bvc2VTY2hlbWFSZXNwb25zZRJSCgtHZXRQcm9wb3NhbBIgLnBlcmVubmlhbC52MS5HZXRQcm9wb3NhbFJlcXVlc3QaIS5wZXJlbm5pYWwudjEuR2V0UHJvcG9zYWxSZXNwb25zZRJSCgtDaGVja1NjaGVtYRIgLnBlcmVubmlhbC52MS5DaGVja1NjaGVtYVJlcXVlc3QaIS5wZXJlbm5pYWwudjEuQ2hlY2tTY2hlbWFSZXNwb25zZRJVCgxBY2NlcHRTY2hlbWESIS5wZXJlbm5pYWwudjEuQWNjZXB0U2NoZW1hUmVxdWVzdBoiLnBlcmVubmlhbC52MS5BY2NlcHRTY2hlbWFSZXNwb25zZRJnChJMaXN0U2NoZW1hVmVyc2lvbnMSJy5wZXJlbm5pYWwudjEuTGlzdFNjaGVtYVZlcnNpb25zUmVxdWVzdBooLnBlcmVubmlhbC52MS5MaXN0U2NoZW1hVmVyc2lvbnNSZXNwb25zZRJhChBHZXRTY2hlbWFWZXJzaW9uEiUucGVyZW5uaWFsLnYxLkdldFNjaGVtYVZlcnNpb25SZXF1ZXN0GiYucGVyZW5uaWFsLnYxLkdldFNjaGVtYVZlcnNpb25SZXNwb25zZRJSCgtEaWZmU2NoZW1hcxIgLnBlcmVubmlhbC52MS5EaWZmU2NoZW1hc1JlcXVlc3QaIS5wZXJlbm5pYWwudjEuRGlmZlNjaGVtYXNSZXNwb25zZRJPCgpHZXRQcm9maWxlEh8ucGVyZW5uaWFsLnYxLkdldFByb2ZpbGVSZXF1ZXN0GiAucGVyZW5uaWFsLnYxLkdldFByb2ZpbGVSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_perennial_v1_data_events]);
 
 /**
  * The rows or labels of a source.
@@ -41,6 +41,82 @@ export type SchemaOf = Message<"perennial.v1.SchemaOf"> & {
  */
 export const SchemaOfSchema: GenMessage<SchemaOf> = /*@__PURE__*/
   messageDesc(file_perennial_v1_schema_service, 0);
+
+/**
+ * For whose rows or labels.
+ *
+ * @generated from message perennial.v1.ProposeSchemaRequest
+ */
+export type ProposeSchemaRequest = Message<"perennial.v1.ProposeSchemaRequest"> & {
+  /**
+   * @generated from field: perennial.v1.SchemaOf of = 1;
+   */
+  of?: SchemaOf | undefined;
+};
+
+/**
+ * Describes the message perennial.v1.ProposeSchemaRequest.
+ * Use `create(ProposeSchemaRequestSchema)` to create a new message.
+ */
+export const ProposeSchemaRequestSchema: GenMessage<ProposeSchemaRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_schema_service, 1);
+
+/**
+ * The new proposal.
+ *
+ * @generated from message perennial.v1.ProposeSchemaResponse
+ */
+export type ProposeSchemaResponse = Message<"perennial.v1.ProposeSchemaResponse"> & {
+  /**
+   * @generated from field: perennial.v1.SchemaProposal proposal = 1;
+   */
+  proposal?: SchemaProposal | undefined;
+};
+
+/**
+ * Describes the message perennial.v1.ProposeSchemaResponse.
+ * Use `create(ProposeSchemaResponseSchema)` to create a new message.
+ */
+export const ProposeSchemaResponseSchema: GenMessage<ProposeSchemaResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_schema_service, 2);
+
+/**
+ * For whose rows or labels.
+ *
+ * @generated from message perennial.v1.GetProposalRequest
+ */
+export type GetProposalRequest = Message<"perennial.v1.GetProposalRequest"> & {
+  /**
+   * @generated from field: perennial.v1.SchemaOf of = 1;
+   */
+  of?: SchemaOf | undefined;
+};
+
+/**
+ * Describes the message perennial.v1.GetProposalRequest.
+ * Use `create(GetProposalRequestSchema)` to create a new message.
+ */
+export const GetProposalRequestSchema: GenMessage<GetProposalRequest> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_schema_service, 3);
+
+/**
+ * The open proposal.
+ *
+ * @generated from message perennial.v1.GetProposalResponse
+ */
+export type GetProposalResponse = Message<"perennial.v1.GetProposalResponse"> & {
+  /**
+   * @generated from field: perennial.v1.SchemaProposal proposal = 1;
+   */
+  proposal?: SchemaProposal | undefined;
+};
+
+/**
+ * Describes the message perennial.v1.GetProposalResponse.
+ * Use `create(GetProposalResponseSchema)` to create a new message.
+ */
+export const GetProposalResponseSchema: GenMessage<GetProposalResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_schema_service, 4);
 
 /**
  * A schema that waits for somebody.
@@ -107,7 +183,7 @@ export type SchemaProposal = Message<"perennial.v1.SchemaProposal"> & {
  * Use `create(SchemaProposalSchema)` to create a new message.
  */
 export const SchemaProposalSchema: GenMessage<SchemaProposal> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 1);
+  messageDesc(file_perennial_v1_schema_service, 5);
 
 /**
  * What changes between two schemas.
@@ -133,7 +209,7 @@ export type SchemaDifference = Message<"perennial.v1.SchemaDifference"> & {
  * Use `create(SchemaDifferenceSchema)` to create a new message.
  */
 export const SchemaDifferenceSchema: GenMessage<SchemaDifference> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 2);
+  messageDesc(file_perennial_v1_schema_service, 6);
 
 /**
  * One change.
@@ -173,7 +249,7 @@ export type SchemaChange = Message<"perennial.v1.SchemaChange"> & {
  * Use `create(SchemaChangeSchema)` to create a new message.
  */
 export const SchemaChangeSchema: GenMessage<SchemaChange> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 3);
+  messageDesc(file_perennial_v1_schema_service, 7);
 
 /**
  * A schema, which is not put in force.
@@ -199,7 +275,26 @@ export type CheckSchemaRequest = Message<"perennial.v1.CheckSchemaRequest"> & {
  * Use `create(CheckSchemaRequestSchema)` to create a new message.
  */
 export const CheckSchemaRequestSchema: GenMessage<CheckSchemaRequest> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 4);
+  messageDesc(file_perennial_v1_schema_service, 8);
+
+/**
+ * What would change.
+ *
+ * @generated from message perennial.v1.CheckSchemaResponse
+ */
+export type CheckSchemaResponse = Message<"perennial.v1.CheckSchemaResponse"> & {
+  /**
+   * @generated from field: perennial.v1.SchemaDifference difference = 1;
+   */
+  difference?: SchemaDifference | undefined;
+};
+
+/**
+ * Describes the message perennial.v1.CheckSchemaResponse.
+ * Use `create(CheckSchemaResponseSchema)` to create a new message.
+ */
+export const CheckSchemaResponseSchema: GenMessage<CheckSchemaResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_schema_service, 9);
 
 /**
  * Which schema.
@@ -237,7 +332,7 @@ export type AcceptSchemaRequest = Message<"perennial.v1.AcceptSchemaRequest"> & 
  * Use `create(AcceptSchemaRequestSchema)` to create a new message.
  */
 export const AcceptSchemaRequestSchema: GenMessage<AcceptSchemaRequest> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 5);
+  messageDesc(file_perennial_v1_schema_service, 10);
 
 /**
  * The new version.
@@ -268,7 +363,7 @@ export type AcceptSchemaResponse = Message<"perennial.v1.AcceptSchemaResponse"> 
  * Use `create(AcceptSchemaResponseSchema)` to create a new message.
  */
 export const AcceptSchemaResponseSchema: GenMessage<AcceptSchemaResponse> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 6);
+  messageDesc(file_perennial_v1_schema_service, 11);
 
 /**
  * Which versions.
@@ -301,7 +396,7 @@ export type ListSchemaVersionsRequest = Message<"perennial.v1.ListSchemaVersions
  * Use `create(ListSchemaVersionsRequestSchema)` to create a new message.
  */
 export const ListSchemaVersionsRequestSchema: GenMessage<ListSchemaVersionsRequest> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 7);
+  messageDesc(file_perennial_v1_schema_service, 12);
 
 /**
  * Versions.
@@ -320,7 +415,7 @@ export type ListSchemaVersionsResponse = Message<"perennial.v1.ListSchemaVersion
  * Use `create(ListSchemaVersionsResponseSchema)` to create a new message.
  */
 export const ListSchemaVersionsResponseSchema: GenMessage<ListSchemaVersionsResponse> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 8);
+  messageDesc(file_perennial_v1_schema_service, 13);
 
 /**
  * A version without its document.
@@ -358,7 +453,7 @@ export type SchemaVersion = Message<"perennial.v1.SchemaVersion"> & {
  * Use `create(SchemaVersionSchema)` to create a new message.
  */
 export const SchemaVersionSchema: GenMessage<SchemaVersion> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 9);
+  messageDesc(file_perennial_v1_schema_service, 14);
 
 /**
  * Which version; 0: the one in force.
@@ -382,7 +477,7 @@ export type GetSchemaVersionRequest = Message<"perennial.v1.GetSchemaVersionRequ
  * Use `create(GetSchemaVersionRequestSchema)` to create a new message.
  */
 export const GetSchemaVersionRequestSchema: GenMessage<GetSchemaVersionRequest> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 10);
+  messageDesc(file_perennial_v1_schema_service, 15);
 
 /**
  * The version with its document.
@@ -413,7 +508,7 @@ export type GetSchemaVersionResponse = Message<"perennial.v1.GetSchemaVersionRes
  * Use `create(GetSchemaVersionResponseSchema)` to create a new message.
  */
 export const GetSchemaVersionResponseSchema: GenMessage<GetSchemaVersionResponse> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 11);
+  messageDesc(file_perennial_v1_schema_service, 16);
 
 /**
  * Two versions; 0 as the second: the one in force.
@@ -442,7 +537,26 @@ export type DiffSchemasRequest = Message<"perennial.v1.DiffSchemasRequest"> & {
  * Use `create(DiffSchemasRequestSchema)` to create a new message.
  */
 export const DiffSchemasRequestSchema: GenMessage<DiffSchemasRequest> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 12);
+  messageDesc(file_perennial_v1_schema_service, 17);
+
+/**
+ * What changed.
+ *
+ * @generated from message perennial.v1.DiffSchemasResponse
+ */
+export type DiffSchemasResponse = Message<"perennial.v1.DiffSchemasResponse"> & {
+  /**
+   * @generated from field: perennial.v1.SchemaDifference difference = 1;
+   */
+  difference?: SchemaDifference | undefined;
+};
+
+/**
+ * Describes the message perennial.v1.DiffSchemasResponse.
+ * Use `create(DiffSchemasResponseSchema)` to create a new message.
+ */
+export const DiffSchemasResponseSchema: GenMessage<DiffSchemasResponse> = /*@__PURE__*/
+  messageDesc(file_perennial_v1_schema_service, 18);
 
 /**
  * Which rows: those of segments with an event time from (inclusive) to (exclusive).
@@ -471,7 +585,7 @@ export type GetProfileRequest = Message<"perennial.v1.GetProfileRequest"> & {
  * Use `create(GetProfileRequestSchema)` to create a new message.
  */
 export const GetProfileRequestSchema: GenMessage<GetProfileRequest> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 13);
+  messageDesc(file_perennial_v1_schema_service, 19);
 
 /**
  * What the rows look like.
@@ -521,7 +635,7 @@ export type GetProfileResponse = Message<"perennial.v1.GetProfileResponse"> & {
  * Use `create(GetProfileResponseSchema)` to create a new message.
  */
 export const GetProfileResponseSchema: GenMessage<GetProfileResponse> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 14);
+  messageDesc(file_perennial_v1_schema_service, 20);
 
 /**
  * What one column looks like.
@@ -595,7 +709,7 @@ export type ColumnProfile = Message<"perennial.v1.ColumnProfile"> & {
  * Use `create(ColumnProfileSchema)` to create a new message.
  */
 export const ColumnProfileSchema: GenMessage<ColumnProfile> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 15);
+  messageDesc(file_perennial_v1_schema_service, 21);
 
 /**
  * A value and how often it occurs.
@@ -619,7 +733,7 @@ export type ValueCount = Message<"perennial.v1.ValueCount"> & {
  * Use `create(ValueCountSchema)` to create a new message.
  */
 export const ValueCountSchema: GenMessage<ValueCount> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 16);
+  messageDesc(file_perennial_v1_schema_service, 22);
 
 /**
  * What numbers look like; NaN and infinities are counted and left out of all else.
@@ -679,7 +793,7 @@ export type NumberProfile = Message<"perennial.v1.NumberProfile"> & {
  * Use `create(NumberProfileSchema)` to create a new message.
  */
 export const NumberProfileSchema: GenMessage<NumberProfile> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 17);
+  messageDesc(file_perennial_v1_schema_service, 23);
 
 /**
  * What texts look like.
@@ -710,7 +824,7 @@ export type TextProfile = Message<"perennial.v1.TextProfile"> & {
  * Use `create(TextProfileSchema)` to create a new message.
  */
 export const TextProfileSchema: GenMessage<TextProfile> = /*@__PURE__*/
-  messageDesc(file_perennial_v1_schema_service, 18);
+  messageDesc(file_perennial_v1_schema_service, 24);
 
 /**
  * Schemas of sources and their versions, and profiles of verified rows.
@@ -725,8 +839,8 @@ export const SchemaService: GenService<{
    */
   proposeSchema: {
     methodKind: "unary";
-    input: typeof SchemaOfSchema;
-    output: typeof SchemaProposalSchema;
+    input: typeof ProposeSchemaRequestSchema;
+    output: typeof ProposeSchemaResponseSchema;
   },
   /**
    * The open proposal.
@@ -735,8 +849,8 @@ export const SchemaService: GenService<{
    */
   getProposal: {
     methodKind: "unary";
-    input: typeof SchemaOfSchema;
-    output: typeof SchemaProposalSchema;
+    input: typeof GetProposalRequestSchema;
+    output: typeof GetProposalResponseSchema;
   },
   /**
    * What accepting a schema would change.
@@ -746,7 +860,7 @@ export const SchemaService: GenService<{
   checkSchema: {
     methodKind: "unary";
     input: typeof CheckSchemaRequestSchema;
-    output: typeof SchemaDifferenceSchema;
+    output: typeof CheckSchemaResponseSchema;
   },
   /**
    * Puts a schema in force: the open proposal, or one that somebody wrote.
@@ -786,7 +900,7 @@ export const SchemaService: GenService<{
   diffSchemas: {
     methodKind: "unary";
     input: typeof DiffSchemasRequestSchema;
-    output: typeof SchemaDifferenceSchema;
+    output: typeof DiffSchemasResponseSchema;
   },
   /**
    * What verified rows look like, merged from the profiles of their segments.
