@@ -1,6 +1,6 @@
 export { type DocumentKind, documentKind } from './document-kind.js';
 export { columnsOfExpression, type Expression } from './expression/ast.js';
-export { evaluateExpression } from './expression/evaluate.js';
+export { evaluateCondition, evaluateExpression } from './expression/evaluate.js';
 export { parseExpression } from './expression/parse.js';
 export { expressionToSql } from './expression/sql.js';
 export { canonicalSchema, schemaDigest, schemaFromJson } from './schema/canonical-schema.js';

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { columnsOfExpression, evaluateExpression, expressionToSql, parseExpression } from '../src/mod.js';
+import {
+  columnsOfExpression,
+  evaluateCondition,
+  evaluateExpression,
+  expressionToSql,
+  parseExpression,
+} from '../src/mod.js';
 
 const evaluate = (text: string, row: Record<string, unknown> = {}) =>
   evaluateExpression(parseExpression(text, 'expr'), row);
@@ -19,6 +25,15 @@ describe('an expression', () => {
     expect(evaluate('not 1 = 2 and 2 = 2 or false')).toBe(true);
     expect(evaluate('(month(date) % 12) / 3', { date: new Date('2012-05-01') })).toBe(5 / 3);
     expect(evaluate("case origin when 'SEA' then 1 when 'PDX' then 2 end", { origin: 'PDX' })).toBe(2);
+  });
+
+  it('as a condition reads numbers and words as SQL does, and a time as neither true nor false', () => {
+    const meets = (a: unknown) => evaluateCondition(parseExpression('a', 'when'), { a });
+    expect([true, 7, 'Yes', 't'].map(meets)).toEqual([true, true, true, true]);
+    expect([false, 0, 'NO', 'f'].map(meets)).toEqual([false, false, false, false]);
+    expect([null, 'on', new Date('2021-02-28T23:59:59Z'), new Date(0)].map(meets)).toEqual(
+      Array(4).fill(null),
+    );
   });
 
   it('of SQL null is null, and so is what a row does not have', () => {

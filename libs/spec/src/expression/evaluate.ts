@@ -12,6 +12,14 @@ export function evaluateExpression({ root }: Expression, row: Record<string, unk
   return value instanceof Date ? value.getTime() : value;
 }
 
+/**
+ * Whether a row meets the expression, as DuckDB's `try_cast(<expressionToSql> as boolean)`: null where it is neither true
+ * nor false, as a time is.
+ */
+export function evaluateCondition({ root }: Expression, row: Record<string, unknown>): boolean | null {
+  return toBoolean(evaluate(root, row));
+}
+
 function evaluate(node: Node, row: Record<string, unknown>): Looked {
   switch (node.kind) {
     case 'literal':

@@ -2,7 +2,7 @@ import {
   type ColumnSchema,
   columnsOfExpression,
   type Expression,
-  evaluateExpression,
+  evaluateCondition,
   expressionToSql,
   parseExpression,
   type RowRule,
@@ -12,7 +12,7 @@ import {
 } from '@perennial/spec';
 import { quoteIdentifier, quoteText } from '@perennial/tables';
 import type { AnomalyType } from '../anomalies/types.js';
-import type { ColumnType, JudgedRow, Value } from '../schema/value.js';
+import type { ColumnType, JudgedRow } from '../schema/value.js';
 import { type CellSql, cellSql, type Reading, type ReadValue, readCell, timeOf } from './cells.js';
 import { formatPatterns, isShaped } from './formats.js';
 import { checkRuleTypes } from './rule-types.js';
@@ -257,7 +257,7 @@ function rowRule(rule: RowRule, document: SchemaDocument, has: KeyLookup): Decla
     type: rule.references ? 'REFERENCE_MISSING' : 'ROW_RULE_BROKEN',
     ...(rule.references && { isReference: true as const }),
     expects: rule.expr ?? `${rule.references?.columns.join(', ')} to be found in ${rule.references?.source}`,
-    breaks: (row) => (when === undefined || isTrue(evaluateExpression(when, row.values))) && test.breaks(row),
+    breaks: (row) => (when === undefined || evaluateCondition(when, row.values) === true) && test.breaks(row),
     condition: (table) => {
       const asked = when && `coalesce(try_cast(${sqlOf(when, table)} as boolean), false)`;
       const broken = test.condition(table);
@@ -272,7 +272,7 @@ function expressionTest(expression: Expression): RowTest {
   return {
     column: columnsOfExpression(expression)[0] ?? '',
     // What is null is neither true nor false, and breaks nothing.
-    breaks: (row) => isFalse(evaluateExpression(expression, row.values)),
+    breaks: (row) => evaluateCondition(expression, row.values) === false,
     condition: (table) => `coalesce(try_cast(${sqlOf(expression, table)} as boolean) = false, false)`,
   };
 }
@@ -292,19 +292,6 @@ function referenceTest(references: References, has: KeyLookup): RowTest {
     },
   };
 }
-
-/** As `try_cast(value as boolean)`. */
-function isTrue(value: Value): boolean {
-  return value === true || (typeof value === 'number' && value !== 0) || truths.has(lower(value));
-}
-
-function isFalse(value: Value): boolean {
-  return value === false || value === 0 || lies.has(lower(value));
-}
-
-const truths = new Set(['true', 't', '1', 'yes', 'y']);
-const lies = new Set(['false', 'f', '0', 'no', 'n']);
-const lower = (value: Value) => (typeof value === 'string' ? value.toLowerCase() : '');
 
 function sqlOf(expression: Expression, { cells }: ReadTable): string {
   return expressionToSql(expression, (name) => (cells.get(name) ?? absent).value);
