@@ -1,9 +1,10 @@
 import { shiftedUnits, type UnitRelation, unitRelation } from '../causes/units.js';
 import type { Profile } from '../profile/profile.js';
+import type { Sketch } from '../profile/sketch.js';
 import { type ColumnExpectation, learningRows, type Schema } from '../schema/learned.js';
 import type { RecentLevel } from './recent.js';
 import type { Standing } from './standing.js';
-import { variesAboutLevel } from './tails.js';
+import { tailsOf, variesAboutLevel } from './tails.js';
 
 /**
  * When a number is held although it has its type: data, so that one row in memory and a hundred thousand in SQL are
@@ -35,6 +36,15 @@ export interface UnitSuspect {
 const countsFrom = 2;
 /** Raw values nearer than so many spreads to the level are ordinary. */
 const distanceBeyond = 2;
+/**
+ * Rows that do not follow from one another are mixtures, of cities or classes, whose rarer parts lie far off: from an
+ * established producer only a value that passes five spreads is no part of them. Daily temperatures of 2012 to 2015 step
+ * by less than this in nineteen of twenty windows (`RecentLevel.leaps`), and in the others Fahrenheit lies that far off.
+ */
+const leapsMax = 1.3;
+const mixtureBeyond = 5;
+/** A column of measures has more places than this between its extremes: a hundred of tenths are ten degrees. */
+const placesMax = 100;
 /** A value nearer to verified ones must be explained clearly better by the conversion, not just better. */
 const clearRatio = 0.7;
 /** Once suspected, a conversion may fit up to half worse: a cold snap while no rows are verified did (December 2013). */
@@ -66,12 +76,13 @@ function suspectsOf(
   standing: Standing,
 ): UnitSuspect[] {
   const sketch = profile.columns[column]?.sketch;
-  if (!range || !level || !sketch || !variesAboutLevel(sketch) || isCount(level, range)) return [];
+  if (!range || !level || !sketch || !variesAboutLevel(sketch)) return [];
+  if (isCount(level, range) || isCoarse(level, range)) return [];
   const bounds = { level, low: range.low, high: range.high };
   const open = standing.suspicions.find((suspicion) => suspicion.column === column);
   const relation = open && unitRelation(open.relation);
-  if (relation) return [{ ...bounds, ...anyRaw, relation, distance: 0, ratio: openRatio }];
   const beyond = distanceBeyond * level.spread;
+  if (relation) return [{ ...bounds, ...anyRaw, relation, distance: beyond, ratio: openRatio }];
   const plausible = shiftedUnits.filter(
     ({ verified }) => verified.low <= range.min && range.max <= verified.high,
   );
@@ -84,6 +95,16 @@ function suspectsOf(
       ratio: 1,
     }));
   }
+  if ((level.leaps ?? 0) > leapsMax) {
+    const distance = mixtureBeyond * Math.max(level.spread, spreadOf(sketch));
+    return plausible.map((relation) => ({
+      ...bounds,
+      ...outside(range, anyMargin),
+      relation,
+      distance,
+      ratio: 1,
+    }));
+  }
   return plausible.flatMap((relation) => [
     { ...bounds, ...outside(range, clearMargin), relation, distance: beyond, ratio: clearRatio },
     { ...bounds, ...outside(range, anyMargin), relation, distance: beyond, ratio: 1 },
@@ -93,6 +114,20 @@ function suspectsOf(
 /** Whole numbers from zero or one on are counts and codes, which leap as far as any unit would. */
 export function isCount({ isWhole }: RecentLevel, { min }: { min: number }): boolean {
   return isWhole === true && min >= 0 && min <= countsFrom;
+}
+
+/** Of everything verified: 3.3 standard deviations lie between the 5 and 95 % quantiles of a normal. */
+function spreadOf(sketch: Sketch): number {
+  const { low, high } = tailsOf(sketch);
+  return (high - low) / 3.3;
+}
+
+/**
+ * Few values for as wide a range: sums of whole prices, marks, codes. They leap from one to another in one row, as a
+ * mixture of cases does, and a thermometer does not.
+ */
+function isCoarse({ step = 0 }: RecentLevel, { min, max }: { min: number; max: number }): boolean {
+  return max - min <= placesMax * step;
 }
 
 function outside(
