@@ -167,6 +167,35 @@ function editCommand(schema: Command): void {
     });
 }
 
+/** `plan` of a document of kind Schema. */
+export async function planSchema(text: string, command: Command): Promise<void> {
+  const { source, of } = subjectOf(text);
+  const answer = await platform().schemas.check(source, text, of);
+  print(command, answer, () => differenceText(answer));
+}
+
+/** `apply` of a document of kind Schema: applied again it changes nothing. */
+export async function applySchema(text: string, command: Command): Promise<void> {
+  const { source, of } = subjectOf(text);
+  const difference = await platform().schemas.check(source, text, of);
+  if (difference.compatibility === 'same') {
+    print(command, { difference }, () => differenceText(difference));
+    return;
+  }
+  const answer = await platform().schemas.accept(source, { ...of, schema: text, by: whoAsks() });
+  print(command, answer, () => acceptedText(source, answer));
+}
+
+/** Of whose rows or labels the document is. Only the address is taken from it here: the platform reads it whole. */
+function subjectOf(text: string): { source: string; of: ReturnType<typeof kindOf> } {
+  const [, source] = /^source:\s*["']?([^\s"'#]+)/m.exec(text) ?? [];
+  if (!source)
+    throw invalid('FILE_UNREADABLE', 'source: it is missing; name the source that the schema is of', {
+      field: 'source',
+    });
+  return { source, of: kindOf({ labels: /^of:\s*["']?labels\b/m.test(text) }) };
+}
+
 /** The proposal where one is open, else what is in force. */
 async function editedOf(source: string, options: Named): Promise<{ schema_yaml: string }> {
   const { schemas } = platform();

@@ -5,6 +5,7 @@ import { invalid } from '@perennial/kernel';
 import type { Command } from 'commander';
 import { listing, platform, print, unreadable } from '../context.js';
 import { withProgress } from '../progress.js';
+import { applySchema, planSchema } from './schemas.js';
 import { sourceAppliedText, sourcePlanText } from './sources.js';
 
 const waitMsMax = 60_000;
@@ -20,11 +21,12 @@ interface Applied {
 export function systemCommands(root: Command): void {
   root
     .command('plan [path]')
-    .description('say what applying a document (a system.yaml, or of kind Source) would change')
+    .description('say what applying a document (a system.yaml, or of kind Source or Schema) would change')
     .option('-f, --file <path>', 'the document')
     .action(async (path: string | undefined, options: { file?: string }, command: Command) => {
       const text = await fileText(namedFile(path, options));
-      if (isSource(text)) {
+      if (isOfKind('Schema', text)) return planSchema(text, command);
+      if (isOfKind('Source', text)) {
         const answer = await platform().sources.apply(text, { dryRun: true });
         print(command, answer, () => sourcePlanText(answer));
         return;
@@ -35,11 +37,12 @@ export function systemCommands(root: Command): void {
 
   root
     .command('apply [path]')
-    .description('make a document (a system.yaml, or of kind Source) so')
+    .description('make a document (a system.yaml, or of kind Source or Schema) so')
     .option('-f, --file <path>', 'the document')
     .action(async (path: string | undefined, options: { file?: string }, command: Command) => {
       const text = await fileText(namedFile(path, options));
-      if (isSource(text)) {
+      if (isOfKind('Schema', text)) return applySchema(text, command);
+      if (isOfKind('Source', text)) {
         const answer = await platform().sources.apply(text);
         print(command, answer, () => sourceAppliedText(answer));
         return;
@@ -125,8 +128,8 @@ function changesText(answer: Applied): string {
 }
 
 /** What is no Source is a system, and refused as one where it is something else. */
-function isSource(yaml: string): boolean {
-  return /^(kind:\s*["']?Source["']?\s*(#.*)?$|\{.*"kind":\s*"Source")/m.test(yaml);
+function isOfKind(kind: 'Source' | 'Schema', yaml: string): boolean {
+  return new RegExp(`^(kind:\\s*["']?${kind}["']?\\s*(#.*)?$|\\{.*"kind":\\s*"${kind}")`, 'm').test(yaml);
 }
 
 function namedFile(path: string | undefined, { file }: { file?: string }): string {

@@ -18,7 +18,7 @@ export async function segmentColumns(tables: Tables, path: string): Promise<Segm
   );
 }
 
-/** Rows of a segment file in event-time order; `where`, `first` and `newest` narrow them. */
+/** Rows of a segment file, the sender's columns alone, in event-time order; `where`, `first` and `newest` narrow them. */
 export async function readRows(
   tables: Tables,
   path: string,
@@ -31,8 +31,12 @@ export async function readRows(
   const rows = await tables.rows(`select * from read_parquet(${quoteText(path)}) where ${where} ${order}`);
   if (newest !== undefined) rows.reverse();
   return rows.map((row) => {
-    const { _p_row_id: rowId, _p_event_time: eventTime, ...values } = row;
-    return { rowId: String(rowId), eventTime: Number(eventTime), values: values as Record<string, Value> };
+    const sent = Object.entries(row).filter(([name]) => !name.startsWith(ownPrefix));
+    return {
+      rowId: String(row['_p_row_id']),
+      eventTime: Number(row['_p_event_time']),
+      values: Object.fromEntries(sent) as Record<string, Value>,
+    };
   });
 }
 

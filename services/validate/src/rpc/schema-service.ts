@@ -13,7 +13,7 @@ import { invalid, notFound, type PlatformError, uuidv7 } from '@perennial/kernel
 import { rpc } from '@perennial/service';
 import { canonicalSchema, compareSchemas, type SchemaDocument, schemaYaml } from '@perennial/spec';
 import { kindOf, segmentKind } from '../messages.js';
-import { accept, acceptedDifference, noProposal, readSchema } from '../schema/accept.js';
+import { accept, acceptedDifference, keepMarks, noProposal, readSchema } from '../schema/accept.js';
 import { impliedDocument, propose } from '../schema/propose.js';
 import {
   findVersion,
@@ -42,9 +42,8 @@ export function schemaService(context: RpcContext) {
     },
     checkSchema: async ({ of, schema }) => {
       const origin = originOf(of);
-      const written = readSchema(schema, origin);
-      const known = await findKnowledge(context.db, origin);
-      return { difference: differenceMessage(known?.document ?? emptyOf(origin), written) };
+      const before = (await findKnowledge(context.db, origin))?.document ?? emptyOf(origin);
+      return { difference: differenceMessage(before, keepMarks(readSchema(schema, origin), before)) };
     },
     acceptSchema: async ({ of, schema, proposalId, acceptedBy }) => {
       const origin = originOf(of);

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Emitter } from '@perennial/bus';
 import { events } from '@perennial/contracts';
 import { type Clock, digestOf, invalid, PlatformError } from '@perennial/kernel';
@@ -7,6 +8,7 @@ import {
   compareSchemas,
   parseExpression,
   parseSchema,
+  type RowRule,
   type SchemaDocument,
   schemaFromJson,
 } from '@perennial/spec';
@@ -48,12 +50,31 @@ export function readSchema(text: string, origin: Origin): SchemaDocument {
  * is) are marked with their name, and are no longer learned.
  */
 export function markWritten(written: SchemaDocument, base: SchemaDocument, by: string): SchemaDocument {
-  const columns = Object.entries(written.columns).map(([name, column]): [string, ColumnSchema] => {
+  const kept = keepMarks(written, base);
+  const columns = Object.entries(kept.columns).map(([name, column]): [string, ColumnSchema] => {
     const before = base.columns[name];
     return [name, before && asked(before) === asked(column) ? column : { ...column, by: column.by ?? by }];
   });
-  const rules = written.rules.map((rule) => ({ ...rule, by: rule.by ?? by }));
+  const rules = kept.rules.map((rule) => ({ ...rule, by: rule.by ?? by }));
+  return { ...kept, columns: Object.fromEntries(columns), rules };
+}
+
+/** A file need not repeat whose a column or rule is: what asks the same as before stays theirs. */
+export function keepMarks(written: SchemaDocument, base: SchemaDocument): SchemaDocument {
+  const columns = Object.entries(written.columns).map(([name, column]): [string, ColumnSchema] => {
+    const before = base.columns[name];
+    const by = column.by ?? (before && asked(before) === asked(column) ? before.by : undefined);
+    return [name, by === undefined ? column : { ...column, by }];
+  });
+  const rules = written.rules.map((rule) => {
+    const by = rule.by ?? base.rules.find((one) => same(one, rule))?.by;
+    return by === undefined ? rule : { ...rule, by };
+  });
   return { ...written, columns: Object.fromEntries(columns), rules };
+}
+
+function same({ by: _, ...one }: RowRule, { by: __, ...other }: RowRule): boolean {
+  return isDeepStrictEqual(one, other);
 }
 
 /** What a column asks, without what is only said about it. */
