@@ -45,12 +45,17 @@ export function anomaliesCommand(root: Command): void {
       const anomalies = await platform().quarantine.anomalies(source, {
         kind,
         ...(options.type !== undefined && { type: options.type }),
-        ...(options.limit !== undefined && { limit: Number(options.limit) }),
+        ...(options.limit !== undefined && { limit: countIn(options.limit) }),
       });
       print(command, { anomalies }, () =>
         listing(anomalies.map(anomalyLine), listed, 'nothing odd was found'),
       );
     });
+}
+
+function countIn(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw invalid('QUERY_INVALID', `--limit: "${text}" must be a number from 1`, { field: 'limit' });
 }
 
 const checked = ['severity', 'type', 'column', 'rows', 'cause', 'evidence'];

@@ -1,12 +1,9 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { DatasetAsked, DatasetSegment, DatasetVersion } from '@perennial/client';
 import { invalid } from '@perennial/kernel';
 import type { Command } from 'commander';
 import { listing, platform, print } from '../context.js';
 import { withProgress } from '../progress.js';
+import { fileFormat, writeBody } from '../write-file.js';
 
 interface Named {
   labels?: boolean;
@@ -112,13 +109,13 @@ function exportCommand(dataset: Command): void {
     .option('--labels', 'of the labels')
     .action(async (text: string, options: Named & { output?: string; format?: string }, command: Command) => {
       const { source, ...asked } = askedOf(text, options);
-      const format = formatOf(options);
+      const format = fileFormat(options, ['parquet', 'csv']);
       const response = await platform().datasets.rows(source, { ...asked, format });
       const version = response.headers.get('perennial-dataset-version') ?? '';
       const output = options.output ?? `${source}-v${version}.${format}`;
       await withProgress(
         () => `${output}: is written`,
-        () => writeTo(output, response),
+        () => writeBody(output, response),
       );
       const answer = { source, version: Number(version), file: output };
       print(command, answer, () => `v${version} of ${source} is in ${output}`);
@@ -161,28 +158,6 @@ export function watchedFilesCommand(sources: Command): void {
 function countIn(text: string): number {
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
   throw invalid('QUERY_INVALID', `--limit: "${text}" must be a number from 1`, { field: 'limit' });
-}
-
-/** The file appears whole or not at all. */
-async function writeTo(output: string, response: Response): Promise<void> {
-  const part = `${output}.part`;
-  try {
-    if (!response.body) throw new Error('the answer has no body');
-    await pipeline(
-      Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]),
-      createWriteStream(part),
-    );
-    await rename(part, output);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
-}
-
-function formatOf({ format, output }: { format?: string; output?: string }): 'parquet' | 'csv' {
-  const named = format ?? (output?.toLowerCase().endsWith('.csv') ? 'csv' : 'parquet');
-  if (named === 'parquet' || named === 'csv') return named;
-  throw invalid('FORMAT_UNKNOWN', `--format: "${named}" must be parquet or csv`, { field: 'format' });
 }
 
 /** `flights`, `flights@v12` or, where the source is known, `v12`. */

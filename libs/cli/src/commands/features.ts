@@ -1,12 +1,9 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { FeaturesAnswer, SuspectedLeak, TrainingSet } from '@perennial/client';
-import { invalid, parseDuration } from '@perennial/kernel';
+import { invalid, parseDuration, parseEventTime } from '@perennial/kernel';
 import type { Command } from 'commander';
 import { listing, platform, print, text } from '../context.js';
 import { withProgress } from '../progress.js';
+import { fileFormat, writeBody } from '../write-file.js';
 
 const leakColumns = ['kind', 'features', 'relation', 'evidence'];
 const setColumns = ['training_set', 'system', 'status', 'rows', 'held_out', 'leaks', 'requested_at'];
@@ -34,7 +31,7 @@ function featuresCommand(root: Command): void {
       async (system: string, options: { key: string[]; asOf?: string; ttl?: string }, command: Command) => {
         const answer = await platform().features.get(system, {
           entities: [Object.fromEntries(options.key.map(pairOf))],
-          ...(options.asOf !== undefined && { asOf: options.asOf }),
+          ...(options.asOf !== undefined && { asOf: timeIn(options.asOf) }),
           ...(options.ttl !== undefined && { ttlMs: parseDuration(options.ttl, 'ttl') }),
         });
         print(command, answer, () =>
@@ -46,6 +43,11 @@ function featuresCommand(root: Command): void {
         );
       },
     );
+}
+
+/** As the wire has it, of any time that a person may write. */
+function timeIn(text: string): string {
+  return new Date(parseEventTime(text, '--as-of')).toISOString();
 }
 
 /** What reads as a number or as true or false is sent as one; quotes keep a text: "7". */
@@ -106,11 +108,12 @@ function trainingSetCommands(root: Command): void {
     .option('-o, --output <file>', 'the file; by default <id>.parquet')
     .option('--part <part>', 'training, holdout or all', 'all')
     .action(async (id: string, options: { output?: string; part: string }, command: Command) => {
+      fileFormat(options, ['parquet']);
       const response = await platform().features.trainingRows(id, partOf(options.part));
       const output = options.output ?? `${id}.parquet`;
       await withProgress(
         () => `${output}: is written`,
-        () => writeTo(output, response),
+        () => writeBody(output, response),
       );
       const rows = Number(response.headers.get('perennial-rows') ?? 0);
       print(
@@ -124,22 +127,6 @@ function trainingSetCommands(root: Command): void {
 function partOf(part: string): 'training' | 'holdout' | 'all' {
   if (part === 'training' || part === 'holdout' || part === 'all') return part;
   throw invalid('PART_UNKNOWN', `--part: "${part}" must be training, holdout or all`, { field: 'part' });
-}
-
-/** The file appears whole or not at all. */
-async function writeTo(output: string, response: Response): Promise<void> {
-  const part = `${output}.part`;
-  try {
-    if (!response.body) throw new Error('the answer has no body');
-    await pipeline(
-      Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]),
-      createWriteStream(part),
-    );
-    await rename(part, output);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
 }
 
 function setLine(set: TrainingSet): Record<string, unknown> {

@@ -130,6 +130,8 @@ function readable(message: string): { field: string; reason: string } {
   const unknown = /key "([^"]*)" is unknown/.exec(message);
   if (unknown)
     return { field: unknown[1] ?? '', reason: 'is not known here; leave it out or correct the name' };
+  if (message.includes('google.protobuf.Timestamp'))
+    return { field: 'time', reason: 'is wrong: a time must be written as 2024-01-31T08:30:00Z' };
   const known = /field \S*\.([a-z_0-9]+) from JSON: (.*)$/is.exec(message);
   return { field: known?.[1] ?? 'body', reason: `is wrong: ${known?.[2] ?? message}` };
 }

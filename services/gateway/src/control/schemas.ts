@@ -146,13 +146,14 @@ function timeOf({ query }: Asked, name: 'from' | 'to') {
   return text ? timestampFromMs(parseEventTime(text, name)) : undefined;
 }
 
-/** @throws PlatformError QUERY_INVALID */
 function ofRequest({ params, query }: Asked): SchemaOf {
+  return create(SchemaOfSchema, { source: params['source'] ?? '', kind: kindIn(query) });
+}
+
+/** Rows, or labels where the query says so. @throws PlatformError QUERY_INVALID */
+export function kindIn(query: ControlRequest['query']): SegmentKind {
   const kind = query['kind'] ?? 'rows';
   if (kind !== 'rows' && kind !== 'labels')
     throw invalid('QUERY_INVALID', `kind must be rows or labels, got "${kind}"`, { field: 'kind' });
-  return create(SchemaOfSchema, {
-    source: params['source'] ?? '',
-    kind: kind === 'labels' ? SegmentKind.LABELS : SegmentKind.ROWS,
-  });
+  return kind === 'labels' ? SegmentKind.LABELS : SegmentKind.ROWS;
 }

@@ -3,11 +3,11 @@ import {
   GetSchemaResponseSchema,
   GetSourceResponseSchema,
   ListSourcesResponseSchema,
-  SegmentKind,
 } from '@perennial/contracts';
 import { invalid } from '@perennial/kernel';
 import type { Peers } from '../effects/peers.js';
 import { type ControlRoute, jsonOf } from './route.js';
+import { kindIn } from './schemas.js';
 
 /** What rows come from, and what their columns are. */
 export function sourceRoutes({ ingest, validate }: Pick<Peers, 'ingest' | 'validate'>): ControlRoute[] {
@@ -44,7 +44,7 @@ export function sourceRoutes({ ingest, validate }: Pick<Peers, 'ingest' | 'valid
       path: '/v1/sources/:source/schema',
       needs: 'inspect',
       answer: async ({ params, query }) => {
-        const kind = query['kind'] === 'labels' ? SegmentKind.LABELS : SegmentKind.ROWS;
+        const kind = kindIn(query);
         return jsonOf(
           GetSchemaResponseSchema,
           await validate.getSchema({ source: params['source'] ?? '', kind }),
