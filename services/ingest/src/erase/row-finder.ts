@@ -67,11 +67,14 @@ export class RowFinder {
 
   /** Every row that was found. */
   async rows(): Promise<FoundRow[]> {
-    const rows = await this.#tables.rows('select distinct source, id, us from erased_id order by 1, 2, 3');
+    const rows = await this.#tables.rows(
+      // Microseconds of years far from now have more digits than a number of JavaScript.
+      'select distinct source, id, us::varchar as us from erased_id where us is not null order by 1, 2, 3',
+    );
     return rows.map((row) => ({
       source: String(row['source']),
       id: String(row['id']),
-      us: Number(row['us']),
+      us: String(row['us']),
     }));
   }
 

@@ -10,11 +10,11 @@ export interface ReplacedFile {
   readonly what: string;
 }
 
-/** A row that was found: its source ('' where that is not known), its id, and its time in microseconds. */
+/** A row that was found: its source ('' where that is not known), its id, and its time in microseconds, as digits. */
 export interface FoundRow {
   readonly source: string;
   readonly id: string;
-  readonly us: number;
+  readonly us: string;
 }
 
 const rowsAtOnce = 10_000;
@@ -101,10 +101,10 @@ export class ErasureStore {
   }
 
   async rows(erasureId: string): Promise<FoundRow[]> {
-    const { rows } = await sql<{ source: string; id: string; us: string }>`
+    const { rows } = await sql<FoundRow>`
       select source, row_id as id, event_us as us from erasure_row
       where tenant = ${this.#tenant} and erasure_id = ${erasureId}::uuid`.execute(this.#db);
-    return rows.map((row) => ({ ...row, us: Number(row.us) }));
+    return rows;
   }
 
   /** Ends it and forgets the value. @returns false where it has ended before */

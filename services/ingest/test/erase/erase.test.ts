@@ -164,6 +164,23 @@ test('of one source only that source loses rows', async () => {
   expect((await exported(house, { source: 'buses' })).rows.map(({ id }) => id)).toEqual(['u0', 'u1']);
 });
 
+test('rows of any event time that can be kept are erased', async () => {
+  await house.declare('ages', 'time: at');
+  const times = ['0001-01-01', '1683-12-31', '2024-05-05', '9999-12-31T23:59:59.999Z'];
+  const body = times.map((at) => `{"at":"${at}","passenger":555}\n{"at":"${at}","passenger":556}\n`).join('');
+  await house.publish(body, { source: 'ages', format: 'jsonl' });
+  const key = { column: 'passenger', value: '555', source: 'ages', requestedBy: 'ann' };
+  const dry = await house.datasets.eraseKey({ ...key, dryRun: true });
+  expect(dry.places).toMatchObject([{ what: 'segment', rows: 4n }]);
+  await house.datasets.eraseKey(key);
+  const left = (await house.rows('ages')).map(({ cells }) => [cells['at'], cells['passenger']]);
+  expect(left).toEqual(times.map((at) => [at, 556]));
+  expect((await house.datasets.listErasures({})).erasures[0]).toMatchObject({
+    status: 'done',
+    source: 'ages',
+  });
+});
+
 test('an erasure that was cut off by a kill is carried through by the next process', async () => {
   const files: string[] = [];
   for (let i = 0; i < 12; i++) files.push(await verify(house, 'ships', rows(`s${i}-`, [i, 999, i])));
