@@ -35,10 +35,12 @@ export async function readValues(
 
 function wantedSql({ by, lastCount }: NeededSeries, values: string, fromUs: number): string {
   const bound = `us >= ${Math.round(fromUs)}`;
-  if (lastCount === 0) return `select * from (${values}) where ${bound}`;
-  const group = [...by.map((_, index) => `g${index}`), bound].join(', ');
+  // As an integer, microseconds of years far from now would be refused by whoever reads them as a number.
+  const cells = '* replace (us::double as us)';
+  if (lastCount === 0) return `select ${cells} from (${values}) as v where v.${bound}`;
+  const group = [...by.map((_, index) => `g${index}`), `v.${bound}`].join(', ');
   return (
-    `select * from (${values}) qualify ${bound} or ` +
-    `row_number() over (partition by ${group} order by us desc, row_key desc) <= ${lastCount}`
+    `select ${cells} from (${values}) as v qualify v.${bound} or ` +
+    `row_number() over (partition by ${group} order by v.us desc, row_key desc) <= ${lastCount}`
   );
 }
