@@ -105,7 +105,8 @@ const columnOf = fc
       type: type as ColumnSchema['type'],
       range: isNumber ? range : type === 'time' ? times : undefined,
       domain: hasDomain ? { values, closed: true } : undefined,
-      format: type === 'text' ? format : undefined,
+      // A schema may ask it of texts and times; what is neither is never asked.
+      format,
       valency: type === 'list' ? valency : undefined,
     };
     return Object.fromEntries(

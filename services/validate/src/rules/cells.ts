@@ -8,7 +8,12 @@ export type ReadValue = string | number | boolean | Date;
 
 /** A cell as the schema reads it: a value, nothing where it is missing, or no value of the column's type. */
 export type Reading =
-  | { readonly kind: 'value'; readonly value: ReadValue }
+  | {
+      readonly kind: 'value';
+      readonly value: ReadValue;
+      /** The text that it was read from, where it is one: what a format is asked of. */
+      readonly text?: string;
+    }
   | { readonly kind: 'missing' }
   | { readonly kind: 'invalid' };
 
@@ -29,12 +34,12 @@ export function readCell(value: Value, column: ColumnSchema): Reading {
       return readBoolean(text, column);
     case 'time': {
       const value = isShaped(text, timeText) ? timeOf(text) : undefined;
-      return value ? { kind: 'value', value } : invalid;
+      return value ? { kind: 'value', value, text } : invalid;
     }
     case 'list':
-      return isShaped(text, listText) && isList(text) ? { kind: 'value', value: text } : invalid;
+      return isShaped(text, listText) && isList(text) ? { kind: 'value', value: text, text } : invalid;
     case 'text':
-      return { kind: 'value', value: text };
+      return { kind: 'value', value: text, text };
   }
 }
 
@@ -90,6 +95,8 @@ function isList(text: string): boolean {
 export interface CellSql {
   /** The value, null where it is missing or invalid. */
   readonly value: string;
+  /** The text that the value is read from; absent where that is none. */
+  readonly text?: string;
   /** Never null. */
   readonly isMissing: string;
   readonly isInvalid: string;
@@ -105,8 +112,10 @@ export function cellSql(cell: string, physical: ColumnType | undefined, column: 
     ? `coalesce(${cell} is null or ${text} in (${tokens.map(quoteText).join(', ')}), true)`
     : `(${cell} is null)`;
   const value = `(case when not ${isMissing} then ${textSql(text, column)} end)`;
-  if (column.type === 'text') return { value, isMissing, isInvalid: 'false' };
-  return { value, isMissing, isInvalid: `(not ${isMissing} and ${value} is null)` };
+  if (column.type === 'text') return { value, text, isMissing, isInvalid: 'false' };
+  const isInvalid = `(not ${isMissing} and ${value} is null)`;
+  const isTextual = column.type === 'time' || column.type === 'list';
+  return { value, ...(isTextual && { text }), isMissing, isInvalid };
 }
 
 function textSql(text: string, column: ColumnSchema): string {
@@ -122,9 +131,11 @@ function textSql(text: string, column: ColumnSchema): string {
       const { true: yes, false: no } = column.spelled ?? usualSpelling;
       return `case ${spelledSql(text, yes, 'true')} ${spelledSql(text, no, 'false')} end`;
     }
-    case 'time':
+    case 'time': {
       // An offset is read after seconds only.
-      return `case when ${shaped(timeText)} then (try_cast(regexp_replace(${text}, '^(.{16})(Z|[+-].*)$', '\\1:00\\2') as timestamptz) at time zone 'UTC') end`;
+      const time = `(try_cast(regexp_replace(${text}, '^(.{16})(Z|[+-].*)$', '\\1:00\\2') as timestamptz) at time zone 'UTC')`;
+      return `case when ${shaped(timeText)} then ${time} end`;
+    }
     case 'list':
       return `case when ${shaped(listText)} and json_valid(${text}) then ${text} end`;
     case 'text':

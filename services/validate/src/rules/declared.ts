@@ -9,6 +9,7 @@ import {
   type SchemaDocument,
   type Severity,
   severityOf,
+  type ValueFormat,
 } from '@perennial/spec';
 import { quoteIdentifier, quoteText } from '@perennial/tables';
 import type { AnomalyType } from '../anomalies/types.js';
@@ -150,7 +151,7 @@ function columnRules(column: string, expected: ColumnSchema): DeclaredRule[] {
   }
   if (domain?.closed)
     add('domain', `one of ${domain.values.slice(0, 20).join(', ')}`, domainTest(domain.values, type));
-  if (format) add('format', `a text shaped as ${format}`, formatTest(formatPatterns[format]));
+  if (format) add('format', `a text shaped as ${format}`, formatTest(formatPattern(expected, format)));
   if (valency) add('valency', valencyText(valency), valencyTest(valency));
   return rules;
 }
@@ -196,11 +197,26 @@ function domainTest(values: readonly (string | number | boolean)[], type: string
   );
 }
 
-function formatTest(pattern: string): CellTest {
-  return valueTest(
-    (value) => !isShaped(String(value), pattern),
-    (value) => `not regexp_full_match(${value}, ${quoteText(pattern)}, 's')`,
-  );
+/** Asked of the text as it came and not of what was read in it: a time has no shape, and neither has a number. */
+function formatTest(pattern: string | undefined): CellTest {
+  return {
+    breaks: (reading) =>
+      pattern !== undefined &&
+      reading.kind === 'value' &&
+      reading.text !== undefined &&
+      !isShaped(reading.text, pattern),
+    condition: ({ value, text }) =>
+      pattern === undefined || text === undefined
+        ? 'false'
+        : `(${value} is not null and not regexp_full_match(${text}, ${quoteText(pattern)}, 's'))`,
+  };
+}
+
+/** Undefined where every time that can be read has the format. */
+function formatPattern({ type, zone }: ColumnSchema, format: ValueFormat): string | undefined {
+  // Midnight comes as a day from Parquet, and a day in a zone is written as its moment in UTC.
+  const isAnyTime = format === 'datetime' || (zone !== undefined && zone !== 'UTC');
+  return type === 'time' && isAnyTime ? undefined : formatPatterns[format];
 }
 
 type Valency = NonNullable<ColumnSchema['valency']>;

@@ -1,0 +1,83 @@
+import { join } from 'node:path';
+import { type AcceptSchemaResponse, events, SegmentKind } from '@perennial/contracts';
+import { schemaFromJson } from '@perennial/spec';
+import { quoteText } from '@perennial/tables';
+import { tempDir } from '@perennial/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { smallRowsMax } from '../src/verify.js';
+import { type House, openHouse } from './house.js';
+
+let house: House;
+const dir = tempDir('times');
+beforeAll(async () => {
+  house = await openHouse();
+});
+afterAll(() => house?.stop());
+
+/** Hourly rows as ingest writes them: days and times of JSON or CSV, DATE and TIMESTAMP of Parquet (midnight as a day). */
+const clockSql = `select 'h-' || i as _p_row_id, t as _p_event_time, sin(i)::double as level,
+    strftime(t, '%Y-%m-%d') as day, strftime(t, '%Y-%m-%dT%H:%M:%SZ') as at, strftime(t, '%Y-%m-%d %H:%M:%S') as local,
+    strftime(t, '%Y-%m-%d') as pq_date,
+    case when t = date_trunc('day', t) then strftime(t, '%Y-%m-%d') else strftime(t, '%Y-%m-%dT%H:%M:%S.%gZ') end as pq_time
+  from (select i, timestamp '2020-01-01 01:00:00' + i * interval 1 hour as t from range(?) rows(i))`;
+
+async function send(source: string, first: number, count: number, change = '*'): Promise<void> {
+  const path = join(dir, `${source}-${first}-${count}.parquet`);
+  const rows = clockSql.replace('?', `${first}, ${first + count}`);
+  await house.tables.run(`copy (select ${change} from (${rows})) to ${quoteText(path)} (format parquet)`);
+  await house.recordFile(path, { source, producer: 'clock', count });
+  await house.settled();
+}
+
+const ofSource = (source: string) => ({ source, kind: SegmentKind.ROWS });
+
+async function acceptAsProposed(source: string): Promise<AcceptSchemaResponse> {
+  await house.schemas.proposeSchema({ of: ofSource(source) });
+  return house.schemas.acceptSchema({ of: ofSource(source), acceptedBy: 'ann' });
+}
+
+/** Verified and held rows of a source, and why those are held. */
+function outcome(source: string) {
+  const held = house.told(events.segmentQuarantined).filter((one) => one.source === source);
+  return {
+    verified: house
+      .told(events.segmentVerified)
+      .filter((one) => one.source === source)
+      .reduce((sum, { rows }) => sum + rows, 0),
+    held: held.flatMap(({ findings }) => findings.map(({ rule, column, rows }) => [rule, column, rows])),
+  };
+}
+
+test.each([
+  ['few', 300],
+  ['many', smallRowsMax + 500],
+])(
+  '%s rows verified, their schema accepted unedited: later rows of the same kind pass, few and many',
+  async (source, count) => {
+    await send(source, 0, count);
+    await acceptAsProposed(source);
+    const inForce = schemaFromJson(
+      (await house.schemas.getSchemaVersion({ of: ofSource(source), version: 0 })).schemaJson,
+    );
+    expect(inForce.columns['day']).toMatchObject({ type: 'time', format: 'date' });
+    expect(inForce.columns['at']).toMatchObject({ type: 'time', format: 'datetime' });
+    await send(source, count, 60);
+    await send(source, count + 60, smallRowsMax + 200);
+    expect(outcome(source)).toEqual({ verified: count + 60 + smallRowsMax + 200, held: [] });
+  },
+);
+
+test('a column of days holds what is no day, one by one, in few rows and in many', async () => {
+  await send('days', 0, 400);
+  await acceptAsProposed('days');
+  const change = `* replace (case when _p_row_id like '%7' then day || 'T05:00:00Z' else day end as day)`;
+  await send('days', 400, 100, change);
+  await send('days', 500, 2_000, change);
+  expect(outcome('days')).toEqual({
+    verified: 400 + 90 + 1_800,
+    held: [
+      ['format', 'day', 10],
+      ['format', 'day', 200],
+    ],
+  });
+});
