@@ -317,6 +317,16 @@ test('a key is made with its scope and limits, and its secret is the first line'
   });
 });
 
+test('garbage is kept for as long as was asked for, not at all with 0s, and as ingest is set without it', async () => {
+  const sent = async (...options: string[]) => {
+    await perennial('gc', '--dry-run', '--json', ...options);
+    return JSON.parse(asked.at(-1)?.body ?? '');
+  };
+  expect(await sent('--grace', '0s')).toEqual({ dry_run: true, grace_seconds: 0 });
+  expect(await sent('--grace', '1h')).toEqual({ dry_run: true, grace_seconds: 3_600 });
+  expect(await sent()).toEqual({ dry_run: true });
+});
+
 test('a reader that has enough, as head has, ends a command without a word', async () => {
   const env = { ...process.env, PERENNIAL_URL: url, PERENNIAL_TOKEN: 'x' };
   const child = spawn(process.execPath, [main, 'live', 'heat'], { env, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -15,6 +15,12 @@ export interface GarbageAnswer {
   grace_seconds: number;
 }
 
+export interface CollectOptions {
+  dryRun?: boolean;
+  /** What is younger is kept; left out: as ingest is set. With 0 what is just being published may go too. */
+  graceSeconds?: number;
+}
+
 export interface ErasureAnswer {
   erasure_id: string;
   dry_run: boolean;
@@ -45,9 +51,9 @@ export class Housekeeping {
   }
 
   /** Deletes artifacts that nothing needs; in a dry run it only counts them. */
-  collectGarbage({ dryRun = false, graceSeconds = 0 } = {}): Promise<GarbageAnswer> {
+  collectGarbage({ dryRun = false, graceSeconds }: CollectOptions = {}): Promise<GarbageAnswer> {
     return this.#platform.call('POST', '/v1/garbage/collect', {
-      json: { dry_run: dryRun, grace_seconds: graceSeconds },
+      json: { dry_run: dryRun, ...(graceSeconds !== undefined && { grace_seconds: graceSeconds }) },
       isRepeatable: true,
     });
   }

@@ -10,13 +10,17 @@ export function housekeepingCommands(root: Command): void {
     .command('gc')
     .description('delete files that nothing needs; when one service cannot be asked, nothing is deleted')
     .option('--dry-run', 'only say what would be deleted, and how many bytes')
-    .option('--grace <duration>', 'keep what is younger, such as 1h (default: a day, or as ingest is set)')
+    .option(
+      '--grace <duration>',
+      'keep what is younger, such as 1h; 0s only while nothing is being published (default: a day, or as ingest is set)',
+    )
     .action(async (options: { dryRun?: boolean; grace?: string }, command: Command) => {
-      const graceSeconds =
-        options.grace === undefined ? 0 : Math.ceil(parseDuration(options.grace, '--grace') / 1_000);
+      const grace = options.grace !== undefined && {
+        graceSeconds: Math.ceil(parseDuration(options.grace, '--grace') / 1_000),
+      };
       const answer = await withProgress(
         () => 'every service is asked what it needs',
-        () => platform().housekeeping.collectGarbage({ dryRun: options.dryRun ?? false, graceSeconds }),
+        () => platform().housekeeping.collectGarbage({ dryRun: options.dryRun ?? false, ...grace }),
       );
       print(command, answer, () => garbageText(answer));
     });

@@ -11,8 +11,7 @@ export function garbageMethods(
   graceSecondsDefault: number,
 ): Pick<Implementation<typeof DatasetService>, 'collectGarbage'> {
   return {
-    collectGarbage: async ({ dryRun, graceSeconds: asked }) => {
-      const graceSeconds = asked || graceSecondsDefault;
+    collectGarbage: async ({ dryRun, graceSeconds = graceSecondsDefault }) => {
       const found = await collectGarbage(means, { graceMs: graceSeconds * 1_000, isDryRun: dryRun });
       const { all, needed, young, garbage } = found;
       return {

@@ -9,7 +9,7 @@ let neighbours: Neighbours;
 let house: House;
 beforeAll(async () => {
   neighbours = await openNeighbours();
-  house = await openHouse({ PERENNIAL_PEERS: neighbours.peers, PERENNIAL_GARBAGE_GRACE_SECONDS: '0' });
+  house = await openHouse({ PERENNIAL_PEERS: neighbours.peers });
 });
 afterAll(async () => {
   await house?.stop();
@@ -17,6 +17,8 @@ afterAll(async () => {
 });
 
 const put = async (text: string) => (await house.artifacts.put(Buffer.from(text))).digest;
+/** Keeps nothing for its youth, whatever the service is set to. */
+const collect = (o = {}) => house.datasets.collectGarbage({ graceSeconds: 0, ...o });
 const isThere = (digest: string) => house.artifacts.has(digest as Digest);
 
 test('what no service needs is deleted, what one needs is kept with all that it names', async () => {
@@ -26,7 +28,7 @@ test('what no service needs is deleted, what one needs is kept with all that it 
   const manifest = await put(JSON.stringify({ model, made: randomUUID() }));
   const orphan = await put('nobody wants this');
   neighbours.needs.set('registry', [manifest]);
-  const dry = await house.datasets.collectGarbage({ dryRun: true });
+  const dry = await collect({ dryRun: true });
   expect(dry.largest.map(({ digest }) => digest)).toEqual([orphan]);
   expect(dry.garbageBytes).toBe(17n);
   expect(dry.asked.toSorted()).toEqual([
@@ -39,7 +41,7 @@ test('what no service needs is deleted, what one needs is kept with all that it 
     'validate',
   ]);
   expect(await isThere(orphan)).toBe(true);
-  const done = await house.datasets.collectGarbage({ dryRun: false });
+  const done = await collect();
   expect(done).toMatchObject({ garbage: 1, garbageBytes: 17n });
   expect(await isThere(orphan)).toBe(false);
   for (const kept of [rows, model, manifest]) expect(await isThere(kept)).toBe(true);
@@ -48,18 +50,24 @@ test('what no service needs is deleted, what one needs is kept with all that it 
 test('when one service does not say what it needs, nothing is deleted', async () => {
   const orphan = await put('still here');
   neighbours.silent.add('trainer');
-  await expect(house.datasets.collectGarbage({})).rejects.toMatchObject({ code: 'NEEDS_UNKNOWN' });
+  await expect(collect()).rejects.toMatchObject({ code: 'NEEDS_UNKNOWN' });
   expect(await isThere(orphan)).toBe(true);
   neighbours.silent.delete('trainer');
-  await house.datasets.collectGarbage({});
+  await collect();
   expect(await isThere(orphan)).toBe(false);
 });
 
-test('what was put within the grace period is kept', async () => {
+test('what was put within the grace period is kept, a day where none is asked for; a period of zero is none', async () => {
   const orphan = await put('just arrived');
-  const dry = await house.datasets.collectGarbage({ graceSeconds: 3_600 });
-  expect(dry).toMatchObject({ garbage: 0, young: 1, youngBytes: 12n });
+  const asked = await house.datasets.collectGarbage({ graceSeconds: 3_600 });
+  expect(asked).toMatchObject({ garbage: 0, young: 1, youngBytes: 12n, graceSeconds: 3_600 });
+  expect(await house.datasets.collectGarbage({})).toMatchObject({
+    garbage: 0,
+    young: 1,
+    graceSeconds: 86_400,
+  });
   expect(await isThere(orphan)).toBe(true);
+  expect(await collect({ dryRun: true })).toMatchObject({ garbage: 1, young: 0, graceSeconds: 0 });
 });
 
 test('files that were made one are deleted, and every version is still read', async () => {
@@ -70,7 +78,7 @@ test('files that were made one are deleted, and every version is still read', as
   await house.settled();
   const before = await house.datasets.getDataset({ dataset: { source: 'small', kind: 1 } });
   await house.datasets.compactDatasets({ source: 'small' });
-  await house.datasets.collectGarbage({});
+  await collect();
   for (const file of files) expect(await isThere(file)).toBe(false);
   for (const version of [before.version?.version ?? 0, 0]) {
     const dataset = { source: 'small', kind: 1, version };
