@@ -81,3 +81,47 @@ test('a column of days holds what is no day, one by one, in few rows and in many
     ],
   });
 });
+
+test('times of any year are read, and what is no time of years 1 to 9999 is held alone, in few rows and in many', async () => {
+  await send('years', 0, 400);
+  await acceptAsProposed('years');
+  const good = [
+    '0013-01-01T09:00:00',
+    '0001-01-01',
+    '0001-01-01T00:00:00Z',
+    '9999-12-31T23:59:59Z',
+    '1500-02-28',
+  ];
+  const bad = [
+    '0000-01-01',
+    '0001-01-01T00:00:00+05:00',
+    '9999-12-31T23:59:59-12:00',
+    '+275760-09-13T00:00:00Z',
+  ];
+  const odd = [...good, ...bad, '1500-02-29'];
+  const list = odd.map(quoteText).join(', ');
+  const oddAt = (first: number) =>
+    `* replace (coalesce(list_extract([${list}], substr(_p_row_id, 3)::int - ${first - 1}), "at") as "at")`;
+  await send('years', 400, 100, oddAt(400));
+  await send('years', 500, 2_000, oddAt(500));
+  expect(outcome('years')).toEqual({
+    verified: 400 + 95 + 1_995,
+    held: [
+      ['type', 'at', 5],
+      ['type', 'at', 5],
+    ],
+  });
+  const checked = await house.client.checkRows({
+    source: 'years',
+    kind: SegmentKind.ROWS,
+    rows: odd.map((at) => ({
+      level: 0.1,
+      day: '2020-05-01',
+      at,
+      local: at,
+      pq_date: '2020-05-01',
+      pq_time: at,
+    })),
+  });
+  expect(checked.rowsHeld).toBe(5);
+});

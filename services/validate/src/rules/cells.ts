@@ -33,7 +33,7 @@ export function readCell(value: Value, column: ColumnSchema): Reading {
     case 'boolean':
       return readBoolean(text, column);
     case 'time': {
-      const value = isShaped(text, timeText) ? timeOf(text) : undefined;
+      const value = timeOf(text);
       return value ? { kind: 'value', value, text } : invalid;
     }
     case 'list':
@@ -68,11 +68,17 @@ export function trimmed(text: string): string {
   return text.replace(blanks, '');
 }
 
-/** An ISO time, in UTC where it names no offset; undefined where the calendar has no such day. */
+/** Years 1 to 9999, UTC: what ISO 8601 and every database can hold. */
+const firstMs = Date.parse('0001-01-01T00:00:00Z');
+const endMs = Date.parse('+010000-01-01T00:00:00Z');
+
+/** An ISO time, in UTC where it names no offset; undefined for anything else, and where the calendar has no such day. */
 export function timeOf(text: string): Date | undefined {
-  const day = text.slice(0, 10);
+  if (!isShaped(text, timeText)) return undefined;
   const time = Date.parse(isoOf(text));
-  const isInCalendar = Number.isFinite(time) && new Date(`${day}Z`).toISOString().slice(0, 10) === day;
+  if (!(time >= firstMs && time < endMs)) return undefined;
+  const day = text.slice(0, 10);
+  const isInCalendar = new Date(`${day}T00:00:00Z`).toISOString().slice(0, 10) === day;
   return isInCalendar ? new Date(time) : undefined;
 }
 
@@ -134,7 +140,7 @@ function textSql(text: string, column: ColumnSchema): string {
     case 'time': {
       // An offset is read after seconds only.
       const time = `(try_cast(regexp_replace(${text}, '^(.{16})(Z|[+-].*)$', '\\1:00\\2') as timestamptz) at time zone 'UTC')`;
-      return `case when ${shaped(timeText)} then ${time} end`;
+      return `case when ${shaped(timeText)} then (case when year(${time}) between 1 and 9999 then ${time} end) end`;
     }
     case 'list':
       return `case when ${shaped(listText)} and json_valid(${text}) then ${text} end`;
