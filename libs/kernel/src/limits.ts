@@ -17,6 +17,8 @@ export const limits = {
   modelBytesMax: 512 * MiB,
   /** Rows in one segment: some tens of MiB of Parquet, read in one go. */
   segmentRowsMax: 100_000,
+  /** How far ahead of the platform's clock an event time may lie: clocks of other systems differ, days do not. */
+  eventTimeAheadMsMax: 24 * 60 * 60_000,
   /** Rows of one prediction request over JSON. */
   predictRowsMax: 1_000,
   /** How long a call between services may take unless it says otherwise. */

@@ -15,10 +15,9 @@ export async function recordSegment(
   { tenant, segment, now }: { tenant: string; segment: CutSegment; now: number },
 ): Promise<void> {
   await saveSegment(tx, tenant, segment, now);
-  if (segment.kind === 'rows') {
-    const { source, eventTimeMax: eventTime } = segment;
-    await moveNewestEvent(tx, { tenant, source, eventTime });
-  }
+  const { source, kind, newest } = segment;
+  if (kind === 'rows' && newest !== undefined)
+    await moveNewestEvent(tx, { tenant, source, eventTime: newest });
   await emit(events.segmentRecorded, segment.segmentId, {
     segmentId: segment.segmentId,
     source: segment.source,

@@ -17,6 +17,8 @@ export interface CutSegment {
   readonly bytes: number;
   readonly eventTimeMin: number;
   readonly eventTimeMax: number;
+  /** What its rows move the watermark to; undefined where all are ahead of the clock. */
+  readonly newest: number | undefined;
   readonly sequenceFirst: number;
   readonly sequenceLast: number;
   /** Why all of its rows are to be held back; empty: they are judged by what they hold. */

@@ -1,7 +1,11 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { publishRaw } from '@perennial/bus';
 import { events, SegmentKind } from '@perennial/contracts';
 import { canonicalSystem, parseSystem } from '@perennial/spec';
-import { waitFor } from '@perennial/testkit';
+import { openTables, quoteText } from '@perennial/tables';
+import { tempDir, waitFor } from '@perennial/testkit';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type House, openHouse, systemYaml } from './house.js';
 
@@ -10,6 +14,17 @@ beforeAll(async () => {
   house = await openHouse();
 });
 afterAll(() => house?.stop());
+
+async function parquetOf(dates: readonly string[]): Promise<Buffer> {
+  const tables = await openTables({});
+  const file = path.join(tempDir('dates'), 'rows.parquet');
+  const values = dates.map((date) => `(timestamp ${quoteText(date)})`).join(', ');
+  await tables.run(
+    `copy (select * from (values ${values}) as rows(date)) to ${quoteText(file)} (format parquet)`,
+  );
+  await tables.close();
+  return readFileSync(file);
+}
 
 const line = (date: string, more = '') => `{"date":"${date}"${more}}\n`;
 
@@ -118,6 +133,58 @@ test.each(Object.entries(policies))(
     expect(held.map((one) => one.hold)).toEqual(hold ? [hold] : []);
   },
 );
+
+const daysFromNow = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
+
+test.each(['refuse', 'quarantine'])(
+  'a clock that runs ahead makes no row after it late: %s',
+  async (policy) => {
+    const source = `ahead-${policy}`;
+    await house.declare(source, `time: date\nlate: { watermark: 7d, policy: ${policy} }`);
+    const publish = (body: string | Uint8Array, format = 'jsonl') => house.publish(body, { source, format });
+    const onTime = { refused: 0, late: 0 };
+    expect(await publish(line('2024-01-01'))).toMatchObject({ taken: 1, ...onTime });
+    expect(await publish(line('2045-01-01'))).toMatchObject({ taken: 1, ...onTime });
+    expect(await publish(line('2024-01-02') + line('2044-12-31'))).toMatchObject({ taken: 2, ...onTime });
+    const parquet = await parquetOf(['2024-01-20', '2045-01-02']);
+    expect(await publish(parquet, 'parquet')).toMatchObject({ taken: 2, ...onTime });
+    // The rows beside those ahead have moved the watermark nevertheless.
+    expect(await publish(line('2024-01-12') + line('2024-01-19'))).toMatchObject({ late: 1 });
+    expect(await publish(line('2024-01-14'))).toMatchObject({ taken: 1, ...onTime });
+    expect(await publish(line(daysFromNow(0.9)))).toMatchObject({ taken: 1, ...onTime });
+    expect(await publish(line('2024-01-21') + line(daysFromNow(0)))).toMatchObject({ late: 1 });
+  },
+);
+
+test('over the bus too no row is late after a clock that runs ahead, in its batch and after it', async () => {
+  await house.declare('ahead-bus', 'time: date\nlate: { watermark: 7d, policy: refuse }');
+  const send = async (body: string, id: string) => {
+    await publishRaw(house.bus, { subject: 'rows.default.ahead-bus.desk', body, id });
+    await house.settled();
+  };
+  await send(line('2024-01-01') + line('2045-01-01') + line('2024-01-02'), 'a1');
+  await send(line('2024-01-03') + line('2023-12-01'), 'a2');
+  const days = (await house.rows('ahead-bus')).map(({ cells }) => cells['date']);
+  expect(days).toEqual(['2024-01-01', '2045-01-01', '2024-01-02', '2024-01-03']);
+});
+
+test('a watermark that a clock had moved before it counted no more goes back to where good rows had moved it', async () => {
+  const source = 'ahead-before';
+  await house.declare(source, 'time: date\nlate: { watermark: 7d, policy: refuse }');
+  for (const date of ['2024-01-03', '2045-01-01'])
+    await house.publish(line(date), { source, format: 'jsonl' });
+  const moved = house.db.updateTable('newest_event').set({ event_time: new Date('2045-01-01') });
+  await moved.where('source', '=', source).execute();
+  const migration = new URL('../migrations/0010_newest_event_by_clock.sql', import.meta.url);
+  for (const statement of readFileSync(migration, 'utf8')
+    .split(/;\n/)
+    .filter((part) => part.trim() !== ''))
+    await sql.raw(statement).execute(house.db);
+  const newest = house.db.selectFrom('newest_event').select('event_time').where('source', '=', source);
+  expect(await newest.execute()).toEqual([{ event_time: new Date('2024-01-03') }]);
+  const answer = await house.publish(line('2024-01-02'), { source, format: 'jsonl' });
+  expect(answer).toMatchObject({ taken: 1, late: 0 });
+});
 
 test('over the bus late rows are found in the order of the stream, and labels never are late', async () => {
   await house.declare('late-bus', 'time: date\nlate: { watermark: 1h, policy: refuse }');

@@ -1,5 +1,6 @@
-import { invalid, type PlatformError } from '@perennial/kernel';
+import { invalid, limits, type PlatformError } from '@perennial/kernel';
 import type { Late } from '@perennial/spec';
+import type { ArrivingRow } from './arriving-row.js';
 import type { Arrival } from './segments-of-batch.js';
 
 /** What `segment.recorded` says of rows that are to be held because they came late. */
@@ -8,6 +9,27 @@ export const holdLate = 'late';
 /** Behind which event time (ms since the epoch) rows are late; none is before the first row came. */
 export function watermarkOf({ watermarkMs }: Late, newest: number | undefined): number {
   return newest === undefined || watermarkMs === undefined ? Number.NEGATIVE_INFINITY : newest - watermarkMs;
+}
+
+/**
+ * The newest event time (ms since the epoch) that such rows move the watermark to. One further ahead of the platform's
+ * clock when it came than clocks differ does not count: it is held back for that later on, and after a single one every
+ * good row would be late.
+ */
+export function newestOf(
+  rows: readonly Pick<ArrivingRow, 'eventTime' | 'arrivedAt'>[],
+  before?: number,
+): number | undefined {
+  let newest = before;
+  for (const { eventTime, arrivedAt } of rows) {
+    if (eventTime <= newestThatCounts(arrivedAt)) newest = Math.max(newest ?? eventTime, eventTime);
+  }
+  return newest;
+}
+
+/** The last event time that moves the watermark, of rows that came at `arrivedAt`; both in ms since the epoch. */
+export function newestThatCounts(arrivedAt: number): number {
+  return arrivedAt + limits.eventTimeAheadMsMax;
 }
 
 /** Why a late row was not taken, where the policy is to refuse. */
@@ -19,7 +41,7 @@ export function lateRow(eventTime: number, watermark: number): PlatformError {
   );
 }
 
-/** What a source says of late rows, and the newest event time that it had before (ms since the epoch). */
+/** What a source says of late rows, and the newest event time that counted before (ms since the epoch). */
 export interface LateSource {
   readonly late: Late;
   readonly newest: number | undefined;
@@ -57,7 +79,7 @@ export function judgeLate(
     }
     const before = newest.get(source);
     const watermark = watermarkOf(said.late, before);
-    newest.set(source, Math.max(before ?? row.eventTime, row.eventTime));
+    newest.set(source, newestOf([row], before));
     if (row.eventTime >= watermark) {
       judged.kept.push(arrival);
       continue;

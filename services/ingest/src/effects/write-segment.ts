@@ -6,6 +6,7 @@ import type { Digest } from '@perennial/kernel';
 import { type Tables, writeRows } from '@perennial/tables';
 import type { ArrivingRow, Cell } from '../decide/arriving-row.js';
 import type { Column } from '../decide/group-rows.js';
+import { newestOf } from '../decide/late.js';
 
 export interface Means {
   readonly artifacts: ArtifactStore;
@@ -22,6 +23,8 @@ export interface WrittenFile {
   /** Ms since the epoch. */
   readonly eventTimeMin: number;
   readonly eventTimeMax: number;
+  /** What they move the watermark to; undefined where all are ahead of the clock. */
+  readonly newest: number | undefined;
 }
 
 /** Writes rows of one producer as a segment file. The same rows, arrived at the same time, give the same digest. */
@@ -49,7 +52,7 @@ export async function writeSegment(
     eventTimeMin = Math.min(eventTimeMin, eventTime);
     eventTimeMax = Math.max(eventTimeMax, eventTime);
   }
-  return { ...stored, rows: rows.length, eventTimeMin, eventTimeMax };
+  return { ...stored, rows: rows.length, eventTimeMin, eventTimeMax, newest: newestOf(rows) };
 }
 
 /** Stores what `write` writes to the path it is given. */

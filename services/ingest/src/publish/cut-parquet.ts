@@ -1,7 +1,7 @@
 import { invalid, limits, PlatformError } from '@perennial/kernel';
 import { quoteIdentifier, quoteText, type Tables } from '@perennial/tables';
 import { checkCase, checkColumnName, eventTimeMax, eventTimeMin } from '../decide/arriving-row.js';
-import { holdLate, lateRow } from '../decide/late.js';
+import { holdLate, lateRow, newestThatCounts } from '../decide/late.js';
 import { type Means, storeFile } from '../effects/write-segment.js';
 import type { CutFile, CutSegmentFile, Lateness } from './cut-rows.js';
 import { rowIdDigits } from './row-ids.js';
@@ -44,7 +44,7 @@ export async function cutParquet(means: Means, path: string, options: CutParquet
   }
   const from = `read_parquet(${quoteText(path)}, file_row_number = true)`;
   const timed = `(select *, ${eventTimeSql(time, zone)} as _p_event_time from ${from})`;
-  const parts = await partsOf(means.tables, timed, lateness);
+  const parts = await partsOf(means.tables, timed, options);
   const select = `select ${ourCellsSql(options)}, ${columns
     .map((column) => `${cellSql(column, zone)} as ${quoteIdentifier(column.name)}`)
     .join(', ')} from ${timed}`;
@@ -62,9 +62,9 @@ export async function cutParquet(means: Means, path: string, options: CutParquet
          to ${quoteText(target)} (format parquet, compression zstd, row_group_size ${rowGroupRows})`,
       ),
     );
-    const { rows, eventTimeMin, eventTimeMax } = part;
+    const { rows, eventTimeMin, eventTimeMax, newest } = part;
     const hold = part.isLate && lateness.policy === 'quarantine' ? holdLate : '';
-    segments.push({ ...stored, rows, eventTimeMin, eventTimeMax, rowIds: undefined, hold });
+    segments.push({ ...stored, rows, eventTimeMin, eventTimeMax, newest, rowIds: undefined, hold });
   }
   const late = parts.reduce((sum, part) => sum + (part.isLate ? part.rows : 0), 0);
   return { segments, duplicates: 0, late, ...refusalsOf(parts, timeColumn, lateness) };
@@ -112,12 +112,19 @@ interface Part {
   readonly rows: number;
   readonly eventTimeMin: number;
   readonly eventTimeMax: number;
+  /** What they move the watermark to. */
+  readonly newest: number | undefined;
   readonly firstRow: number;
   readonly refused: number;
   readonly firstRefused: number | null;
 }
 
-async function partsOf(tables: Tables, timed: string, { watermark }: Lateness): Promise<Part[]> {
+async function partsOf(
+  tables: Tables,
+  timed: string,
+  { lateness: { watermark }, arrivedAt }: CutParquetOptions,
+): Promise<Part[]> {
+  const counts = `_p_event_time <= ${timeLiteral(newestThatCounts(arrivedAt))}`;
   const isLateSql = Number.isFinite(watermark)
     ? `coalesce(_p_event_time < ${timeLiteral(watermark)}, false)`
     : 'false';
@@ -125,6 +132,7 @@ async function partsOf(tables: Tables, timed: string, { watermark }: Lateness): 
     `select (file_row_number // ${limits.segmentRowsMax})::double as part, ${isLateSql} as late,
        count(_p_event_time)::double as n,
        epoch_ms(min(_p_event_time))::double as low, epoch_ms(max(_p_event_time))::double as high,
+       epoch_ms(max(_p_event_time) filter (where ${counts}))::double as newest,
        min(file_row_number)::double as first_row,
        (count(*) - count(_p_event_time))::double as refused,
        (min(file_row_number) filter (where _p_event_time is null))::double as first_refused
@@ -136,6 +144,7 @@ async function partsOf(tables: Tables, timed: string, { watermark }: Lateness): 
     rows: Number(row['n']),
     eventTimeMin: Number(row['low']),
     eventTimeMax: Number(row['high']),
+    newest: row['newest'] === null ? undefined : Number(row['newest']),
     firstRow: Number(row['first_row']),
     refused: Number(row['refused']),
     firstRefused: row['first_refused'] === null ? null : Number(row['first_refused']),

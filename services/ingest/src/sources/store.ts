@@ -159,7 +159,7 @@ export async function lockSource(tx: Store, tenant: string, source: string): Pro
   await sql`select pg_advisory_xact_lock(hashtextextended(${`source/${tenant}/${source}`}, 0))`.execute(tx);
 }
 
-/** The newest event time among the taken rows of a source, in ms since the epoch. */
+/** The newest event time among the taken rows of a source that were not ahead of the clock, in ms since the epoch. */
 export async function newestEvent(db: Store, tenant: string, source: string): Promise<number | undefined> {
   const row = await db
     .selectFrom('newest_event')
