@@ -83,7 +83,9 @@ test('what cannot be taken at all is an error that names the place and the fix',
   await expect(attempt('x', 'xml')).rejects.toMatchObject({ code: 'FORMAT_UNKNOWN', field: 'format' });
   await expect(house.publish(csv, { source: 'nowhere', format: 'csv' })).rejects.toMatchObject({
     code: 'SOURCE_NOT_FOUND',
-    message: expect.stringContaining('known are a, b'),
+    message: expect.stringMatching(
+      /known are a, b.*perennial sources add nowhere --time <column>.*apply a system\.yaml with this source first/,
+    ),
   });
   expect(await house.rows('c')).toEqual([]);
 });

@@ -22,7 +22,7 @@ export async function knownSource(db: Store, tenant: string, source: string): Pr
   const known = names.length ? `known are ${names.join(', ')}` : 'none is known yet';
   throw notFound(
     'SOURCE_NOT_FOUND',
-    `source: no system describes "${source}" (${known}); apply a system.yaml with this source first`,
+    `source: no system describes "${source}" (${known}); declare it with perennial sources add ${source} --time <column>, or apply a system.yaml with this source first`,
     { field: 'source' },
   );
 }
