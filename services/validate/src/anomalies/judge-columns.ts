@@ -4,7 +4,7 @@ import { isAsked } from '../rules/declared.js';
 import { listed, percent, type SetFinding } from './finding.js';
 import type { AnomalyType } from './types.js';
 
-/** Capped values beyond the share that was declared are told when chance explains them in one of so many segments. */
+/** Deviations of a count from a share of the rows that are chance. */
 const sigmas = 4;
 /** Texts of one shape before another meaning is said of them. */
 const shapedMin = 30;
@@ -30,7 +30,7 @@ export function judgeColumn(
   });
   const presence = presenceFindings(expected, { rows, present, isThere: column !== undefined }, find);
   if (!column || present === 0) {
-    const isUnseen = expected.distinct !== undefined;
+    const isUnseen = expected.distinct !== undefined && !isMissingByChance(expected, rows, rows);
     const evidence = `${name} has no values that could be different`;
     const unseen = isUnseen ? [find('distinct', 'FEATURE_TYPE_NO_UNIQUE', { evidence, cause: missing })] : [];
     return [...presence, ...unseen];
@@ -53,14 +53,29 @@ type Find = (
   what: { evidence: string; cause: string; count?: number },
 ) => SetFinding;
 
+/** Whether so many of the rows are ordinary where this share of all rows is so. */
+function isChance(count: number, rows: number, share: number): boolean {
+  return count <= rows * share + sigmas * Math.sqrt(rows * share * (1 - share)) + 1;
+}
+
+/**
+ * A share that somebody wrote is asked of every segment as it stands. One that verified rows implied is an estimate for
+ * all of them, and few rows stray from it: one row has a value or none.
+ */
+function isMissingByChance({ by, presence }: ColumnSchema, count: number, rows: number): boolean {
+  return !by && isChance(count, rows, 1 - (presence?.minFraction ?? 0));
+}
+
 function presenceFindings(
-  { presence }: ColumnSchema,
+  expected: ColumnSchema,
   { rows, present, isThere }: { rows: number; present: number; isThere: boolean },
   find: Find,
 ): SetFinding[] {
-  const { minFraction = 0, minCount = 0 } = presence ?? {};
+  const { minFraction = 0, minCount = 0 } = expected.presence ?? {};
   if (minFraction === 0 && minCount === 0) return [];
   const count = rows - present;
+  const isFew = minFraction < 1 && !isMissingByChance(expected, count, rows);
+  if (minFraction < 1 && minCount === 0 && !isFew) return [];
   if (!isThere) {
     const evidence = 'no row has this column';
     return [find('presence', 'SCHEMA_MISSING_COLUMN', { evidence, cause: 'the column is gone' })];
@@ -71,7 +86,7 @@ function presenceFindings(
   }
   const findings: SetFinding[] = [];
   // A share of one is asked of each row.
-  if (minFraction < 1 && present < minFraction * rows) {
+  if (isFew && present < minFraction * rows) {
     const evidence = `${percent(present / rows)} of ${rows} rows have a value; at least ${percent(minFraction)} is expected`;
     findings.push(find('presence', 'FEATURE_TYPE_LOW_FRACTION_PRESENT', { evidence, cause: missing, count }));
   }
@@ -124,7 +139,7 @@ function distinctFindings(
 
 function domainFindings(
   name: string,
-  { domain }: ColumnSchema,
+  { domain, by }: ColumnSchema,
   { column, present }: OfColumn,
   find: Find,
 ): SetFinding[] {
@@ -143,6 +158,7 @@ function domainFindings(
   ].filter(([, count]) => count > 0);
   const within = counts.reduce((sum, [value, count]) => sum + (known.has(value) ? count : 0), 0);
   if (within >= domain.minMass * present) return [];
+  if (!by && isChance(present - within, present, 1 - domain.minMass)) return [];
   const others = counts.filter(([value]) => !known.has(value)).map(([value]) => value);
   const evidence = `${percent(within / present)} of the values of ${name} are known, at least ${percent(domain.minMass)} is expected; new are ${listed(others)}`;
   const cause = 'values that were never seen';
@@ -164,8 +180,7 @@ function cappedFindings(
   return capped.flatMap(({ at, side, share = 0 }) => {
     const { low, high } = numbers.extremes();
     const count = [...low, ...high].find(([value]) => value === at)?.[1] ?? 0;
-    const chance = sigmas * Math.sqrt(present * share * (1 - share)) + 1;
-    if (count <= present * share + chance) return [];
+    if (isChance(count, present, share)) return [];
     const evidence = `${percent(count / present)} of ${name} are exactly ${at}, where ${percent(share)} were`;
     const cause = `more values are cut off at the ${side} end`;
     return [find('capped', 'CAPPED_VALUES', { evidence, cause, count })];
