@@ -125,3 +125,15 @@ test('times of any year are read, and what is no time of years 1 to 9999 is held
   });
   expect(checked.rowsHeld).toBe(5);
 });
+
+test('a row from the future is held with its event time in the evidence, in few rows and in many', async () => {
+  const change = `* replace (case when _p_row_id like '%77' then timestamp '2145-01-01' else _p_event_time end as _p_event_time)`;
+  await send('future', 0, 100, change);
+  await send('future', 100, 2_000, change);
+  const held = house.told(events.segmentQuarantined).filter(({ source }) => source === 'future');
+  const evidence = `the event time 2145-01-01T00:00:00Z is more than a day ahead of the platform's clock`;
+  expect(held.flatMap(({ findings }) => findings)).toMatchObject([
+    { rule: 'event-time', evidence, rows: 1 },
+    { rule: 'event-time', evidence, rows: 20 },
+  ]);
+});

@@ -100,7 +100,9 @@ function evidenceOf(violation: Violation, schema: Schema): string {
     case 'domain':
       return `${column} is ${shown(value)}; verified rows have one of ${expectation?.categories?.values.join(', ')}`;
     case 'event-time':
-      return `${column} is ${shown(value)}, over a day ahead of the platform's clock`;
+      return value === null
+        ? 'the event time is missing'
+        : `the event time ${value} is more than a day ahead of the platform's clock`;
     case 'range':
       return rangeEvidence(column, value, expectation?.range);
     case 'unit-change':

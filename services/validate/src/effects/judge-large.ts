@@ -5,7 +5,7 @@ import { scaledUnits } from '../causes/units.js';
 import type { ColumnSummary } from '../profile/profile.js';
 import type { UnitSuspect } from '../rules/column-rules.js';
 import { type ReadTable, readTable } from '../rules/declared.js';
-import type { Violation } from '../rules/judge-row.js';
+import { instantText, type Violation } from '../rules/judge-row.js';
 import { type Knowledge, levelsOf } from '../rules/judge-segment.js';
 import { type SetRule, setRules } from '../rules/set-rules.js';
 import { isLearnedAsked, violationOf, type Written } from '../rules/written.js';
@@ -130,7 +130,8 @@ function firstSql({ condition, column }: SetRule, isPhysical: boolean, i: number
 
 function reasonOf(rule: SetRule, row: Record<string, unknown>, i: number, schema: Schema): HeldReason {
   const rows = Number(row[`n${i}`]);
-  const value = cellOf(row[`cell${i}`]);
+  const firstEventTime = Number(row[`time${i}`]);
+  const value = rule.rule === 'event-time' ? instantText(firstEventTime) : cellOf(row[`cell${i}`]);
   const range = schema.columns[rule.column]?.range;
   const factor =
     rule.rule === 'range' && range && typeof value === 'number'
@@ -146,7 +147,7 @@ function reasonOf(rule: SetRule, row: Record<string, unknown>, i: number, schema
         ...(rule.suspect && { suspect: rule.suspect }),
         ...(relation && { relation }),
       };
-  const first = { firstRowId: String(row[`id${i}`]), firstEventTime: Number(row[`time${i}`]), rows };
+  const first = { firstRowId: String(row[`id${i}`]), firstEventTime, rows };
   return { ...explain(violation, schema), ...first };
 }
 

@@ -45,7 +45,7 @@ export function judgeRow(
 ): Violation[] {
   const violations: Violation[] = [];
   if (!Number.isFinite(row.eventTime) || row.eventTime > now + futureMsMax) {
-    violations.push({ rule: 'event-time', column: timeColumn, value: row.values[timeColumn] });
+    violations.push({ rule: 'event-time', column: timeColumn, value: instantText(row.eventTime) });
   }
   for (const rule of rules) {
     const value = row.values[rule.column];
@@ -53,6 +53,12 @@ export function judgeRow(
     if (violation) violations.push(violation);
   }
   return violations;
+}
+
+/** ISO text of ms since the epoch, UTC, without a fraction of nothing; null of what is no time. */
+export function instantText(ms: number): string | null {
+  const time = new Date(ms);
+  return Number.isNaN(time.getTime()) ? null : time.toISOString().replace('.000Z', 'Z');
 }
 
 function judgeCell(value: Value, rule: ColumnRule): Violation | undefined {
