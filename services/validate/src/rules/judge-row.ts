@@ -1,3 +1,4 @@
+import { limits } from '@perennial/kernel';
 import type { Severity } from '@perennial/spec';
 import type { AnomalyType, Expected } from '../anomalies/types.js';
 import { scaledUnits } from '../causes/units.js';
@@ -33,8 +34,8 @@ export function severityOfViolation({ declared }: Violation): Severity {
   return declared?.severity ?? 'quarantine';
 }
 
-/** How far ahead of now an event time may lie: clocks of other systems differ, days do not. In ms. */
-export const futureMsMax = 86_400_000;
+/** How far ahead of now an event time may lie, in ms. */
+export const futureMsMax = limits.eventTimeAheadMsMax;
 
 /** Every reason to hold this row; none means that it is good. `now` is process time in ms. */
 export function judgeRow(
