@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type Platform, rootDir, startPlatform } from '@perennial/local';
+import { type Platform, startPlatform } from '@perennial/local';
 import { tempDir } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { tried as triedOn, typed as typedTo } from './person.js';
 
 let platform: Platform;
 const folder = tempDir('data-commands');
@@ -22,21 +22,8 @@ beforeAll(async () => {
 });
 afterAll(() => platform?.stop());
 
-/** A command of the platform as a person would type it; it must succeed. */
-async function typed(line: string): Promise<string> {
-  const { code, output } = await tried(line);
-  expect(`${code}: ${output}`, line).toMatch(/^0: /);
-  return output;
-}
-
-function tried(line: string): Promise<{ code: number; output: string }> {
-  const env = { ...process.env, PERENNIAL_URL: platform.urls.http, PERENNIAL_TOKEN: platform.token };
-  return new Promise((resolve) => {
-    execFile('/bin/sh', ['-c', `./perennial ${line}`], { cwd: rootDir, env }, (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code ?? 1) : 0, output: `${stdout}${stderr}` }),
-    );
-  });
-}
+const typed = (line: string) => typedTo(platform, `./perennial ${line}`);
+const tried = (line: string) => triedOn(platform, `./perennial ${line}`);
 
 test('rows are profiled, and their schema is shown, planned, applied and compared', async () => {
   const profile = await typed('profile meter');

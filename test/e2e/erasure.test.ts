@@ -1,10 +1,10 @@
-import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type ErasureAnswer, type GarbageAnswer, Perennial } from '@perennial/client';
-import { type Platform, rootDir, startPlatform } from '@perennial/local';
+import { type Platform, startPlatform } from '@perennial/local';
 import { tempDir, waitFor } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { said as saidTo } from './person.js';
 
 const dir = tempDir('erasure');
 let platform: Platform;
@@ -18,16 +18,7 @@ afterAll(async () => {
   await platform?.stop();
 });
 
-async function said(...args: string[]): Promise<string> {
-  const env = { ...process.env, PERENNIAL_URL: platform.urls.http, PERENNIAL_TOKEN: platform.token };
-  const answer = await new Promise<string>((resolve) => {
-    execFile(path.join(rootDir, 'perennial'), args, { cwd: dir, env }, (error, stdout, stderr) =>
-      resolve(`${error ? Number(error.code ?? 1) : 0}: ${stdout}${stderr}`),
-    );
-  });
-  expect(answer, args.join(' ')).toMatch(/^0: /);
-  return answer.slice('0: '.length);
-}
+const said = (...words: string[]) => saidTo(platform, dir, words);
 
 const asked = async <T>(...args: string[]) => JSON.parse(await said(...args, '--json')) as T;
 

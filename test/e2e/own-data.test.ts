@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Platform, rootDir, startPlatform } from '@perennial/local';
 import { tempDir } from '@perennial/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { typed } from './person.js';
 
 let platform: Platform;
 beforeAll(async () => {
@@ -11,24 +11,12 @@ beforeAll(async () => {
 });
 afterAll(() => platform?.stop());
 
-/** A line of the page as a person would type it in the checkout's folder. */
-function typed(line: string): Promise<string> {
-  const env = { ...process.env, PERENNIAL_URL: platform.urls.http, PERENNIAL_TOKEN: platform.token };
-  return new Promise((resolve) => {
-    execFile('/bin/sh', ['-c', line], { cwd: rootDir, env }, (error, stdout, stderr) =>
-      resolve(`${error ? Number(error.code ?? 1) : 0}: ${stdout}${stderr}`),
-    );
-  });
-}
-
 test('every command of docs/rows.md does what the page says, in order', async () => {
   const page = readFileSync(path.join(rootDir, 'docs/rows.md'), 'utf8');
   const lines = (/```sh\n([\s\S]*?)```/.exec(page)?.[1] ?? '').split('\n').filter((line) => line !== '');
   const outputs: string[] = [];
   for (const line of lines) {
-    const output = await typed(line);
-    expect(output, line).toMatch(/^0: /);
-    outputs.push(output);
+    outputs.push(await typed(platform, line));
   }
   expect(outputs[0]).toContain('the source loads is declared');
   expect(outputs[2]).toContain('2 rows taken, 0 duplicates, 0 refused');
@@ -39,8 +27,7 @@ test('every command of docs/rows.md does what the page says, in order', async ()
   expect(outputs[7]).toMatch(/loads\s+files\s+files\s+2/);
   expect(outputs[8]).toMatch(/loads\s+rows\s+files\s+files\s+2\s+2\s+2/);
   const yaml = /```yaml\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
-  expect(await typed(`printf '%s' '${yaml}' > /tmp/loads.yaml; ./perennial plan /tmp/loads.yaml`)).toContain(
-    'nothing would change',
-  );
-  expect(await typed('./perennial keys create meter-1 --role client --source loads')).toMatch(/^0: /);
+  const plan = `printf '%s' '${yaml}' > /tmp/loads.yaml; ./perennial plan /tmp/loads.yaml`;
+  expect(await typed(platform, plan)).toContain('nothing would change');
+  await typed(platform, './perennial keys create meter-1 --role client --source loads');
 });

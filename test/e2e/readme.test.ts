@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Platform, rootDir, startPlatform } from '@perennial/local';
 import { tempDir } from '@perennial/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { tried } from './person.js';
 
 let platform: Platform | undefined;
 const dataDir = path.join(tempDir('readme'), 'data');
@@ -22,15 +22,7 @@ afterAll(async () => {
   await platform?.stop();
 });
 
-/** Runs a line of the README as a person would type it in the checkout's folder. */
-function shell(line: string): Promise<{ code: number; output: string }> {
-  const env = { ...process.env, PERENNIAL_URL: running().urls.http, PERENNIAL_TOKEN: running().token };
-  return new Promise((resolve) => {
-    execFile('/bin/sh', ['-c', line], { cwd: rootDir, env }, (error, stdout, stderr) => {
-      resolve({ code: error ? Number(error.code ?? 1) : 0, output: `${stdout}${stderr}` });
-    });
-  });
-}
+const shell = (line: string) => tried(running(), line);
 
 /** The commands of the first fenced block under a heading, without what is said about them. */
 function commandsUnder(heading: string): string[] {

@@ -33,6 +33,12 @@ export function whoAsks(): string {
   return process.env['USER'] ?? process.env['LOGNAME'] ?? 'operator';
 }
 
+/** What `--limit` says. @throws PlatformError QUERY_INVALID */
+export function countIn(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw invalid('QUERY_INVALID', `--limit: "${text}" must be a number from 1`, { field: 'limit' });
+}
+
 /** A file that a person named and that cannot be read, in the words of the system and without its code. */
 export function unreadable(path: string, cause: unknown): PlatformError {
   const why = (cause as Error).message.replace(/^[A-Z0-9]+: /, '').replace(/, \w+( '.*')?$/, '');

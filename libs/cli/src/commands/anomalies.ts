@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Anomaly, Finding } from '@perennial/client';
 import { invalid } from '@perennial/kernel';
 import type { Command } from 'commander';
-import { listing, platform, print, unreadable } from '../context.js';
+import { countIn, listing, platform, print, unreadable } from '../context.js';
 
 interface Options {
   labels?: boolean;
@@ -51,11 +51,6 @@ export function anomaliesCommand(root: Command): void {
         listing(anomalies.map(anomalyLine), listed, 'nothing odd was found'),
       );
     });
-}
-
-function countIn(text: string): number {
-  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
-  throw invalid('QUERY_INVALID', `--limit: "${text}" must be a number from 1`, { field: 'limit' });
 }
 
 const checked = ['severity', 'type', 'column', 'rows', 'cause', 'evidence'];

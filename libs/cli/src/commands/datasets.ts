@@ -1,7 +1,7 @@
 import type { DatasetAsked, DatasetSegment, DatasetVersion } from '@perennial/client';
 import { invalid } from '@perennial/kernel';
 import type { Command } from 'commander';
-import { listing, platform, print } from '../context.js';
+import { countIn, listing, platform, print } from '../context.js';
 import { withProgress } from '../progress.js';
 import { fileFormat, writeBody } from '../write-file.js';
 
@@ -153,11 +153,6 @@ export function watchedFilesCommand(sources: Command): void {
         listing(lines, columns, 'no file was seen; a source names folders: and s3: in its document'),
       );
     });
-}
-
-function countIn(text: string): number {
-  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
-  throw invalid('QUERY_INVALID', `--limit: "${text}" must be a number from 1`, { field: 'limit' });
 }
 
 /** `flights`, `flights@v12` or, where the source is known, `v12`. */

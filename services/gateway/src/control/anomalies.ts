@@ -2,11 +2,9 @@ import {
   CheckRowsRequestSchema,
   CheckRowsResponseSchema,
   ListAnomaliesResponseSchema,
-  SegmentKind,
 } from '@perennial/contracts';
-import { invalid } from '@perennial/kernel';
 import type { Peers } from '../effects/peers.js';
-import { type ControlRequest, type ControlRoute, jsonOf, messageOf, numberOf } from './route.js';
+import { type ControlRoute, jsonOf, kindIn, messageOf, numberOf } from './route.js';
 
 const limitMax = 1_000;
 
@@ -22,7 +20,7 @@ export function anomalyRoutes({ validate }: Pick<Peers, 'validate'>): ControlRou
           ListAnomaliesResponseSchema,
           await validate.listAnomalies({
             source: params['source'] ?? '',
-            kind: kindOf(query),
+            kind: kindIn(query),
             type: query['type'] ?? '',
             limit: numberOf(query, 'limit', { fallback: 0, max: limitMax }),
             beforeAnomalyId: query['before'] ?? '',
@@ -36,17 +34,9 @@ export function anomalyRoutes({ validate }: Pick<Peers, 'validate'>): ControlRou
       answer: async (request) => {
         const message = messageOf(CheckRowsRequestSchema, request, {}, ['rows']);
         message.source = request.params['source'] ?? '';
-        message.kind = kindOf(request.query);
+        message.kind = kindIn(request.query);
         return jsonOf(CheckRowsResponseSchema, await validate.checkRows(message, { signal: request.signal }));
       },
     },
   ];
-}
-
-/** @throws PlatformError QUERY_INVALID */
-function kindOf(query: ControlRequest['query']): SegmentKind {
-  const kind = query['kind'] ?? 'rows';
-  if (kind !== 'rows' && kind !== 'labels')
-    throw invalid('QUERY_INVALID', `kind must be rows or labels, got "${kind}"`, { field: 'kind' });
-  return kind === 'labels' ? SegmentKind.LABELS : SegmentKind.ROWS;
 }

@@ -13,15 +13,15 @@ import {
   ListDatasetVersionsResponseSchema,
   ListVerifiedDatasetsResponseSchema,
   ListWatchedFilesResponseSchema,
-  SegmentKind,
 } from '@perennial/contracts';
-import { invalid, parseEventTime } from '@perennial/kernel';
+import { parseEventTime } from '@perennial/kernel';
 import type { Peers } from '../effects/peers.js';
 import { gatewayLimits } from '../limits.js';
 import {
   type ControlRequest,
   type ControlRoute,
   jsonOf,
+  kindIn,
   messageOf,
   numberOf,
   type StreamRoute,
@@ -61,7 +61,7 @@ export function datasetRoutes({ datasets }: Pick<Peers, 'datasets'>): ControlRou
           ListDatasetVersionsResponseSchema,
           await datasets.listDatasetVersions({
             source: params['source'] ?? '',
-            kind: kindOf(query['kind']),
+            kind: kindIn(query),
             beforeVersion: numberOf(query, 'before', { fallback: 0, max: versionMax }),
             limit: numberOf(query, 'limit', { fallback: 0, max: versionsMax }),
           }),
@@ -161,15 +161,8 @@ function referenceOf({ params, query }: Asked, name: 'version' | 'from' | 'to'):
   const asOf = name === 'version' ? query['as_of'] : undefined;
   return create(DatasetReferenceSchema, {
     source: params['source'] ?? '',
-    kind: kindOf(query['kind']),
+    kind: kindIn(query),
     version: numberOf(query, name, { fallback: 0, max: versionMax }),
     ...(asOf && { asOf: timestampFromMs(parseEventTime(asOf, 'as_of')) }),
   });
-}
-
-/** @throws PlatformError QUERY_INVALID */
-function kindOf(text: string | undefined): SegmentKind {
-  if (text === undefined || text === '' || text === 'rows') return SegmentKind.ROWS;
-  if (text === 'labels') return SegmentKind.LABELS;
-  throw invalid('QUERY_INVALID', `kind must be rows or labels, got "${text}"`, { field: 'kind' });
 }

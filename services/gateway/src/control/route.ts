@@ -7,7 +7,7 @@ import {
   type MessageShape,
   toJson,
 } from '@bufbuild/protobuf';
-import { isName } from '@perennial/contracts';
+import { isName, SegmentKind } from '@perennial/contracts';
 import { invalid } from '@perennial/kernel';
 import type { Caller, Permission } from '../decide/access.js';
 import { parseJson } from '../http/read-body.js';
@@ -152,6 +152,14 @@ export function checkName(field: string, text: string): string {
     `${field} must be 1 to 64 characters of a-z, 0-9, "-" and "_", beginning with a letter or digit; got ${JSON.stringify(text.slice(0, 80))}`,
     { field },
   );
+}
+
+/** Rows, or labels where the query says so. @throws PlatformError QUERY_INVALID */
+export function kindIn(query: ControlRequest['query']): SegmentKind {
+  const kind = query['kind'] ?? 'rows';
+  if (kind !== 'rows' && kind !== 'labels')
+    throw invalid('QUERY_INVALID', `kind must be rows or labels, got "${kind}"`, { field: 'kind' });
+  return kind === 'labels' ? SegmentKind.LABELS : SegmentKind.ROWS;
 }
 
 /** The name of a filter, where one is given; '' where none is. @throws PlatformError NAME_INVALID */

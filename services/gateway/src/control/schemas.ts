@@ -13,12 +13,19 @@ import {
   SchemaOfSchema,
   type SchemaProposal,
   SchemaProposalSchema,
-  SegmentKind,
 } from '@perennial/contracts';
-import { invalid, parseEventTime } from '@perennial/kernel';
+import { parseEventTime } from '@perennial/kernel';
 import type { Peers } from '../effects/peers.js';
 import { gatewayLimits } from '../limits.js';
-import { askedBy, type ControlRequest, type ControlRoute, jsonOf, messageOf, numberOf } from './route.js';
+import {
+  askedBy,
+  type ControlRequest,
+  type ControlRoute,
+  jsonOf,
+  kindIn,
+  messageOf,
+  numberOf,
+} from './route.js';
 
 type Schemas = Pick<Peers, 'schemas'>;
 type Asked = Pick<ControlRequest, 'params' | 'query'>;
@@ -148,12 +155,4 @@ function timeOf({ query }: Asked, name: 'from' | 'to') {
 
 function ofRequest({ params, query }: Asked): SchemaOf {
   return create(SchemaOfSchema, { source: params['source'] ?? '', kind: kindIn(query) });
-}
-
-/** Rows, or labels where the query says so. @throws PlatformError QUERY_INVALID */
-export function kindIn(query: ControlRequest['query']): SegmentKind {
-  const kind = query['kind'] ?? 'rows';
-  if (kind !== 'rows' && kind !== 'labels')
-    throw invalid('QUERY_INVALID', `kind must be rows or labels, got "${kind}"`, { field: 'kind' });
-  return kind === 'labels' ? SegmentKind.LABELS : SegmentKind.ROWS;
 }

@@ -6,8 +6,7 @@ import {
 } from '@perennial/contracts';
 import { invalid } from '@perennial/kernel';
 import type { Peers } from '../effects/peers.js';
-import { type ControlRoute, jsonOf } from './route.js';
-import { kindIn } from './schemas.js';
+import { type ControlRoute, jsonOf, kindIn } from './route.js';
 
 /** What rows come from, and what their columns are. */
 export function sourceRoutes({ ingest, validate }: Pick<Peers, 'ingest' | 'validate'>): ControlRoute[] {
